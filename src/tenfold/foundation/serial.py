@@ -1,0 +1,44 @@
+"""Records to JSON and back, the same bytes every time."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+R = TypeVar("R")
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def plain(value: object) -> Any:
+    """Return ``value`` (a record, or containers of records) as JSON-ready dicts, lists and scalars."""
+    return _adapter(Any).dump_python(value, mode="json")
+
+
+def canonical_json(value: object) -> bytes:
+    """Return UTF-8 JSON with sorted keys and no blanks.
+
+    Raises
+    ------
+    ValueError
+        When a number is not finite: absent is written as null, never as NaN.
+    """
+    text = json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "surrogatepass")
+
+
+def to_json(record: object) -> bytes:
+    """Return a record as canonical JSON."""
+    return canonical_json(record)
+
+
+def from_json(kind: type[R], content: bytes | str) -> R:
+    """Rebuild a record of type ``kind``; fields that the text lacks take their defaults."""
+    record: R = _adapter(kind).validate_json(content)
+    return record

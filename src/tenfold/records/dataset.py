@@ -1,0 +1,130 @@
+"""The data as they were read: columns, what was inferred of each and why, and the snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["numeric", "categorical", "boolean", "datetime", "text"]
+Role = Literal["feature", "target", "time", "entity", "group", "assign", "weight", "id", "sensitive", "ignored"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """How one column is written at the source, and what it is once read.
+
+    After reading, a value is: ``numeric`` Float64; ``categorical`` and ``text`` String, stripped; ``boolean`` Boolean;
+    ``datetime`` Datetime in UTC, microseconds; a missing marker of any kind is null.
+
+    Attributes
+    ----------
+    missing_markers : tuple of str
+        Strings that mean missing, beside null and the empty string: ``?``, ``NA``.
+    integer : bool
+        All numbers seen were whole.
+    decimal_comma, thousands : bool, str
+        How numbers are written in text: ``1.234,5`` has a decimal comma and thousands ``.``.
+    datetime_format : str or None
+        strptime pattern; None when the source is typed or ISO 8601.
+    timezone : str or None
+        Zone of times written without an offset; None means UTC.
+    levels : tuple of str
+        Known values of a categorical column, sorted; empty when there are too many to list.
+    """
+
+    name: str
+    kind: Kind
+    integer: bool = False
+    missing_markers: tuple[str, ...] = ()
+    decimal_comma: bool = False
+    thousands: str = ""
+    datetime_format: str | None = None
+    timezone: str | None = None
+    levels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of the table: how it is read, what part it plays, and what was seen.
+
+    ``available`` is ``now`` (known at the prediction), ``later`` (known with the outcome: usable in lags only).
+    Statistics are over all rows; ``low``, ``high``, ``mean``, ``deviation`` and ``quartiles`` only for numbers;
+    ``top`` holds the most frequent values with their counts.
+    """
+
+    field: Field
+    role: Role
+    reason: str
+    available: Literal["now", "later"] = "now"
+    impute: str | None = None
+    scale: str | None = None
+    missing: int = 0
+    distinct: int = 0
+    low: float | None = None
+    high: float | None = None
+    mean: float | None = None
+    deviation: float | None = None
+    quartiles: tuple[float, ...] = ()
+    histogram: tuple[tuple[float, int], ...] = ()
+    top: tuple[tuple[str, int], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        return self.field.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One source as it was read: where, how it was written, how many rows, and the hash of the snapshot.
+
+    ``location`` is what the file says, never a resolved secret.
+    """
+
+    name: str
+    location: str
+    format: str
+    rows: int
+    snapshot: str
+    dialect: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something about the data that a person should know; ``severity`` critical stops the run."""
+
+    rule: str
+    severity: Literal["info", "warning", "critical"]
+    message: str
+    column: str | None = None
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """The data stage's result. Payload ``table.parquet``: the rows in source order, each column as its Field says.
+
+    ``dropped`` counts rows left out by reason (missing target, duplicates when asked).
+    """
+
+    rows: int
+    columns: tuple[Column, ...]
+    sources: tuple[Source, ...]
+    snapshot: str
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    duplicate_rows: int = 0
+    findings: tuple[Finding, ...] = ()
+    contract: str | None = None
+
+    def column(self, name: str) -> Column:
+        """Return the column called ``name``; KeyError when there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def with_role(self, *roles: Role) -> tuple[Column, ...]:
+        """Return the columns that play one of these parts."""
+        return tuple(column for column in self.columns if column.role in roles)

@@ -1,0 +1,49 @@
+"""What the chosen model is worth on rows that nobody trained or chose on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A metric's value with its interval at ``confidence``; ``low`` and ``high`` None when none can be claimed."""
+
+    metric: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    confidence: float = 0.95
+    method: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """How scores become decisions: the threshold of a binary task, and what it was chosen for."""
+
+    value: float
+    reason: str
+    gain: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """The evaluation stage's result.
+
+    ``metrics`` holds estimates by part (``test``, ``validation``, ``cross-validation``), ``slices`` by slice name,
+    ``baseline`` the reference's values on the same rows. ``judged_on`` is the part that verdicts rest on. Payload:
+    ``bundle.zip`` (the model), ``report.html``, ``predictions.parquet`` (row, truth, prediction, probabilities).
+    """
+
+    judged_on: str
+    metrics: Mapping[str, Mapping[str, Estimate]]
+    slices: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
+    baseline: Mapping[str, Estimate] = field(default_factory=dict)
+    baseline_name: str = ""
+    threshold: Threshold | None = None
+    bundle: str = ""
+    plots: Mapping[str, object] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()

@@ -1,0 +1,139 @@
+"""What success means: the problem, its requirements, and whether the data can meet them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Task = Literal["binary", "multiclass", "regression"]
+Place = Literal["test", "ci", "canary", "ab", "live", "retrain"]
+PLACES: tuple[Place, ...] = ("test", "ci", "canary", "ab", "live", "retrain")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """The right-hand side of a requirement.
+
+    ``reference`` None: the number is ``offset`` itself. Else the bound is the reference's value plus ``offset``,
+    or plus ``offset`` percent of the reference's absolute value when ``percent``.
+    """
+
+    reference: Literal["baseline", "champion"] | None = None
+    offset: float = 0.0
+    percent: bool = False
+
+    def against(self, reference_value: float | None) -> float:
+        """Return the bound as a number, given the reference's value of the metric."""
+        if self.reference is None:
+            return self.offset
+        if reference_value is None:
+            raise ValueError(f"the bound needs the value of {self.reference}")
+        change = abs(reference_value) * self.offset / 100.0 if self.percent else self.offset
+        return reference_value + change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """One thing that must, or should, hold: ``metric(column) >= bound``, on slices, at places.
+
+    ``slices`` empty: all rows. ``where`` empty: every place that can measure it. ``text`` is what the user wrote.
+    """
+
+    id: str
+    metric: str
+    direction: Literal[">=", "<="]
+    bound: Bound
+    text: str
+    column: str | None = None
+    level: Literal["must", "should"] = "must"
+    slices: tuple[str, ...] = ()
+    where: tuple[Place, ...] = ()
+    confidence: float = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueMatrix:
+    """Money per decision: ``amounts[truth][decision]``, both in the order of ``classes``."""
+
+    classes: tuple[str, ...]
+    amounts: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricChoice:
+    """The main metric, why it was chosen, and what was not chosen and why."""
+
+    metric: str
+    reason: str
+    rejected: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leak:
+    """A column that knows the answer.
+
+    ``severity`` ``block``: training stops. ``warn``: it is told and training goes on.
+    """
+
+    column: str
+    kind: Literal["copy", "near-perfect", "name", "availability", "post-outcome"]
+    severity: Literal["block", "warn"]
+    reason: str
+    strength: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feasibility:
+    """Signal against chance and against the user's rule, from a quick look at a sample.
+
+    ``value``, ``low``, ``high`` are of ``metric`` for the best quick model, cross-validated; ``chance`` is the constant
+    model's value; ``required`` is the level asked for, in the same metric. ``status``:
+
+    - ``feasible``: signal was found;
+    - ``infeasible``: none was found and even the upper bound lies below what is required;
+    - ``inconclusive``: none was found, but the data are too few to exclude it;
+    - ``leaking``: the target stands in the data;
+    - ``skipped``: the user said so.
+    """
+
+    status: Literal["feasible", "infeasible", "inconclusive", "leaking", "skipped"]
+    reason: str
+    metric: str | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    chance: float | None = None
+    rule: float | None = None
+    required: float | None = None
+    n: int = 0
+    leaks: tuple[Leak, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """The problem stage's result.
+
+    ``classes`` are the target's values as strings, in the order in which probabilities are given; for a binary task the
+    positive class is the last. ``labels_after_seconds`` is the delay until outcomes are known.
+    """
+
+    name: str
+    task: Task
+    target: str
+    metric: MetricChoice
+    objective: str = ""
+    owner: str = ""
+    users: tuple[str, ...] = ()
+    decision: str = ""
+    risk: Literal["minimal", "limited", "high"] = "minimal"
+    positive: str | None = None
+    classes: tuple[str, ...] = ()
+    class_counts: Mapping[str, int] = field(default_factory=dict)
+    time: str | None = None
+    labels_after_seconds: float = 0.0
+    value: ValueMatrix | None = None
+    rule: str | None = None
+    slices: Mapping[str, str] = field(default_factory=dict)
+    requirements: tuple[Requirement, ...] = ()
+    feasibility: Feasibility | None = None
