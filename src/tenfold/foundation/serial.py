@@ -40,5 +40,5 @@ def to_json(record: object) -> bytes:
 
 def from_json(kind: type[R], content: bytes | str) -> R:
     """Rebuild a record of type ``kind``; fields that the text lacks take their defaults."""
-    record: R = _adapter(kind).validate_json(content)
-    return record
+    adapter: TypeAdapter[R] = TypeAdapter(kind)
+    return adapter.validate_json(content)
