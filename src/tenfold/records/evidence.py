@@ -14,9 +14,9 @@ VerdictName = Literal["pass", "fail", "inconclusive", "pending"]
 class Verdict:
     """One requirement judged on one subject at one place.
 
-    ``value`` with ``low`` and ``high`` is the quantity that was held against ``bound``: the metric itself, or for a bound
-    by reference the metric with the interval of the paired difference put around it. ``needed`` is the number of rows
-    that would settle an inconclusive verdict, when that can be said. ``slice`` is empty for all rows.
+    ``value`` with ``low`` and ``high`` is the quantity that was held against ``bound``: the metric itself, or for a
+    bound by reference the metric with the interval of the paired difference put around it. ``needed`` is the number of
+    rows that would settle an inconclusive verdict, when that can be said. ``slice`` is empty for all rows.
     """
 
     requirement: str

@@ -30,8 +30,8 @@ class FeaturePlan:
     - ``dense``: imputed with indicators, scaled, categories one-hot (linear models).
 
     ``inputs`` are the columns that a prediction needs: the model's signature, in this order. ``lags`` are among them:
-    columns derived from the history of an entity, named ``column__lag1``; payload ``lags.parquet`` holds their values for
-    each row of the table when there are any.
+    columns derived from the history of an entity, named ``column__lag1``; payload ``lags.parquet`` holds their values
+    for each row of the table when there are any.
     """
 
     inputs: tuple[str, ...]
