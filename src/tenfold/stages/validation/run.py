@@ -1,0 +1,106 @@
+"""The validation stage: plan the split before anything is fitted."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import polars as pl
+
+from tenfold.foundation.context import Received, StageContext, StageResult
+from tenfold.foundation.errors import DataError
+from tenfold.foundation.fingerprint import hash_bytes
+from tenfold.records.dataset import Dataset
+from tenfold.records.problem import Problem
+from tenfold.records.validation import ValidationPlan
+from tenfold.stages.validation.choose import Choice, Facts, Method, choose_strategy
+from tenfold.stages.validation.forward import split_by_time, without_shared_units
+from tenfold.stages.validation.options import ValidationOptions
+from tenfold.stages.validation.protocols import Rows, Shares, Split, Splitter
+from tenfold.stages.validation.rows import FEWEST_ROWS, read_rows
+from tenfold.stages.validation.shuffled import split_groups, split_random, split_stratified
+
+SPLIT_FILE = "split.parquet"
+
+
+def run(
+    problem: Received[Problem], dataset: Received[Dataset], options: ValidationOptions, ctx: StageContext
+) -> StageResult[ValidationPlan]:
+    """Choose a strategy, divide the rows, and write every row's part and block.
+
+    Raises
+    ------
+    DataError
+        When the rows cannot be divided as asked.
+    """
+    facts = _facts(problem.record, dataset.record)
+    choice = choose_strategy(facts, options)
+    rows = read_rows(problem.record, dataset, choice.strategy, group=facts.group)
+    shares = _shares(problem.record, options, choice)
+    split = _method(choice, rows)(rows, shares, ctx.rng)
+    if choice.strategy == "time" and facts.group is not None and options.strategy == "auto":
+        split = without_shared_units(rows, split)
+    content = _write(split)
+    plan = ValidationPlan(
+        strategy=choice.strategy,
+        scheme=split.scheme,
+        blocks=split.blocks,
+        reason=choice.reason,
+        counts={str(name): int(count) for name, count in zip(*np.unique(split.part, return_counts=True), strict=True)},
+        split=hash_bytes(content),
+        rejected=choice.rejected,
+        time=problem.record.time if choice.strategy == "time" else None,
+        groups=facts.group if choice.strategy == "group" or (facts.group and options.strategy == "auto") else None,
+        stratified=rows.labels is not None and choice.strategy in ("stratified", "holdout", "group"),
+        gap_seconds=shares.gap_seconds,
+        findings=(*choice.findings, *split.findings),
+    )
+    return StageResult(record=plan, files={SPLIT_FILE: content})
+
+
+def _facts(problem: Problem, dataset: Dataset) -> Facts:
+    if dataset.rows < FEWEST_ROWS:
+        raise DataError(
+            f"the table has {dataset.rows} rows with a target; at least {FEWEST_ROWS} are needed to split it"
+        )
+    groups = dataset.with_role("group")
+    others = (column for column in dataset.columns if column.field.kind == "datetime" and column.available == "now")
+    return Facts(
+        rows=dataset.rows,
+        classification=problem.task != "regression",
+        time=problem.time,
+        group=groups[0].name if groups else None,
+        times=tuple(column.name for column in others if column.name not in (problem.time, problem.target)),
+    )
+
+
+def _shares(problem: Problem, options: ValidationOptions, choice: Choice) -> Shares:
+    gap = max(options.gap_seconds, problem.labels_after_seconds) if choice.strategy == "time" else 0.0
+    return Shares(
+        test=options.test,
+        validation=options.validation,
+        blocks=options.folds if choice.folds else 0,
+        gap_seconds=gap,
+    )
+
+
+def _method(choice: Choice, rows: Rows) -> Splitter:
+    if choice.strategy == "holdout" and rows.labels is not None:
+        return split_stratified
+    return SPLITTERS[choice.strategy]
+
+
+def _write(split: Split) -> bytes:
+    table = pl.DataFrame({"part": pl.Series(split.part.tolist(), dtype=pl.String), "block": pl.Series(split.block)})
+    buffer = io.BytesIO()
+    table.write_parquet(buffer, compression="zstd", statistics=False)
+    return buffer.getvalue()
+
+
+SPLITTERS: dict[Method, Splitter] = {
+    "time": split_by_time,
+    "group": split_groups,
+    "stratified": split_stratified,
+    "kfold": split_random,
+    "holdout": split_random,
+}
