@@ -1,0 +1,103 @@
+"""From a table to a judged model in three commands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.e2e.conftest import Command, change
+
+pytestmark = pytest.mark.slow
+
+STAGES = ["problem", "data", "validation", "features", "training", "tuning", "evaluation"]
+
+
+def test_init_run_and_predict_turn_a_table_into_a_judged_model(
+    project: Path, tenfold: Command, tumours: pl.DataFrame
+) -> None:
+    ran = tenfold("run", "--json", cwd=project)
+    document = ran.document()
+
+    assert ran.code == 0, ran.err
+    assert document["schema"] == "tenfold.run/1"
+    assert document["status"] == "passed"
+    assert document["task"] == "binary"
+    assert [stage["name"] for stage in document["stages"]] == STAGES
+    assert not any(stage["cached"] for stage in document["stages"])
+    assert re.fullmatch(r".+@1", document["model"]["ref"])
+    auc = document["metrics"]["test"]["roc_auc"]
+    assert auc["low"] <= auc["value"] <= auc["high"]
+    assert auc["value"] > 0.95
+    assert {row["verdict"] for row in document["requirements"]} <= {"pass", "inconclusive"}
+    assert document["leaderboard"], "the leaderboard says what was tried"
+    assert {"learner", "score", "low", "high", "seconds", "weight", "row_cpu_us"} <= set(document["leaderboard"][0])
+
+    wanted = tumours.drop("diagnosis").head(50)
+    wanted.write_csv(project / "new.csv")
+    scored = tenfold("predict", document["model"]["ref"], "new.csv", "--output", "scored.csv", cwd=project)
+    assert scored.code == 0, scored.err
+    result = pl.read_csv(project / "scored.csv")
+    assert result.height == 50
+    assert {"prediction", "proba_benign", "proba_malignant"} <= set(result.columns)
+    assert (result["prediction"] == tumours["diagnosis"].head(50)).mean() > 0.9
+
+
+def test_an_unchanged_project_is_all_cached_and_registers_no_second_version(project: Path, tenfold: Command) -> None:
+    first = tenfold("run", "--json", cwd=project).document()
+    again = tenfold("run", "--json", cwd=project).document()
+
+    assert all(stage["cached"] for stage in again["stages"])
+    assert again["model"] == first["model"]
+    assert again["metrics"] == first["metrics"]
+    assert len(tenfold("model", "list", "--json", cwd=project).document()["models"]) == 1
+
+
+def test_changing_a_stage_recomputes_it_and_what_follows_only(project: Path, tenfold: Command) -> None:
+    tenfold("run", "--json", cwd=project)
+    path = project / "tenfold.yaml"
+
+    path.write_text(
+        path.read_text() + "\nevaluation: {metrics: [mcc]}\n"
+        if "evaluation:" not in path.read_text()
+        else re.sub(r"(?m)^evaluation:.*(\n  .*)*", "evaluation: {metrics: [mcc]}", path.read_text())
+    )
+    changed = {s["name"]: s["cached"] for s in tenfold("run", "--json", cwd=project).document()["stages"]}
+    assert changed == {name: name != "evaluation" for name in STAGES}
+
+    path.write_text(re.sub(r"(?m)^features:.*(\n  .*)*", "", path.read_text()) + "\nfeatures: {dates: false}\n")
+    changed = {s["name"]: s["cached"] for s in tenfold("run", "--json", cwd=project).document()["stages"]}
+    assert changed["data"]
+    assert changed["validation"]
+    assert not changed["features"]
+    assert not changed["training"]
+
+
+def test_a_budget_in_trials_gives_the_same_bundle_in_another_folder(
+    project: Path, tenfold: Command, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    for name in ("tumours.csv", "tenfold.yaml"):
+        (other / name).write_bytes((project / name).read_bytes())
+
+    tenfold("run", "--json", cwd=project)
+    tenfold("run", "--json", "--workers", "inline", cwd=other)
+
+    hashes = [
+        tenfold("model", "list", "--json", cwd=folder).document()["models"][0]["bundle"] for folder in (project, other)
+    ]
+    assert hashes[0] == hashes[1]
+
+
+def test_a_timed_run_is_rebuilt_from_its_decisions_to_the_same_bundle(project: Path, tenfold: Command) -> None:
+    change(project / "tenfold.yaml", budget="15s")
+    run = tenfold("run", "--json", cwd=project).document()["run"]
+
+    again = tenfold("runs", "reproduce", run, "--json", cwd=project)
+
+    assert again.code == 0, again.err
+    document = again.document()
+    assert document["equal"] is True
+    assert document["expected"] == document["found"]
