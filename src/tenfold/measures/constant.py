@@ -1,0 +1,78 @@
+"""The best that can be done without looking at a row: the baseline of every metric."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.measures.money import best_constant_action, money
+from tenfold.measures.outcome import Codes, Floats, Outcome
+from tenfold.records.problem import Task, ValueMatrix
+
+
+def constant_outcome(
+    task: Task,
+    training_truth: Codes | Floats,
+    truth: Codes | Floats,
+    matrix: ValueMatrix | None = None,
+    *,
+    metric: str | None = None,
+    classes: int | None = None,
+    weight: Floats | None = None,
+    group: NDArray[np.generic] | None = None,
+) -> Outcome:
+    """Return the outcome, on ``truth``, of the best model that says the same of every row.
+
+    Learned from ``training_truth`` alone: for classes their shares as probabilities, and one decision, the one that brings most by
+    the value matrix, else the one that is best for ``metric`` (the positive class for precision, recall and F1), else
+    the most frequent class; for a regression the mean, or the median where ``metric`` is ``mae`` or ``mape``.
+
+    Parameters
+    ----------
+    training_truth : ndarray of shape (n_training,)
+        What was known when models were trained.
+    truth : ndarray of shape (n,)
+        The rows to be judged on.
+    classes : int or None
+        Number of classes; None: the largest code that occurs, plus one.
+    weight, group : ndarray of shape (n,) or None
+        Of the rows to be judged on.
+    """
+    n = len(truth)
+    if task == "regression":
+        centre = _relative_median if metric == "mape" else np.median if metric == "mae" else np.mean
+        scores = np.full((n, 1), float(centre(training_truth)))
+        return Outcome(task=task, truth=truth, scores=scores, weight=weight, group=group)
+    known = training_truth.astype(np.int64)
+    codes = truth.astype(np.int64)
+    if classes is None:
+        classes = len(matrix.classes) if matrix is not None else int(max(known.max(), codes.max(initial=1), 1)) + 1
+    shares = np.bincount(known, minlength=classes) / len(known)
+    action = _best_action(task, shares, known, matrix, metric)
+    decision = np.full(n, action, dtype=np.int64)
+    return Outcome(
+        task=task,
+        truth=codes,
+        scores=np.tile(shares, (n, 1)),
+        decision=decision,
+        money=None if matrix is None else money(codes, decision, matrix),
+        weight=weight,
+        group=group,
+    )
+
+
+def _best_action(task: Task, shares: Floats, known: Codes, matrix: ValueMatrix | None, metric: str | None) -> int:
+    if matrix is not None and metric in (None, "value_per_row"):
+        return best_constant_action(known, matrix)
+    if task == "binary" and metric in ("precision", "recall", "f1"):
+        return 1
+    return int(np.argmax(shares))
+
+
+def _relative_median(values: Floats) -> float:
+    """Return the constant with the smallest mean relative error: the median weighted by 1 / |value|."""
+    usable = np.sort(values[values != 0])
+    if not len(usable):
+        return 0.0
+    mass = np.cumsum(1.0 / np.abs(usable))
+    return float(usable[np.searchsorted(mass, mass[-1] / 2)])
