@@ -1,0 +1,105 @@
+"""Missing numbers filled, with a column that says where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isnan
+
+import numpy as np
+import polars as pl
+
+from tenfold.bundle.matrix import Floats
+from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.values import number, numbers, stacked
+from tenfold.foundation.errors import InputError, did_you_mean
+from tenfold.records.features import Step
+
+STRATEGIES = ("median", "mean", "mode", "constant")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedImpute:
+    """Numbers with missing ones filled.
+
+    ``fills`` holds the value for each column. With ``indicator`` a column ``name__missing`` (1 or 0) follows each.
+    """
+
+    columns: tuple[str, ...]
+    fills: tuple[float, ...]
+    indicator: bool
+    names: tuple[str, ...]
+    categorical: bool = False
+
+    def apply(self, table: pl.DataFrame) -> Floats:
+        columns = []
+        for name, fill in zip(self.columns, self.fills, strict=True):
+            values = numbers(table, name)
+            missing = np.isnan(values)
+            values[missing] = fill
+            columns.append(values)
+            if self.indicator:
+                columns.append(missing.astype(np.float64))
+        return stacked(columns, table.height)
+
+    def apply_row(self, row: Row) -> list[float]:
+        result = []
+        for name, fill in zip(self.columns, self.fills, strict=True):
+            value = number(row, name)
+            present = not isnan(value)
+            result.append(value if present else fill)
+            if self.indicator:
+                result.append(0.0 if present else 1.0)
+        return result
+
+    def state(self) -> State:
+        return State(arrays={"fills": np.asarray(self.fills)})
+
+
+def _names(step: Step) -> tuple[str, ...]:
+    if not step.settings.get("indicator", False):
+        return step.columns
+    return tuple(name for column in step.columns for name in (column, f"{column}__missing"))
+
+
+def _fill(values: Floats, step: Step) -> float:
+    strategy = step.settings.get("strategy", "median")
+    if strategy == "constant":
+        return float(step.settings["value"])  # type: ignore[arg-type]  # a constant needs its number
+    present = values[~np.isnan(values)]
+    if strategy == "median":
+        return float(np.median(present)) if len(present) else 0.0
+    if strategy == "mean":
+        return float(np.mean(present)) if len(present) else 0.0
+    if strategy == "mode":
+        if not len(present):
+            return 0.0
+        distinct, counts = np.unique(present, return_counts=True)
+        return float(distinct[np.argmax(counts)])
+    raise InputError(
+        f"'{strategy}' is not a way to fill missing numbers (these are: {', '.join(STRATEGIES)})."
+        f"{did_you_mean(str(strategy), STRATEGIES)}"
+    )
+
+
+def fit(step: Step, table: pl.DataFrame, target: Floats | None, rng: np.random.Generator) -> FittedImpute:
+    """Learn what to fill with; ``settings``: strategy, value (for constant), indicator.
+
+    A column without a single training value is filled with 0, so that it says nothing. The smallest of several equally
+    frequent values is the mode.
+    """
+    del target, rng
+    fills = tuple(_fill(numbers(table, name), step) for name in step.columns)
+    return restore(step, State(arrays={"fills": np.asarray(fills)}))
+
+
+def restore(step: Step, state: State) -> FittedImpute:
+    """Build it again from its state."""
+    return FittedImpute(
+        columns=step.columns,
+        fills=tuple(state.arrays["fills"].tolist()),
+        indicator=bool(step.settings.get("indicator", False)),
+        names=_names(step),
+    )
+
+
+IMPUTE = Transform(fit=fit, restore=restore)

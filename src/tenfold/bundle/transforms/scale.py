@@ -1,0 +1,87 @@
+"""Numbers brought to a common scale, for models that add columns up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from tenfold.bundle.matrix import Floats
+from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.values import number, numbers, stacked
+from tenfold.foundation.errors import InputError, did_you_mean
+from tenfold.records.features import Step
+
+METHODS = ("standard", "minmax", "robust")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedScale:
+    """Numbers as ``(value - center) / spread``; missing stays missing."""
+
+    names: tuple[str, ...]
+    centers: tuple[float, ...]
+    spreads: tuple[float, ...]
+    categorical: bool = False
+
+    def apply(self, table: pl.DataFrame) -> Floats:
+        columns = [
+            (numbers(table, name) - center) / spread
+            for name, center, spread in zip(self.names, self.centers, self.spreads, strict=True)
+        ]
+        return stacked(columns, table.height)
+
+    def apply_row(self, row: Row) -> list[float]:
+        return [
+            (number(row, name) - center) / spread
+            for name, center, spread in zip(self.names, self.centers, self.spreads, strict=True)
+        ]
+
+    def state(self) -> State:
+        return State(arrays={"centers": np.asarray(self.centers), "spreads": np.asarray(self.spreads)})
+
+
+def _statistics(values: Floats, method: str) -> tuple[float, float]:
+    present = values[~np.isnan(values)]
+    if not len(present):
+        return 0.0, 1.0
+    if method == "standard":
+        center, spread = float(np.mean(present)), float(np.std(present))
+    elif method == "minmax":
+        center = float(np.min(present))
+        spread = float(np.max(present)) - center
+    elif method == "robust":
+        low, middle, high = np.quantile(present, [0.25, 0.5, 0.75])
+        # Half of the values may be equal: then the quartiles say nothing about the spread of the others.
+        center, spread = float(middle), float(high - low) or float(np.std(present))
+    else:
+        raise InputError(
+            f"'{method}' is not a way to scale numbers (these are: {', '.join(METHODS)})."
+            f"{did_you_mean(method, METHODS)}"
+        )
+    # Rounding leaves a constant column with a spread of the order of its last digit: it must not be blown up.
+    constant = not np.isfinite(spread) or spread <= 1e-12 * max(1.0, abs(center))
+    return center, 1.0 if constant else spread
+
+
+def fit(step: Step, table: pl.DataFrame, target: Floats | None, rng: np.random.Generator) -> FittedScale:
+    """Learn center and spread of each column; ``settings``: method (standard, minmax or robust)."""
+    del target, rng
+    method = str(step.settings.get("method", "standard"))
+    pairs = [_statistics(numbers(table, name), method) for name in step.columns]
+    return FittedScale(
+        names=step.columns, centers=tuple(pair[0] for pair in pairs), spreads=tuple(pair[1] for pair in pairs)
+    )
+
+
+def restore(step: Step, state: State) -> FittedScale:
+    """Build it again from its state."""
+    return FittedScale(
+        names=step.columns,
+        centers=tuple(state.arrays["centers"].tolist()),
+        spreads=tuple(state.arrays["spreads"].tolist()),
+    )
+
+
+SCALE = Transform(fit=fit, restore=restore)

@@ -1,0 +1,51 @@
+"""Reading one column of a table, or one value of a row, so that both say the same."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import polars as pl
+
+from tenfold.bundle.matrix import Floats
+from tenfold.bundle.transforms.protocols import Row
+
+NAN = math.nan
+
+
+def numbers(table: pl.DataFrame, column: str) -> Floats:
+    """Return a column as float64 of shape (n_rows,); null and infinity become NaN."""
+    values: Floats = table[column].cast(pl.Float64).fill_null(NAN).to_numpy(writable=True)
+    values[np.isinf(values)] = NAN
+    return values
+
+
+def number(row: Row, column: str) -> float:
+    """Return one value as a float; None and infinity become NaN."""
+    value = row[column]
+    if value is None:
+        return NAN
+    result = float(value)  # type: ignore[arg-type]  # a canonical row holds numbers and booleans here
+    return result if math.isfinite(result) else NAN
+
+
+def texts(table: pl.DataFrame, column: str) -> pl.Series:
+    """Return a column of strings; missing is null."""
+    return table[column].cast(pl.String)
+
+
+def codes(table: pl.DataFrame, column: str, levels: tuple[str, ...]) -> Floats:
+    """Return each value's position among ``levels`` as float64 of shape (n_rows,); NaN for missing and unknown."""
+    if not levels:
+        return np.full(table.height, NAN)
+    positions = texts(table, column).cast(pl.Enum(levels), strict=False).to_physical()
+    result: Floats = positions.cast(pl.Float64).fill_null(NAN).to_numpy(writable=True)
+    return result
+
+
+def stacked(columns: list[Floats], rows: int) -> Floats:
+    """Return columns side by side, of shape (rows, len(columns)), in C order."""
+    result = np.empty((rows, len(columns)), dtype=np.float64)
+    for position, column in enumerate(columns):
+        result[:, position] = column
+    return result
