@@ -1,0 +1,420 @@
+"""The sections of ``tenfold.yaml``: what may be written, of which type, with which default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic_core import PydanticCustomError
+
+from tenfold.foundation.errors import InputError
+from tenfold.foundation.units import parse_seconds
+from tenfold.records.dataset import Kind
+from tenfold.records.problem import Place, Requirement, Task, ValueMatrix
+from tenfold.spec.requirement import parse_criterion
+from tenfold.spec.secret import Location, literal, variables_in
+from tenfold.spec.tree import Node
+
+FORMAT = 1
+"""The number after ``tenfold:``; it grows when an old file would mean something else."""
+
+LATER_SECTIONS = ("deployment", "monitoring", "retraining")
+"""Stages that this version does not have."""
+
+BINARY_OUTCOMES = ("true_positive", "false_positive", "false_negative", "true_negative")
+
+
+class Section(BaseModel):
+    """A mapping of the file: unknown keys and other types than those declared are errors, nothing is converted."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _duration(text: object) -> object:
+    if isinstance(text, bool | int | float):
+        raise PydanticCustomError(
+            "duration", "needs a unit: write {text}s, {text}m, {text}h or {text}d", {"text": text}
+        )
+    if isinstance(text, str):
+        try:
+            parse_seconds(text)
+        except InputError as error:
+            raise PydanticCustomError("duration", "{reason}", {"reason": str(error)}) from error
+    return text
+
+
+def _without_substitution(text: str) -> str:
+    names = variables_in(text)
+    if names:
+        raise PydanticCustomError(
+            "no_substitution",
+            "holds {placeholder}, but the environment is read only in path, url and table of a source and in store,"
+            " so that what decides the model stands in the file",
+            {"placeholder": f"${{env:{names[0]}}}"},
+        )
+    return literal(text)
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("filled", "must not be empty")
+    return text
+
+
+Text: TypeAlias = Annotated[str, AfterValidator(_without_substitution)]
+Filled: TypeAlias = Annotated[str, AfterValidator(_without_substitution), AfterValidator(_filled)]
+"""Text that is not empty: names of columns, expressions."""
+Written: TypeAlias = Annotated[str, AfterValidator(_filled)]
+"""Text as the file says it; ``${env:NAME}`` stays in it, the value is found in ``Spec.locations``."""
+Duration: TypeAlias = Annotated[Text, BeforeValidator(_duration)]
+"""Text such as 90s, 5m, 1h, 7d; read with ``foundation.units.parse_seconds``."""
+ProjectName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+Identifier: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
+Label: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
+Scalar: TypeAlias = str | int | float | bool
+
+
+def _delimiter(text: str) -> str:
+    if text == "tab":
+        return "\t"
+    if len(text) != 1:
+        raise PydanticCustomError("character", "must be one character, or tab")
+    return text
+
+
+Delimiter: TypeAlias = Annotated[str, AfterValidator(_delimiter)]
+
+
+class Labels(Section):
+    """When outcomes are known: ``after`` the prediction."""
+
+    after: Duration
+
+    @property
+    def after_seconds(self) -> float:
+        """The delay in seconds."""
+        return parse_seconds(self.after)
+
+
+class Value(Section):
+    """Money per decision: four amounts for a binary task, or ``amounts[truth][decision]`` by class."""
+
+    true_positive: float = 0.0
+    false_positive: float = 0.0
+    false_negative: float = 0.0
+    true_negative: float = 0.0
+    amounts: Mapping[str, Mapping[str, float]] | None = None
+
+    def matrix(self, classes: tuple[str, ...]) -> ValueMatrix:
+        """Return the amounts in the order of ``classes``; for a binary task the positive class is the last.
+
+        Raises
+        ------
+        InputError
+            When the classes of the file are not those of the data.
+        """
+        if self.amounts is None:
+            if len(classes) != 2:
+                raise InputError(
+                    f"problem.value gives amounts for two classes, but the target has {len(classes)}:"
+                    " write amounts by class, `value: {TRUTH: {DECISION: amount}}`"
+                )
+            rows = ((self.true_negative, self.false_positive), (self.false_negative, self.true_positive))
+            return ValueMatrix(classes=classes, amounts=rows)
+        for name in self.amounts:
+            if name not in classes:
+                raise InputError(f"problem.value names the class '{name}', but the target has: {', '.join(classes)}")
+        for name in classes:
+            if set(self.amounts.get(name, {})) != set(classes):
+                raise InputError(
+                    f"problem.value needs, for the truth '{name}', one amount for each of: {', '.join(classes)}"
+                )
+        return ValueMatrix(
+            classes=classes,
+            amounts=tuple(tuple(self.amounts[truth][decision] for decision in classes) for truth in classes),
+        )
+
+
+def _value(written: object) -> object:
+    """Read a mapping by class as amounts."""
+    if isinstance(written, dict) and written and not any(key in BINARY_OUTCOMES for key in written):
+        if "amounts" in written or not all(isinstance(row, dict) for row in written.values()):
+            return written
+        return {"amounts": written}
+    return written
+
+
+class RequirementEntry(Section):
+    """One entry of ``problem.requirements``."""
+
+    id: Label
+    that: Filled
+    level: Literal["must", "should"] = "must"
+    slices: tuple[Label, ...] = ()
+    where: tuple[Place, ...] = ()
+    confidence: float = 0.95
+
+    def record(self) -> Requirement:
+        """Return the requirement that the stages judge by."""
+        criterion = parse_criterion(self.that)
+        return Requirement(
+            id=self.id,
+            metric=criterion.metric,
+            direction=criterion.direction,
+            bound=criterion.bound,
+            text=self.that,
+            column=criterion.column,
+            level=self.level,
+            slices=self.slices,
+            where=self.where,
+            confidence=self.confidence,
+        )
+
+
+class ProblemSection(Section):
+    """What success means."""
+
+    target: Filled
+    objective: Text = ""
+    owner: Text = ""
+    users: tuple[Text, ...] = ()
+    decision: Text = ""
+    task: Task | None = None
+    metric: Text | None = None
+    positive: Scalar | None = None
+    time: Filled | None = None
+    labels: Labels | None = None
+    risk: Literal["minimal", "limited", "high"] = "minimal"
+    value: Annotated[Value, BeforeValidator(_value)] | None = None
+    baseline: Filled | None = None
+    slices: Mapping[Label, Filled] = Field(default_factory=dict)
+    requirements: tuple[RequirementEntry, ...] = ()
+    feasibility: Literal["check", "warn", "off"] = "check"
+
+    @property
+    def positive_label(self) -> str | None:
+        """The positive class as the canonical table writes it: ``true``, ``1``, ``yes``."""
+        return None if self.positive is None else label_of(self.positive)
+
+    @property
+    def labels_after_seconds(self) -> float:
+        """The delay until outcomes are known."""
+        return 0.0 if self.labels is None else self.labels.after_seconds
+
+
+def label_of(value: Scalar) -> str:
+    """Return a scalar of the file as a class label of the canonical table."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+class SourceSection(Section):
+    """One source: a file (``path``) or a database (``url``)."""
+
+    path: Written | None = None
+    url: Written | None = None
+    table: Written | None = None
+    query: Filled | None = None
+    time: Filled | None = None
+    available: Duration | None = None
+    format: Literal["csv", "tsv", "parquet", "jsonl", "json", "sqlite"] | None = None
+    delimiter: Delimiter | None = None
+    quote: bool | None = None
+    header: bool | None = None
+
+    @property
+    def available_seconds(self) -> float | None:
+        """How long after ``time`` a row is known; None when it is known at once."""
+        return None if self.available is None else parse_seconds(self.available)
+
+
+class ColumnSection(Section):
+    """Where the inference of a column is overruled."""
+
+    role: Literal["feature", "entity", "group", "assign", "weight", "id", "sensitive", "ignored"] | None = None
+    kind: Kind | None = None
+    available: Literal["now", "later"] | None = None
+    impute: Literal["median", "mean", "mode", "constant", "none"] | None = None
+    scale: Literal["standard", "minmax", "robust", "none"] | None = None
+    feature: bool | None = None
+    allow: bool = False
+
+
+def _one_source(written: object) -> object:
+    """Read ``data: {path: …}`` as one source called data."""
+    if not isinstance(written, dict) or "sources" in written:
+        return written
+    own = {key: value for key, value in written.items() if key in SourceSection.model_fields and key != "query"}
+    if "path" not in own and "url" not in own:
+        return written
+    rest = {key: value for key, value in written.items() if key not in own}
+    return {"sources": {"data": own}, **rest}
+
+
+class DataSection(Section):
+    """Where the rows come from and how they are read."""
+
+    sources: Mapping[Identifier, SourceSection] = Field(min_length=1)
+    query: Filled | None = None
+    timezone: Filled | None = None
+    contract: Filled | None = None
+    duplicates: Literal["report", "drop"] = "report"
+    columns: Mapping[Filled, ColumnSection] = Field(default_factory=dict)
+
+
+def _lag(steps: object) -> object:
+    if isinstance(steps, str):
+        return _duration(steps)
+    if isinstance(steps, int) and not isinstance(steps, bool) and steps < 1:
+        raise PydanticCustomError("lag", "must be 1 or more rows back, found {steps}", {"steps": steps})
+    return steps
+
+
+Lag: TypeAlias = Annotated[int | str, BeforeValidator(_lag)]
+"""Rows of the entity (a whole number), or time (a duration)."""
+
+
+class FeaturesSection(Section):
+    """Which features are built."""
+
+    dates: bool = True
+    lags: Mapping[Filled, tuple[Lag, ...]] = Field(default_factory=dict)
+    select: Literal["auto", "off"] = "auto"
+
+
+class ValidationSection(Section):
+    """How the rows are divided."""
+
+    strategy: Literal["auto", "holdout", "kfold", "stratified", "group", "time"] = "auto"
+    test: float = 0.15
+    validation: float = 0.15
+    folds: int = 5
+    gap: Duration = "0s"
+
+    @property
+    def gap_seconds(self) -> float:
+        """Time left free between the rows that train and those that measure."""
+        return parse_seconds(self.gap)
+
+
+class Budget(Section):
+    """How long training and tuning may go on: a time, or a number of trials (the same on every machine)."""
+
+    time: Duration | None = None
+    trials: int | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """The time in seconds; None for a budget in trials."""
+        return None if self.time is None else parse_seconds(self.time)
+
+    def __str__(self) -> str:
+        return f"{self.trials} trials" if self.time is None else self.time
+
+
+def _budget(written: object) -> object:
+    """Read ``5m`` as a budget in time."""
+    return written if isinstance(written, dict | Budget) else {"time": written}
+
+
+def _one_or_many(written: object) -> object:
+    return (written,) if isinstance(written, str) and written != "auto" else written
+
+
+class TrainingSection(Section):
+    """What is tried, for how long."""
+
+    learners: Annotated[
+        Literal["auto"] | tuple[Literal["linear", "lightgbm", "forest", "extra_trees"], ...],
+        BeforeValidator(_one_or_many),
+    ] = "auto"
+    budget: Annotated[Budget, BeforeValidator(_budget)] = Budget(time="5m")
+    cores: Literal["auto"] | int = "auto"
+    seed: int = 7
+
+
+class TuningSection(Section):
+    """How hyperparameters are searched."""
+
+    method: Literal["auto", "random", "bayesian"] = "auto"
+
+
+class EvaluationSection(Section):
+    """What is measured beside the main metric and the requirements."""
+
+    metrics: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a spec was read: the file as the user named it, its folder, its lines, and the resolved locations."""
+
+    path: str = "tenfold.yaml"
+    folder: Path = field(default_factory=Path)
+    tree: Node | None = field(default=None, repr=False)
+    locations: Mapping[str, Location] = field(default_factory=dict, repr=False)
+    store: Location | None = field(default=None, repr=False)
+
+
+class Spec(Section):
+    """``tenfold.yaml`` as it is written: nothing of the environment stands in its fields.
+
+    What was read from the environment is in ``locations`` and ``store_location``, outside of comparison by field,
+    representation and serialisation.
+    """
+
+    tenfold: int = FORMAT
+    name: ProjectName = "model"
+    problem: ProblemSection
+    data: Annotated[DataSection, BeforeValidator(_one_source)]
+    features: FeaturesSection = FeaturesSection()
+    validation: ValidationSection = ValidationSection()
+    training: TrainingSection = TrainingSection()
+    tuning: TuningSection = TuningSection()
+    evaluation: EvaluationSection = EvaluationSection()
+    store: Written = ".tenfold"
+    engine: Literal["local"] = "local"
+
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+
+    @property
+    def path(self) -> str:
+        """The file, as the user named it."""
+        return self._origin.path
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the file; paths in the file are relative to it."""
+        return self._origin.folder
+
+    @property
+    def locations(self) -> Mapping[str, Location]:
+        """Where each source lies, by its name."""
+        return self._origin.locations
+
+    @property
+    def store_folder(self) -> Path:
+        """Where the project's state lives."""
+        store = self._origin.store
+        return self.folder / (self.store if store is None else store.secret.reveal())
+
+    @property
+    def requirements(self) -> tuple[Requirement, ...]:
+        """The requirements as records."""
+        return tuple(entry.record() for entry in self.problem.requirements)
+
+    def line_of(self, *path: str | int) -> int | None:
+        """Return the line of a setting, such as ``line_of("problem", "target")``; None for a spec without a file."""
+        return None if self._origin.tree is None else self._origin.tree.line_of(*path)
+
+    def placed(self, origin: Origin) -> Spec:
+        """Return this spec with the place it was read from."""
+        copy = self.model_copy()
+        copy._origin = origin  # noqa: SLF001 - the same class
+        return copy
