@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from tenfold.foundation.errors import did_you_mean
 from tenfold.spec.consistency import expressions
@@ -10,17 +10,20 @@ from tenfold.spec.faults import Fault, raise_faults
 from tenfold.spec.schema import Spec
 
 _MOST_LISTED = 12
+_OVERRIDE = "data.columns names"
 
 
-def check_columns(spec: Spec, columns: Sequence[str]) -> None:
+def check_columns(spec: Spec, columns: Sequence[str], *, source_columns: Collection[str] = ()) -> None:
     """Make sure that every column the file names is one of ``columns``, those of the table after ``data.query``.
+
+    Where a query joins sources, ``data.columns`` may also say how a column of a source is read: ``source_columns``.
 
     Raises
     ------
     SpecError
         With the line, the columns there are, and the nearest one.
     """
-    known = frozenset(columns)
+    known, readable = frozenset(columns), frozenset(source_columns)
     table, listed = _table(spec), _listed(columns)
     raise_faults(
         (
@@ -29,7 +32,7 @@ def check_columns(spec: Spec, columns: Sequence[str]) -> None:
                 line=line,
             )
             for part, name, line in _columns_named(spec)
-            if name not in known
+            if name not in known and not (part == _OVERRIDE and name in readable)
         ),
         path=spec.path,
     )
@@ -47,7 +50,7 @@ def _columns_named(spec: Spec) -> Iterator[tuple[str, str, int | None]]:
         for name in columns_of(text):
             yield f"{'.'.join(setting)} reads", name, spec.line_of(*setting)
     for name in spec.data.columns:
-        yield "data.columns names", name, spec.line_of("data", "columns", name)
+        yield _OVERRIDE, name, spec.line_of("data", "columns", name)
     for name in spec.features.lags:
         yield "features.lags names", name, spec.line_of("features", "lags", name)
 

@@ -220,16 +220,25 @@ def _check_sources(spec: Spec) -> Iterator[Fault]:
             yield Fault(message=f"the source '{name}' is a database, which has no file format", line=line)
         if source.available is not None and source.time is None:
             yield Fault(message=f"`available` of '{name}' counts from a time: say which column with `time:`", line=line)
-        delimited = source.format in (None, "csv", "tsv")
+        if source.url is None and source.format == "sqlite" and source.table is None and source.query is None:
+            yield Fault(message=f"the source '{name}' is a database: say which `table:` or `query:`", line=line)
+        delimited = source.url is None and source.format in (None, "csv")
         if not delimited and any(setting is not None for setting in (source.delimiter, source.quote, source.header)):
+            yield Fault(message=f"delimiter, quote and header of '{name}' are for delimited text", line=line)
+    for zone, setting in _zones(spec):
+        if not _is_zone(zone):
             yield Fault(
-                message=f"delimiter, quote and header of '{name}' fit delimited text, not {source.format}", line=line
+                message=f"'{zone}' is not a time zone: write one such as Europe/Vienna or UTC",
+                line=spec.line_of(*setting),
             )
-    if data.timezone is not None and not _is_zone(data.timezone):
-        yield Fault(
-            message=f"'{data.timezone}' is not a time zone: write one such as Europe/Vienna or UTC",
-            line=spec.line_of("data", "timezone"),
-        )
+
+
+def _zones(spec: Spec) -> Iterator[tuple[str, tuple[str, ...]]]:
+    if spec.data.timezone is not None:
+        yield spec.data.timezone, ("data", "timezone")
+    for name, column in spec.data.columns.items():
+        if column.timezone is not None:
+            yield column.timezone, ("data", "columns", name, "timezone")
 
 
 def _is_zone(name: str) -> bool:

@@ -11,7 +11,7 @@ from tenfold.spec.schema import SourceSection, Spec
 from tenfold.spec.secret import Location, Secret, plain_password, substitute, variables_in
 from tenfold.spec.tree import Node
 
-DATABASES = ("postgresql", "postgres", "sqlite")
+DATABASES = ("postgresql", "postgres")
 
 
 def find_passwords(tree: Node) -> Iterator[Fault]:
@@ -74,8 +74,8 @@ def _locate_source(
             return None, (Fault(message=message, line=line),)
         return Location(shown=written, secret=Secret(str(folder / resolved))), ()
     scheme, marks, _ = resolved.partition("://")
-    if not marks or scheme.split("+")[0] not in DATABASES:
+    if not marks or scheme not in DATABASES:
         found = "" if variables_in(written) else f", found '{written.split('://')[0][:40]}'"
-        message = f"the url of the source '{name}' must begin with postgresql:// or sqlite://{found}"
+        message = f"the url of the source '{name}' must begin with postgresql://{found}"
         return None, (Fault(message=message, line=line),)
     return Location(shown=written, secret=location.secret, database=True), ()

@@ -223,10 +223,11 @@ class SourceSection(Section):
     query: Filled | None = None
     time: Filled | None = None
     available: Duration | None = None
-    format: Literal["csv", "tsv", "parquet", "jsonl", "json", "sqlite"] | None = None
+    format: Literal["csv", "parquet", "json", "sqlite"] | None = None
     delimiter: Delimiter | None = None
     quote: bool | None = None
     header: bool | None = None
+    encoding: Filled | None = None
 
     @property
     def available_seconds(self) -> float | None:
@@ -239,6 +240,10 @@ class ColumnSection(Section):
 
     role: Literal["feature", "entity", "group", "assign", "weight", "id", "sensitive", "ignored"] | None = None
     kind: Kind | None = None
+    missing: tuple[Text, ...] | None = None
+    datetime_format: Filled | None = None
+    timezone: Filled | None = None
+    decimal_comma: bool | None = None
     available: Literal["now", "later"] | None = None
     impute: Literal["median", "mean", "mode", "constant", "none"] | None = None
     scale: Literal["standard", "minmax", "robust", "none"] | None = None
@@ -331,7 +336,7 @@ class TrainingSection(Section):
     """What is tried, for how long."""
 
     learners: Annotated[
-        Literal["auto"] | tuple[Literal["linear", "lightgbm", "forest", "extra_trees"], ...],
+        Literal["auto"] | tuple[Literal["linear", "lightgbm", "random_forest", "extra_trees"], ...],
         BeforeValidator(_one_or_many),
     ] = "auto"
     budget: Annotated[Budget, BeforeValidator(_budget)] = Budget(time="5m")
