@@ -1,0 +1,98 @@
+"""The fingerprint of a stage's code: its sources, those it imports inside the package, and the numeric libraries."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from tenfold.foundation.errors import InputError
+from tenfold.foundation.fingerprint import fingerprint, hash_bytes
+
+LIBRARIES = ("numpy", "polars", "lightgbm", "scikit-learn", "optuna")
+"""Libraries whose version may change a result; they are asked for by name, not imported."""
+
+_PACKAGE_FOLDER = Path(__file__).parent.parent
+
+
+def code_fingerprint(*modules: str, folder: Path = _PACKAGE_FOLDER) -> str:
+    """Return the hash of everything in the package that these modules can reach by import, and of library versions.
+
+    Imports are read from the sources, nothing is run; a module named only in a string is not seen.
+
+    Parameters
+    ----------
+    *modules : str
+        Full names, such as ``tenfold.stages.data.run``.
+    folder : Path
+        The package's folder; its name is the package's name.
+    """
+    return fingerprint(sources_of(*modules, folder=folder), library_versions())
+
+
+def sources_of(*modules: str, folder: Path = _PACKAGE_FOLDER) -> dict[str, str]:
+    """Return the hash of each source file that the modules reach, by module name."""
+    reached: dict[str, str] = {}
+    waiting = list(modules)
+    for name in modules:
+        if _file_of(name, folder) is None:
+            raise InputError(f"there is no module '{name}' below {folder}")
+    while waiting:
+        name = waiting.pop()
+        path = _file_of(name, folder)
+        if path is None or name in reached:
+            continue
+        reached[name], imported = _read(path, name, folder.name)
+        waiting.extend(imported)
+        if "." in name:
+            waiting.append(name.rpartition(".")[0])
+    return dict(sorted(reached.items()))
+
+
+@cache
+def library_versions() -> dict[str, str]:
+    """Return the installed version of each numeric library, without importing any."""
+    return {name: _version_of(name) for name in LIBRARIES}
+
+
+def _version_of(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _file_of(module: str, folder: Path) -> Path | None:
+    """Return a module's source file; None when the name is not a module of the package."""
+    package, *parts = module.split(".")
+    if package != folder.name:
+        return None
+    place = folder.joinpath(*parts)
+    for path in (place.with_suffix(".py"), place / "__init__.py"):
+        if path.is_file():
+            return path
+    return None
+
+
+@cache
+def _read(path: Path, module: str, package: str) -> tuple[str, tuple[str, ...]]:
+    """Return the hash of a source file and the names it may import from the package."""
+    content = path.read_bytes()
+    parent = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    imported = (name for node in ast.walk(ast.parse(content)) for name in _imports(node, parent))
+    inside = sorted({name for name in imported if name.split(".")[0] == package})
+    return hash_bytes(content), tuple(inside)
+
+
+def _imports(node: ast.AST, parent: str) -> Iterator[str]:
+    """Yield what an import statement may bring: modules, and names in modules that may be modules themselves."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        above = parent.split(".")
+        start = ".".join(above[: len(above) - node.level + 1]) if node.level else ""
+        module = ".".join(part for part in (start, node.module or "") if part)
+        yield module
+        yield from (f"{module}.{alias.name}" for alias in node.names)

@@ -1,0 +1,99 @@
+"""The process that gives birth to workers: it imports what they need once, and forks them from itself.
+
+It is small and single-threaded, so that forking it is safe, which forking a process with tables and thread pools in it
+is not. It does not import the user's own script, as the standard library's fork server does, so that a script needs no
+guard around its first line. When the process that started it goes away, it takes the workers with it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pickle
+import signal
+import socket
+import struct
+import sys
+import traceback
+from multiprocessing.connection import Connection
+
+FORK, WAIT = b"f", b"w"
+NUMBER = struct.Struct("!q")
+
+
+def main(descriptor: int, preload: list[str]) -> None:
+    """Serve one parent over a socket until it goes away.
+
+    The parent sends FORK with a descriptor for the new worker and gets its process number, or WAIT with a process
+    number and gets the status with which it ended.
+    """
+    control = socket.socket(fileno=descriptor)
+    for module in preload:
+        importlib.import_module(module)
+    children: set[int] = set()
+    while True:
+        order, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        if order == FORK:
+            child = os.fork()
+            if child == 0:
+                control.close()
+                _work(Connection(descriptors[0]))
+            os.close(descriptors[0])
+            children.add(child)
+            control.sendall(NUMBER.pack(child))
+        elif order == WAIT:
+            (child,) = NUMBER.unpack(receive(control, NUMBER.size))
+            _, status = os.waitpid(child, 0)
+            children.discard(child)
+            control.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
+        else:
+            for child in children:
+                os.kill(child, signal.SIGKILL)
+            return
+
+
+def receive(control: socket.socket, size: int) -> bytes:
+    """Return exactly ``size`` bytes; EOFError when the other side goes away first."""
+    content = b""
+    while len(content) < size:
+        part = control.recv(size - len(content))
+        if not part:
+            raise EOFError("the other side of the socket is gone")
+        content += part
+    return content
+
+
+def _work(connection: Connection) -> None:
+    """Answer calls until the parent goes away, then end without the clean-up that belongs to the nursery."""
+    status = 1
+    try:
+        while True:
+            function, item = pickle.loads(connection.recv_bytes())  # noqa: S301 - from our own parent, through a private socket
+            connection.send_bytes(_answer(function, item))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        status = 0
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _answer(function: object, item: object) -> bytes:
+    """Return (True, result) or (False, exception), pickled."""
+    assert callable(function)
+    try:
+        return pickle.dumps((True, function(item)))
+    except Exception as error:  # noqa: BLE001 - the transport: whatever a call raises is raised again in the parent
+        error.add_note("in a worker process:\n" + "".join(traceback.format_exception(error)))
+        return _pickled(error)
+
+
+def _pickled(error: Exception) -> bytes:
+    """Return an exception as an answer; one that cannot travel is told by its text."""
+    try:
+        content = pickle.dumps((False, error))
+        pickle.loads(content)  # noqa: S301 - what was pickled a line above
+    except Exception:  # noqa: BLE001 - pickling runs the exception's own code, which may raise anything
+        text = "".join(traceback.format_exception(error))
+        return pickle.dumps((False, RuntimeError(f"{type(error).__name__} in a worker process:\n{text}")))
+    return content

@@ -1,0 +1,147 @@
+"""A look at the store's health that changes nothing."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from tenfold.foundation.fingerprint import hash_file
+from tenfold.store.catalog import schema
+from tenfold.store.catalog.audit import Ledger
+from tenfold.store.catalog.connection import Catalog, revision_of
+from tenfold.store.catalog.runs import CatalogRuns
+from tenfold.store.catalog.verify import verify_history
+from tenfold.store.files.blobs import FileBlobs
+from tenfold.store.files.checkpoints import FileCheckpoints
+from tenfold.store.files.disk import free_bytes
+from tenfold.store.files.process import pid_of
+from tenfold.store.rows import AuditHead, DoctorReport, StoreCheck, VerifyReport
+
+_SAMPLE = 50
+_SAMPLE_SEED = 7
+_LOW_SPACE_BYTES = 200_000_000
+_REFERENCES = (
+    schema.stage_results.c.record,
+    schema.stage_files.c.blob,
+    schema.runs.c.spec,
+    schema.runs.c.document,
+    schema.versions.c.blob,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogUpkeep:
+    """`Upkeep` of a store with a SQLite catalog and files."""
+
+    catalog: Catalog
+    ledger: Ledger
+    blobs: FileBlobs
+    checkpoints: FileCheckpoints
+    runs: CatalogRuns
+    folder: Path
+
+    def doctor(self, *, every_blob: bool) -> DoctorReport:
+        with self.catalog.reading() as connection:
+            database = _check_database(connection)
+            referenced = _referenced(connection)
+        names = set(self.blobs.names())
+        orphans = tuple(sorted(names - referenced.keys()))
+        stale = tuple(run for run in self.runs.recent() if run.status == "crashed" and run.ended_at is None)
+        free = free_bytes(self.folder)
+        checks = [
+            *database,
+            _check_blobs(self.blobs, referenced, every_blob=every_blob),
+            _note("orphan blobs", f"{len(orphans)} blobs that nothing refers to", found=bool(orphans)),
+            _note(
+                "stale runs",
+                "; ".join(
+                    f"run {run.id} was left open by process {pid_of(run.process)}, which is gone" for run in stale
+                )
+                or "no run was left open",
+                found=bool(stale),
+            ),
+            _note(
+                "checkpoints",
+                f"half-finished work of {len(self.checkpoints.fingerprints())} stages",
+                found=bool(self.checkpoints.fingerprints()),
+            ),
+            StoreCheck(
+                name="free space",
+                status="warning" if free < _LOW_SPACE_BYTES else "ok",
+                message=f"{free / 1e9:.1f} GB free",
+            ),
+        ]
+        return DoctorReport(
+            folder=str(self.folder),
+            checks=tuple(checks),
+            sqlite_version=sqlite3.sqlite_version,
+            free_bytes=free,
+            blobs=len(names),
+            orphans=orphans,
+            orphan_bytes=sum(self.blobs.size(name) or 0 for name in orphans),
+            stale_runs=tuple(run.id for run in stale),
+        )
+
+    def verify(self, *, anchor: AuditHead | None) -> VerifyReport:
+        return verify_history(self.ledger, self.blobs, anchor=anchor)
+
+    def close(self) -> None:
+        self.runs.let_go()
+        self.catalog.close()
+
+
+def _check_database(connection: sa.Connection) -> list[StoreCheck]:
+    """Check the database's pages, its references, its revision, and the triggers that keep histories."""
+    version = StoreCheck(name="sqlite", status="ok", message=f"SQLite {sqlite3.sqlite_version}")
+    if revision_of(connection) is None:
+        return [version, StoreCheck(name="catalog", status="note", message="nothing has been kept yet")]
+    faults = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+    dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    triggers = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars())
+    guards = {f"{table}_no_{act}" for table in schema.HISTORIES for act in ("update", "delete")}
+    guards |= {"runs_no_reopen", "runs_no_delete"}
+    missing = sorted(guards - triggers)
+    return [
+        version,
+        _damage("integrity", "; ".join(faults), found=faults != ["ok"]),
+        _damage("references", f"{len(dangling)} rows name what does not exist", found=bool(dangling)),
+        _damage("guards", f"triggers that keep histories are missing: {', '.join(missing)}", found=bool(missing)),
+    ]
+
+
+def _referenced(connection: sa.Connection) -> dict[str, int | None]:
+    """Return the blobs that rows name, with the length each had when it was put."""
+    named = sa.union(*(sa.select(column.label("name")).where(column.is_not(None)) for column in _REFERENCES)).subquery()
+    known = schema.blobs
+    query = sa.select(named.c.name, known.c.size).outerjoin_from(named, known, named.c.name == known.c.name)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _check_blobs(blobs: FileBlobs, referenced: dict[str, int | None], *, every_blob: bool) -> StoreCheck:
+    missing = sorted(name for name in referenced if not blobs.has(name))
+    short = sorted(name for name, size in referenced.items() if blobs.has(name) and blobs.size(name) != size)
+    there = sorted(referenced.keys() - set(missing) - set(short))
+    sample = there if every_blob else random.Random(_SAMPLE_SEED).sample(there, min(_SAMPLE, len(there)))  # noqa: S311 - a sample, not a secret
+    changed = sorted(name for name in sample if hash_file(blobs.place(name)) != name)
+    faults = [
+        *(f"{name[:12]} is missing" for name in missing),
+        *(f"{name[:12]} has another length" for name in short),
+        *(f"{name[:12]} has other bytes" for name in changed),
+    ]
+    if faults:
+        return StoreCheck(name="blobs", status="damage", message="blobs damaged: " + ", ".join(faults))
+    return StoreCheck(
+        name="blobs", status="ok", message=f"{len(referenced)} blobs are there, {len(sample)} of them hashed anew"
+    )
+
+
+def _damage(name: str, message: str, *, found: bool) -> StoreCheck:
+    return StoreCheck(name=name, status="damage" if found else "ok", message=message if found else "ok")
+
+
+def _note(name: str, message: str, *, found: bool) -> StoreCheck:
+    return StoreCheck(name=name, status="note" if found else "ok", message=message)
