@@ -31,6 +31,8 @@ class Field:
         Zone of times written without an offset; None means UTC.
     levels : tuple of str
         Known values of a categorical column, sorted; empty when there are too many to list.
+    reason : str
+        Why the column was read so.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Field:
     datetime_format: str | None = None
     timezone: str | None = None
     levels: tuple[str, ...] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

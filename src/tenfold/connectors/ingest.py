@@ -1,0 +1,152 @@
+"""From the declared sources to the one table that the stages work on."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import polars as pl
+
+from tenfold.connectors.infer import FieldOverride
+from tenfold.connectors.read import READER, SourceRequest, SourceTable, canonicalise, read_source, source_fingerprint
+from tenfold.connectors.sql import Relation, join
+from tenfold.foundation.errors import DataError, did_you_mean
+from tenfold.foundation.fingerprint import fingerprint
+from tenfold.records.dataset import Field, Source
+
+TABLE_FILE = "table.parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestOptions:
+    """What to read and how to join it.
+
+    ``overrides`` speak of the columns after the query.
+    """
+
+    sources: tuple[SourceRequest, ...]
+    query: str | None = None
+    timezone: str | None = None
+    overrides: Mapping[str, FieldOverride] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingested:
+    """The canonical table, what its columns are, and the sources that it came from."""
+
+    table: Path
+    fields: tuple[Field, ...]
+    sources: tuple[Source, ...]
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+
+def ingest(options: IngestOptions, *, workdir: Path) -> Ingested:
+    """Read the sources, join them by the query, and write one canonical table into ``workdir``.
+
+    Raises
+    ------
+    DataError
+        When a source cannot be read, several are given without a query, or the query does not fit them.
+    """
+    if not options.sources:
+        raise DataError("no data source is declared")
+    if options.query is None and len(options.sources) > 1:
+        named = ", ".join(request.name for request in options.sources)
+        raise DataError(f"several sources are declared ({named}); write the `query` that joins them into one table")
+    workdir.mkdir(parents=True, exist_ok=True)
+    into = workdir / TABLE_FILE
+    if options.query is None:
+        request = options.sources[0]
+        table = read_source(request, into=into, overrides=options.overrides, timezone=options.timezone)
+        return _ingested(options, into, table.fields, (table,), table.notes)
+    with tempfile.TemporaryDirectory(dir=workdir, prefix="joining-") as folder:
+        tables = _read_all(options, Path(folder))
+        relations = {
+            request.name: Relation(
+                path=tables[request.name].path,
+                fields=tables[request.name].fields,
+                time=request.time,
+                available_seconds=request.available_seconds,
+            )
+            for request in options.sources
+        }
+        joined = join(relations, options.query, Path(folder) / "joined.parquet", timezone=options.timezone)
+        fields, _ = canonicalise(
+            pl.scan_parquet(joined),
+            into,
+            overrides=options.overrides,
+            timezone=options.timezone,
+            shown="the result of the query",
+            typed=True,
+        )
+    read = tuple(tables.values())
+    notes = tuple(note for table in read for note in table.notes)
+    return _ingested(options, into, _as_written(fields, read), read, notes)
+
+
+def ingest_fingerprint(options: IngestOptions) -> str | None:
+    """Return what `ingest` would give as its fingerprint, by hashing the files only; None when a database is read."""
+    snapshots = {request.name: source_fingerprint(request) for request in options.sources}
+    if any(snapshot is None for snapshot in snapshots.values()):
+        return None
+    return _fingerprint(options, {name: str(snapshot) for name, snapshot in snapshots.items()})
+
+
+def _fingerprint(options: IngestOptions, snapshots: Mapping[str, str]) -> str:
+    """Name the table by all that decides it: the bytes read, how they are read, and the query; not where they lie."""
+    requests = [replace(request, location="", shown="") for request in options.sources]
+    return fingerprint(READER, pl.__version__, requests, options.query, options.timezone, options.overrides, snapshots)
+
+
+def _ingested(
+    options: IngestOptions, table: Path, fields: tuple[Field, ...], read: Sequence[SourceTable], notes: tuple[str, ...]
+) -> Ingested:
+    sources = tuple(each.source for each in read)
+    return Ingested(
+        table=table,
+        fields=fields,
+        sources=sources,
+        fingerprint=_fingerprint(options, {source.name: source.snapshot for source in sources}),
+        notes=notes,
+    )
+
+
+def _read_all(options: IngestOptions, folder: Path) -> dict[str, SourceTable]:
+    tables: dict[str, SourceTable] = {}
+    for request in options.sources:
+        if request.name in tables:
+            raise DataError(f"two sources are called '{request.name}'; rename one")
+        table = read_source(request, into=folder / f"{len(tables)}.parquet", timezone=options.timezone)
+        names = [known.name for known in table.fields]
+        if request.time is not None and request.time not in names:
+            raise DataError(
+                f"source '{request.name}' has no column '{request.time}'.{did_you_mean(request.time, names)}"
+            )
+        tables[request.name] = table
+    return tables
+
+
+def _as_written(fields: Sequence[Field], read: Sequence[SourceTable]) -> tuple[Field, ...]:
+    """Give columns that come through the query as they were their source's way of writing missing values and numbers.
+
+    Rows to predict are then read as the source was. A name that stands in several sources is left alone.
+    """
+    origin = [known for table in read for known in table.fields]
+    names = Counter(known.name for known in origin)
+    written = {known.name: known for known in origin if names[known.name] == 1}
+    return tuple(
+        replace(
+            found,
+            missing_markers=written[found.name].missing_markers,
+            decimal_comma=written[found.name].decimal_comma,
+            thousands=written[found.name].thousands,
+            datetime_format=written[found.name].datetime_format,
+        )
+        if found.name in written and written[found.name].kind == found.kind
+        else found
+        for found in fields
+    )

@@ -1,0 +1,475 @@
+"""Reading one source into a canonical table, and the same reading again for rows to predict."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import polars as pl
+
+from tenfold.connectors.canonical import as_words, canonical, present
+from tenfold.connectors.database import POSTGRESQL, read_database
+from tenfold.connectors.delimited import scan_delimited
+from tenfold.connectors.dialect import DialectHints, find_dialect, hints_from
+from tenfold.connectors.infer import LEVELS_LISTED, FieldOverride, infer_column, infer_fields, is_readable
+from tenfold.connectors.json_records import scan_json
+from tenfold.connectors.text_file import check_readable, open_bytes, open_text
+from tenfold.foundation.errors import DataError, did_you_mean
+from tenfold.foundation.fingerprint import hash_file
+from tenfold.records.dataset import Field, Source
+
+# Raised when the same bytes are read differently, so that cached tables are made anew.
+READER = 1
+FORMATS = ("csv", "parquet", "json", "sqlite", "postgresql")
+
+_SAMPLE_ROWS = 200_000
+_ROW_GROUP = 131_072
+_WIDENINGS = 6
+_ODD_VALUES = 1000
+# Up to here a table is held in memory while its columns are read; beyond, it streams.
+_IN_MEMORY_CELLS = 100_000_000
+_ENDINGS = {
+    ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".data": "csv", ".parquet": "parquet", ".pq": "parquet",
+    ".json": "json", ".jsonl": "json", ".ndjson": "json", ".db": "sqlite", ".sqlite": "sqlite", ".sqlite3": "sqlite",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRequest:
+    """One source as the user declared it.
+
+    Attributes
+    ----------
+    name : str
+        How the query names it.
+    location : str
+        A path, or ``postgresql://...`` with its secrets resolved.
+    shown : str
+        How messages and records name it; never holds a secret. Empty: the location, when that is a file.
+    format : str or None
+        One of `FORMATS`; None is told by the name's ending and the first bytes.
+    table, query : str or None
+        What to read of a database.
+    time, available_seconds : str or None, float or None
+        The source's time column, and how long after it a row is known: the query then sees ``available_at``.
+    delimiter, quote, header, encoding : optional
+        What the user said about a text; None is found.
+    """
+
+    name: str
+    location: str
+    shown: str = ""
+    format: str | None = None
+    table: str | None = None
+    query: str | None = None
+    time: str | None = None
+    available_seconds: float | None = None
+    delimiter: str | None = None
+    quote: bool | None = None
+    header: bool | None = None
+    encoding: str | None = None
+
+    @property
+    def label(self) -> str:
+        """How messages name the source."""
+        if self.shown:
+            return self.shown
+        return "the database" if self.location.startswith(POSTGRESQL) else self.location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceTable:
+    """A source as it was read: the canonical table, what its columns are, where it came from."""
+
+    path: Path
+    fields: tuple[Field, ...]
+    source: Source
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Staged:
+    """Rows as the source writes them, not yet canonical."""
+
+    rows: pl.LazyFrame
+    format: str
+    dialect: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def read_source(
+    request: SourceRequest,
+    *,
+    into: Path,
+    overrides: Mapping[str, FieldOverride] | None = None,
+    timezone: str | None = None,
+) -> SourceTable:
+    """Read a source into a canonical Parquet table at ``into``.
+
+    Parameters
+    ----------
+    overrides : mapping of column name to FieldOverride
+        What the user declared of the columns.
+    timezone : str or None
+        Zone of times written without an offset; None is UTC.
+
+    Raises
+    ------
+    DataError
+        When the source cannot be read, is empty, or does not hold what was declared.
+    """
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=into.parent, prefix="reading-") as folder:
+        staged = _stage(request, Path(folder))
+        fields, count = canonicalise(
+            staged.rows, into, overrides=overrides or {}, timezone=timezone, shown=request.label
+        )
+    source = Source(
+        name=request.name,
+        location=request.label,
+        format=staged.format,
+        rows=count,
+        snapshot=source_fingerprint(request) or hash_file(into),
+        dialect=staged.dialect,
+    )
+    return SourceTable(path=into, fields=fields, source=source, notes=staged.notes)
+
+
+def source_fingerprint(request: SourceRequest) -> str | None:
+    """Return the hash of a file's bytes; None for databases, which must be read to know."""
+    if request.location.startswith(POSTGRESQL) or _format(request) == "sqlite":
+        return None
+    path = Path(request.location)
+    check_readable(path, request.label)
+    return hash_file(path)
+
+
+def canonicalise(
+    rows: pl.LazyFrame,
+    into: Path,
+    *,
+    overrides: Mapping[str, FieldOverride],
+    timezone: str | None,
+    shown: str,
+    typed: bool = False,
+) -> tuple[tuple[Field, ...], int]:
+    """Infer what the columns are and write them in canonical form; return the fields and the number of rows.
+
+    The inference looks at the first rows; then every value must fit. A column with values that do not is inferred again
+    with these values in view, so that nothing becomes null in silence.
+
+    Parameters
+    ----------
+    typed : bool
+        Strings are words even where they look like numbers or times: the types were chosen by whoever wrote the query.
+    """
+    schema = rows.collect_schema()
+    sample = rows.head(_SAMPLE_ROWS).collect(engine="streaming")
+    if sample.is_empty():
+        raise DataError(f"{shown} has no rows")
+    in_memory = sample.height < _SAMPLE_ROWS or _cells(rows, len(schema)) <= _IN_MEMORY_CELLS
+    if in_memory:
+        rows = rows.collect().lazy()
+    inferred = {
+        found.name: (found, reason)
+        for found, reason in infer_fields(sample, overrides=overrides, timezone=timezone, typed=typed)
+    }
+    read = _read(rows, [found for found, _ in inferred.values()], schema, in_memory=in_memory)
+    for _ in range(_WIDENINGS):
+        fields = [found for found, _ in inferred.values()]
+        misfits = _misfits(rows, read, fields, schema)
+        if not misfits:
+            break
+        comma = any(found.decimal_comma for found in fields)
+        for name, odd in misfits.items():
+            override = overrides.get(name)
+            if override is not None and override.kind is not None:
+                raise DataError(_does_not_fit(rows, inferred[name][0], schema[name], odd, shown))
+            seen = pl.concat([sample[name].cast(pl.String), odd.cast(pl.String)]).alias(name)
+            inferred[name] = infer_column(seen, override, timezone, comma=comma)
+        changed = [inferred[name][0] for name in misfits]
+        again = _read(rows, changed, schema, in_memory=in_memory)
+        read = pl.concat([read.drop(misfits), again], how="horizontal").select(schema.names())
+    else:
+        raise DataError(f"{shown}: columns {', '.join(misfits)} hold values that fit no one kind; declare their kind")
+    return _describe(read, inferred), _write(read, into)
+
+
+def _cells(rows: pl.LazyFrame, columns: int) -> int:
+    return columns * int(rows.select(pl.len()).collect(engine="streaming").item())
+
+
+def _read(rows: pl.LazyFrame, fields: Sequence[Field], schema: pl.Schema, *, in_memory: bool) -> pl.LazyFrame:
+    read = rows.select(canonical(found, schema[found.name]) for found in fields)
+    return read.collect().lazy() if in_memory else read
+
+
+def _misfits(
+    rows: pl.LazyFrame, read: pl.LazyFrame, fields: Sequence[Field], schema: pl.Schema
+) -> dict[str, pl.Series]:
+    """Return, for each column with values that its field cannot read, some of these values."""
+    checked = [found for found in fields if found.kind in {"numeric", "boolean", "datetime"}]
+    if not checked:
+        return {}
+    counts = rows.select(present(found, schema[found.name]).sum().alias(found.name) for found in checked)
+    before = counts.collect(engine="streaming").row(0, named=True)
+    after = read.select(pl.col(found.name).count() for found in checked).collect(engine="streaming").row(0, named=True)
+    odd = {}
+    for found in checked:
+        if before[found.name] == after[found.name]:
+            continue
+        dtype = schema[found.name]
+        unread = rows.filter(present(found, dtype) & canonical(found, dtype).is_null())
+        values = unread.select(pl.col(found.name).unique(maintain_order=True))
+        odd[found.name] = values.head(_ODD_VALUES).collect(engine="streaming")[found.name]
+    return odd
+
+
+def _describe(read: pl.LazyFrame, inferred: Mapping[str, tuple[Field, str]]) -> tuple[Field, ...]:
+    """Complete the fields with what only all rows tell: the levels of categories, whether all numbers are whole."""
+    expressions = []
+    for found, _ in inferred.values():
+        value = pl.col(found.name)
+        if found.kind == "categorical":
+            expressions.append(value.drop_nulls().unique().implode().alias(found.name))
+        elif found.kind == "numeric":
+            expressions.append(((value == value.floor()).all() & (value.count() > 0)).alias(found.name))
+    seen = read.select(expressions).collect(engine="streaming") if expressions else pl.DataFrame()
+    described = []
+    for found, reason in inferred.values():
+        known = replace(found, reason=reason)
+        if found.kind == "categorical":
+            distinct = seen[found.name][0]
+            levels = sorted(distinct.to_list()) if len(distinct) <= LEVELS_LISTED else []
+            known = replace(known, levels=tuple(levels), reason=_counted(reason, len(distinct)))
+        elif found.kind == "numeric":
+            known = replace(known, integer=bool(seen[found.name][0]))
+        described.append(known)
+    return tuple(described)
+
+
+def _counted(reason: str, distinct: int) -> str:
+    """Return the reason of a category with the number of its levels."""
+    first, separator, rest = reason.partition(";")
+    return f"{first} ({distinct:,} distinct){separator}{rest}" if distinct else reason
+
+
+def _does_not_fit(rows: pl.LazyFrame, found: Field, dtype: pl.DataType, odd: pl.Series, shown: str) -> str:
+    unread = present(found, dtype) & canonical(found, dtype).is_null()
+    row = rows.with_row_index("__row").filter(unread).select("__row").head(1).collect().item() + 1
+    return (
+        f"{shown}: column '{found.name}' is declared {found.kind}, but row {row} holds '{odd[0]}'; "
+        f"declare that value missing, or another kind"
+    )
+
+
+def _write(read: pl.LazyFrame, into: Path) -> int:
+    read.sink_parquet(into, compression="lz4", row_group_size=_ROW_GROUP, maintain_order=True)
+    return int(pl.scan_parquet(into).select(pl.len()).collect().item())
+
+
+def _stage(request: SourceRequest, workdir: Path) -> _Staged:
+    """Make the rows of a source readable, whatever its format."""
+    format_ = _format(request)
+    shown = request.label
+    if format_ in {"sqlite", "postgresql"}:
+        path = read_database(
+            request.location, shown=shown, table=request.table, query=request.query, into=workdir / "rows.parquet"
+        )
+        return _typed(pl.scan_parquet(path), format_)
+    path = Path(request.location)
+    check_readable(path, shown)
+    if format_ == "parquet":
+        return _typed(_scan_parquet(path, shown), format_)
+    if format_ == "json":
+        text = open_text(path, shown=shown, workdir=workdir, encoding=request.encoding, lines=False)
+        rows = scan_json(text.path, shown=shown, workdir=workdir)
+        return _Staged(
+            rows=rows, format="json", dialect={"encoding": text.encoding, "compression": text.compression or "none"}
+        )
+    text = open_text(path, shown=shown, workdir=workdir, encoding=request.encoding)
+    hints = DialectHints(delimiter=request.delimiter, quote=request.quote, header=request.header)
+    dialect = find_dialect(text.head, shown=shown, whole=text.whole, hints=hints)
+    rows = scan_delimited(text, dialect, shown=shown)
+    recorded = {**dialect.recorded(), "encoding": text.encoding, "compression": text.compression or "none"}
+    note = f"{shown}: {'a header was found' if dialect.header else 'no header was found'} ({dialect.reason})"
+    return _Staged(rows=rows, format="csv", dialect=recorded, notes=(note,))
+
+
+def _typed(rows: pl.LazyFrame, format_: str) -> _Staged:
+    """Leave out the columns of types that have no place in a table of values, and say so."""
+    schema = rows.collect_schema()
+    unread = {name: dtype for name, dtype in schema.items() if not is_readable(dtype)}
+    notes = tuple(f"column '{name}' holds {dtype}, which is not read: it is left out" for name, dtype in unread.items())
+    if len(unread) == len(schema):
+        raise DataError("no column holds values that can be read")
+    return _Staged(rows=rows.drop(unread), format=format_, notes=notes)
+
+
+def _scan_parquet(path: Path, shown: str) -> pl.LazyFrame:
+    try:
+        rows = pl.scan_parquet(path)
+        rows.collect_schema()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{shown} is not a Parquet file, or damaged ({str(error).splitlines()[0]})") from error
+    return rows
+
+
+def _format(request: SourceRequest) -> str:
+    if request.location.startswith(POSTGRESQL):
+        return "postgresql"
+    if request.format is not None:
+        given = {"tsv": "csv", "jsonl": "json", "ndjson": "json", "postgres": "postgresql"}.get(
+            request.format, request.format
+        )
+        if given not in FORMATS:
+            raise DataError(
+                f"'{request.format}' is not a format ({', '.join(FORMATS)}).{did_you_mean(request.format, FORMATS)}"
+            )
+        return given
+    return _format_of(Path(request.location), request.label)
+
+
+def _format_of(path: Path, shown: str) -> str:
+    endings = [ending.lower() for ending in path.suffixes if ending.lower() not in {".gz", ".zst"}]
+    if endings and endings[-1] in _ENDINGS:
+        return _ENDINGS[endings[-1]]
+    check_readable(path, shown)
+    with open_bytes(path, shown) as stream:
+        start = stream.read(64)
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    if start.startswith(b"SQLite format 3"):
+        return "sqlite"
+    return "json" if start.lstrip()[:1] in {b"{", b"["} else "csv"
+
+
+def read_for_model(
+    location: str,
+    fields: Sequence[Field],
+    *,
+    dialect: Mapping[str, str] | None = None,
+    table: str | None = None,
+    query: str | None = None,
+    shown: str = "",
+    rows_at_once: int = 50_000,
+) -> Iterator[pl.DataFrame]:
+    """Read rows to predict, by what was recorded of the columns instead of by inference.
+
+    Parameters
+    ----------
+    location : str
+        A file, or a database with ``table`` or ``query``.
+    fields : sequence of Field
+        The columns that the model needs.
+    dialect : mapping or None
+        The dialect recorded with the source of the training rows: lets a text without a header be read when it has
+        as many columns. Its optional key ``target`` names the column that may be absent then.
+
+    Yields
+    ------
+    polars.DataFrame
+        The model's columns in canonical form and in the order of ``fields``, then all other columns as they stand
+        in the input (as strings where the input is text); rows in the order of the input.
+
+    Raises
+    ------
+    DataError
+        When a column is missing or a value cannot be read; column, row and value are named.
+    """
+    request = SourceRequest(name="input", location=location, shown=shown, table=table, query=query)
+    with tempfile.TemporaryDirectory(prefix="tenfold-input-") as folder:
+        rows = _stage_for_model(request, fields, dialect, Path(folder))
+        schema = rows.collect_schema()
+        _need_all(fields, schema.names(), request.label)
+        extra = [name for name in schema.names() if name not in {found.name for found in fields}]
+        start = 0
+        for frame in _chunks(rows, rows_at_once):
+            yield _conform(frame, fields, extra, start, request.label)
+            start += frame.height
+
+
+def _chunks(rows: pl.LazyFrame, size: int) -> Iterator[pl.DataFrame]:
+    for frame in rows.collect_batches(chunk_size=size, maintain_order=True):
+        yield from frame.iter_slices(size)
+
+
+def _stage_for_model(
+    request: SourceRequest, fields: Sequence[Field], dialect: Mapping[str, str] | None, workdir: Path
+) -> pl.LazyFrame:
+    if _format(request) != "csv":
+        return _stage(request, workdir).rows
+    shown = request.label
+    recorded = dict(dialect or {})
+    text = open_text(Path(request.location), shown=shown, workdir=workdir)
+    names = [found.name for found in fields]
+    hints = hints_from(recorded) if _cut_alike(text.head, recorded) else DialectHints()
+    found = find_dialect(text.head, shown=shown, whole=text.whole, hints=hints, known=names)
+    if not found.header or not set(names) & set(found.names):
+        placed = _names_by_place(len(found.names), names, recorded)
+        if placed is not None:
+            found = replace(found, header=False, names=placed)
+    return scan_delimited(text, found, shown=shown)
+
+
+def _cut_alike(head: str, recorded: Mapping[str, str]) -> bool:
+    delimiter = recorded.get("delimiter", "")
+    delimiter = "\t" if delimiter == "tab" else delimiter
+    return bool(delimiter) and (delimiter in head.split("\n", 1)[0] or recorded.get("columns") == "1")
+
+
+def _names_by_place(width: int, names: Sequence[str], recorded: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Return the names of columns that have none, by their place; None when their number tells nothing."""
+    if recorded.get("header") != "no":
+        return None
+    trained = tuple(f"column_{number}" for number in range(1, int(recorded.get("columns", "0")) + 1))
+    if width == len(trained):
+        return trained
+    without_target = tuple(name for name in trained if name != recorded.get("target"))
+    if width == len(without_target):
+        return without_target
+    return tuple(names) if width == len(names) else None
+
+
+def _need_all(fields: Sequence[Field], given: Sequence[str], shown: str) -> None:
+    missing = [found.name for found in fields if found.name not in given]
+    if not missing:
+        return
+    named = ", ".join(f"'{name}'" for name in missing[:5]) + (
+        f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    )
+    word = "column" if len(missing) == 1 else "columns"
+    free = [name for name in given if name not in {found.name for found in fields}]
+    raise DataError(f"{shown} lacks the {word} {named} that the model needs.{did_you_mean(missing[0], free)}")
+
+
+def _conform(
+    frame: pl.DataFrame, fields: Sequence[Field], extra: Sequence[str], start: int, shown: str
+) -> pl.DataFrame:
+    expressions = [_read_again(found, frame.schema[found.name]) for found in fields]
+    read = frame.select(*expressions, *extra)
+    for found in fields:
+        dtype = frame.schema[found.name]
+        lost = frame.select(present(found, dtype).alias("was"))["was"] & read[found.name].is_null()
+        if lost.any():
+            at = int(lost.arg_max() or 0)
+            raise DataError(
+                f"{shown}: column '{found.name}' is {found.kind}, but row {start + at + 1} holds '{frame[found.name][at]}'"
+            )
+    return read
+
+
+def _read_again(found: Field, dtype: pl.DataType) -> pl.Expr:
+    if found.kind == "datetime" and isinstance(dtype, pl.String):
+        # Rows to predict may be written in the standard way even where the training rows were not.
+        own, iso = canonical(found, dtype), canonical(replace(found, datetime_format=None), dtype)
+        return pl.coalesce(own, iso).alias(found.name)
+    if found.kind == "numeric" and isinstance(dtype, pl.String) and not (found.decimal_comma or found.thousands):
+        return canonical(found, dtype)
+    if found.kind in {"categorical", "text"} and dtype.is_numeric():
+        return as_words(pl.col(found.name), dtype).alias(found.name)
+    if found.kind == "boolean" and isinstance(dtype, pl.Int64 | pl.Float64):
+        return pl.when(pl.col(found.name) == 1).then(True).when(pl.col(found.name) == 0).then(False).alias(found.name)
+    return canonical(found, dtype)
