@@ -84,7 +84,7 @@ def parse(text: str) -> TreeText:
         raise StoreError("the model averages its trees (boosting: rf), which is not supported: use gbdt or goss")
     columns = _whole(facts, "max_feature_idx") + 1
     scores = _whole(facts, "num_tree_per_iteration")
-    if not 0 < scores <= 100_000 or columns > 10_000_000 or len(blocks) % scores:
+    if not 0 < scores <= 100_000 or columns > 1_000_000 or len(blocks) % scores:
         raise StoreError(f"the model has {len(blocks)} trees for {scores} scores over {columns} columns")
     trees = tuple(_tree(block, number, columns) for number, block in enumerate(blocks))
     return TreeText(columns=columns, scores=scores, trees=trees)

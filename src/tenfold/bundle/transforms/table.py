@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 from tenfold.bundle.transforms.boolean import BOOLEAN
 from tenfold.bundle.transforms.codes import CODES
+from tenfold.bundle.transforms.dates import DATES
 from tenfold.bundle.transforms.impute import IMPUTE
 from tenfold.bundle.transforms.onehot import ONEHOT
 from tenfold.bundle.transforms.passthrough import PASSTHROUGH
 from tenfold.bundle.transforms.protocols import Transform
 from tenfold.bundle.transforms.scale import SCALE
 from tenfold.bundle.transforms.target_encoding import TARGET_ENCODING
+from tenfold.bundle.transforms.text_size import TEXT_SIZE
 from tenfold.foundation.errors import InputError, did_you_mean
 
 
@@ -36,4 +38,6 @@ TRANSFORMS: Mapping[str, Transform] = {
     "codes": CODES,
     "onehot": ONEHOT,
     "target_encoding": TARGET_ENCODING,
+    "dates": DATES,
+    "text_size": TEXT_SIZE,
 }

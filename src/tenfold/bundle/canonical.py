@@ -1,0 +1,247 @@
+"""One value as a caller sends it, to the value that the canonical table would hold; or why it cannot be read."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+
+from tenfold.foundation.errors import InputError
+from tenfold.records.dataset import Field, Kind
+
+Value = float | str | bool | datetime | None
+
+BLANKS = "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace())
+"""Every sign that counts as blank, named so that one value and a column of them are stripped alike."""
+
+_LONGEST_SHOWN = 40
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_ISO = re.compile(
+    r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2})?(?:\.(\d{1,6})\d*)?)?\s*(Z|z|UTC|[+-]\d{2}:?\d{2})?", re.ASCII
+)
+_LARGEST_WHOLE = 2.0**63
+
+
+class Unreadable(InputError):
+    """A value that its column cannot hold; the message says what was found and what is needed."""
+
+
+def canonical_value(field: Field, value: object) -> Value:
+    """Return ``value`` as a column of the canonical table would hold it; missing is None.
+
+    None, NaN, pandas' missing values, the empty string and the column's missing markers are missing. Numbers written as
+    text are read as the column writes them; whole numbers stand for floats; a category given as a number is its text
+    without a trailing ``.0``. Infinity is refused: it is neither a quantity nor missing.
+
+    Raises
+    ------
+    Unreadable
+        When the value is of another nature: a word for a number, a list, a number for a time.
+    """
+    if isinstance(value, str):
+        text = value.strip(BLANKS)
+        if not text or text in field.missing_markers:
+            return None
+        return _FROM_TEXT[field.kind](field, text)
+    if isinstance(value, np.generic):
+        value = _from_numpy(value)
+    if value is None or _is_missing(value):
+        return None
+    return _FROM_TYPED[field.kind](field, value)
+
+
+@cache
+def zone_called(name: str | None) -> ZoneInfo:
+    """Return the time zone of this name; None is UTC.
+
+    Raises
+    ------
+    InputError
+        When there is none.
+    """
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise InputError(f"'{name}' is not a time zone: write a name such as Europe/Paris or UTC") from error
+
+
+def words_of_number(value: float) -> str:
+    """Return a number as the text of a category: whole ones without ``.0``."""
+    if value == math.floor(value) and abs(value) < _LARGEST_WHOLE:
+        return str(int(value))
+    return repr(value)
+
+
+def _is_missing(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isnan(value)
+    # pandas marks missing values by objects of its own, which compare to nothing; they are known without importing it.
+    return type(value).__name__ in {"NAType", "NaTType"}
+
+
+def _from_numpy(value: np.generic) -> object:
+    if isinstance(value, np.datetime64):
+        return None if np.isnat(value) else value.astype("datetime64[us]").item()
+    return value.item()
+
+
+def _refused(found: object, needed: str) -> Unreadable:
+    shown = repr(found)
+    if len(shown) > _LONGEST_SHOWN:
+        shown = shown[:_LONGEST_SHOWN] + "..."
+    return Unreadable(f"{_nature(found)} {shown} where {needed} is needed")
+
+
+def _nature(value: object) -> str:
+    if isinstance(value, str):
+        return "the text"
+    if isinstance(value, bool):
+        return "the truth value"
+    if isinstance(value, int | float | Decimal):
+        return "the number"
+    return f"a value of type {type(value).__name__},"
+
+
+def _finite(value: float, found: object) -> float:
+    if not math.isfinite(value):
+        raise _refused(found, "a finite number (or none at all)")
+    return value
+
+
+def _number_from_text(field: Field, text: str) -> float:
+    plain = text
+    if field.thousands:
+        for mark in (" ", "\u00a0", "\u202f") if field.thousands == " " else (field.thousands,):
+            plain = plain.replace(mark, "")
+    if field.decimal_comma:
+        plain = plain.replace(",", ".")
+    if _NUMBER.fullmatch(plain) is None:
+        raise _refused(text, "a number")
+    return _finite(float(plain), text)
+
+
+def _number(field: Field, value: object) -> float:
+    del field
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        try:
+            return _finite(float(value), value)
+        except OverflowError as error:
+            raise _refused(value, "a number of ordinary size") from error
+    raise _refused(value, "a number")
+
+
+def _truth_from_text(field: Field, text: str) -> bool:
+    del field
+    lower = text.lower()
+    if lower in {"true", "false"}:
+        return lower == "true"
+    raise _refused(text, "true or false")
+
+
+def _truth(field: Field, value: object) -> bool:
+    del field
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float) and value in (0, 1):
+        return bool(value)
+    raise _refused(value, "true or false")
+
+
+def _words_from_text(field: Field, text: str) -> str:
+    del field
+    if any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise _refused(text, "text in valid Unicode")
+    return text
+
+
+def _words(field: Field, value: object) -> str | None:
+    if isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, int):
+        text = str(value)
+    elif isinstance(value, float):
+        text = words_of_number(_finite(value, value))
+    else:
+        raise _refused(value, "a text")
+    return None if text in field.missing_markers else text
+
+
+def _moment_from_text(field: Field, text: str) -> datetime:
+    moment = _iso(text) if field.datetime_format is None else _by_pattern(field.datetime_format, text)
+    if moment is None:
+        written = (
+            "ISO 8601 (2026-01-31 or 2026-01-31T18:00:00+01:00)"
+            if field.datetime_format is None
+            else (f"'{field.datetime_format}'")
+        )
+        raise _refused(text, f"a time written as {written}")
+    return _in_utc(field, moment)
+
+
+def _moment(field: Field, value: object) -> datetime:
+    if isinstance(value, datetime):
+        # pandas' own moments are datetimes with nanoseconds, which the table does not hold.
+        exact = datetime(
+            value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond, value.tzinfo
+        )
+        return _in_utc(field, exact)
+    if isinstance(value, date):
+        return _in_utc(field, datetime(value.year, value.month, value.day))  # noqa: DTZ001  # its zone is the field's
+    raise _refused(value, "a time")
+
+
+def _in_utc(field: Field, moment: datetime) -> datetime:
+    """Return a moment in UTC; a wall-clock time that occurs twice is the first, a skipped one is moved by what was."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone_called(field.timezone), fold=0)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise _refused(moment.isoformat(), "a time between the years 1 and 9999") from error
+
+
+def _iso(text: str) -> datetime | None:
+    match = _ISO.fullmatch(text)
+    if match is None:
+        return None
+    day, clock, seconds, fraction, offset = match.groups()
+    zone = "" if offset is None else "+00:00" if offset[0] not in "+-" else offset
+    try:
+        return datetime.fromisoformat(
+            f"{day}T{clock or '00:00'}{seconds or ':00'}.{(fraction or '0').ljust(6, '0')}{zone}"
+        )
+    except ValueError:
+        return None
+
+
+def _by_pattern(pattern: str, text: str) -> datetime | None:
+    # Patterns are written for polars, whose %.f is a point and a fraction; a pattern without a day means the first.
+    pattern, fraction, rest = pattern.partition("%.f")
+    if fraction:
+        pattern = f"{pattern}.%f{rest}"
+    try:
+        return datetime.strptime(text, pattern)  # noqa: DTZ007  # its zone is the field's
+    except ValueError:
+        return None
+
+
+_FROM_TEXT: Mapping[Kind, Callable[[Field, str], Value]] = {
+    "numeric": _number_from_text,
+    "boolean": _truth_from_text,
+    "categorical": _words_from_text,
+    "text": _words_from_text,
+    "datetime": _moment_from_text,
+}
+_FROM_TYPED: Mapping[Kind, Callable[[Field, object], Value]] = {
+    "numeric": _number,
+    "boolean": _truth,
+    "categorical": _words,
+    "text": _words,
+    "datetime": _moment,
+}

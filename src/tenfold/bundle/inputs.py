@@ -1,0 +1,45 @@
+"""What a feature plan means for a model: the columns it reads, and the past it needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from tenfold.bundle.history import History, lag_of
+from tenfold.bundle.signature import Signature
+from tenfold.records.dataset import Dataset, Field
+from tenfold.records.features import FeaturePlan
+from tenfold.records.problem import Problem
+
+
+def signature_of(plan: FeaturePlan, dataset: Dataset, problem: Problem) -> Signature:
+    """Return the fields of the plan's inputs, lags among them, in the plan's order."""
+    lagged = {lag.name: lag.column for lag in map(lag_of, plan.lags)}
+    return Signature(
+        fields=tuple(replace(field_of(lagged.get(name, name), dataset, problem), name=name) for name in plan.inputs)
+    )
+
+
+def history_of(plan: FeaturePlan, dataset: Dataset, problem: Problem) -> History | None:
+    """Return how the plan's lags come about; None when it has none."""
+    lags = tuple(map(lag_of, plan.lags))
+    if not lags:
+        return None
+    names = dict.fromkeys(name for lag in lags for name in (lag.time, lag.entity, lag.column) if name is not None)
+    return History(lags=lags, fields=tuple(field_of(name, dataset, problem) for name in names))
+
+
+def field_of(name: str, dataset: Dataset, problem: Problem) -> Field:
+    """Return how a column of the table is read; the target of a classification is words there, however written."""
+    field = dataset.column(name).field
+    if name == problem.target and problem.task != "regression":
+        return Field(name=name, kind="categorical", levels=problem.classes, missing_markers=field.missing_markers)
+    return field
+
+
+def input_table(table: Path, lags: Path | None) -> pl.DataFrame:
+    """Return the rows of the data stage's table with the features stage's lags beside them."""
+    rows = pl.read_parquet(table)
+    return rows if lags is None else rows.hstack(pl.read_parquet(lags))
