@@ -1,0 +1,179 @@
+"""LightGBM: gradient-boosted trees, stopped early on held-out rows or by the deadline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tenfold.bundle.predictors.lightgbm import LightGBMPredictor
+from tenfold.bundle.predictors.link import Link
+from tenfold.bundle.predictors.protocols import Predictor
+from tenfold.foundation.clock import Deadline
+from tenfold.records.features import View
+from tenfold.stages.training.protocols import LEVELS, Fit, FitFailed, Fitted, Merge, Rows
+
+if TYPE_CHECKING:
+    import lightgbm
+
+MOST_ITERATIONS = 4000
+"""Boosting rounds beyond which a slow learning rate is not worth its latency."""
+
+USUAL_RATE = 0.1
+"""LightGBM's own learning rate."""
+
+_PATIENCE = 50
+
+# Column-wise histograms are summed in the order of the rows whatever the number of threads, so equal decisions give
+# equal bytes. Deterministic mode alone leaves the choice of histogram to a timing at start-up.
+_FIXED: Mapping[str, object] = {
+    "deterministic": True,
+    "force_col_wise": True,
+    "bagging_freq": 1,
+    "max_cat_to_onehot": 8,
+    "cat_smooth": 20.0,
+    "verbosity": -1,
+}
+_OBJECTIVES: Mapping[str, tuple[str, str]] = {
+    "binary": ("binary", "binary_logloss"),
+    "multiclass": ("multiclass", "multi_logloss"),
+    "regression": ("regression", "rmse"),
+}
+
+
+def merge_boosters(folds: Sequence[Mapping[str, bytes]]) -> Predictor:
+    """Return one booster whose raw score is the mean of the folds' raw scores."""
+    models = [LightGBMPredictor.from_files(files) for files in folds]
+    return LightGBMPredictor.average([model.text for model in models], link=models[0].link)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boosting:
+    """Boosted trees on native categories, with missing values as such."""
+
+    view: View = "native"
+    merge: Merge | None = merge_boosters
+
+    def fit(self, fit: Fit) -> Fitted:
+        """Boost until the held-out loss has stopped falling, the deadline passes, or ``iterations`` are reached.
+
+        One round is always made.
+        """
+        import lightgbm
+
+        if fit.held is None and fit.iterations is None:
+            raise ValueError("boosting needs held-out rows or a number of iterations")
+        params = _parameters(fit)
+        watch = _Watch(fit.deadline, rate=learning_rate(fit.params), bars=fit.bars)
+        train = _dataset(fit.train, fit.categorical, params)
+        held = (
+            []
+            if fit.held is None or fit.iterations is not None
+            else [_dataset(fit.held, fit.categorical, params, train)]
+        )
+        try:
+            booster = lightgbm.train(
+                params,
+                train,
+                num_boost_round=fit.iterations or MOST_ITERATIONS,
+                valid_sets=held,
+                callbacks=[watch],
+                keep_training_booster=True,
+            )
+        except lightgbm.basic.LightGBMError as error:
+            raise FitFailed(f"LightGBM could not fit: {error}") from error
+        kept = watch.best_round if held else booster.current_iteration()
+        text = booster.model_to_string(num_iteration=kept)
+        return Fitted(
+            predictor=LightGBMPredictor(text, link=_link(params)),
+            iterations=kept,
+            curve=tuple(watch.curve),
+            gave_up=watch.gave_up,
+        )
+
+
+def learning_rate(params: Mapping[str, object]) -> float:
+    """Return the learning rate that LightGBM would use."""
+    rate = params.get("learning_rate", USUAL_RATE)
+    assert isinstance(rate, int | float)
+    return float(rate)
+
+
+@dataclass(eq=False)
+class _Watch:
+    """After each round: remember the best, and stop when nothing is to be gained or no time is left.
+
+    Without slots, and equal only to itself: LightGBM looks into a callback's ``__dict__`` and keeps it in a set.
+    """
+
+    deadline: Deadline
+    rate: float
+    bars: tuple[float, ...]
+    best: float = math.inf
+    best_round: int = 0
+    curve: list[float] = field(default_factory=list)
+    gave_up: bool = False
+    order: int = 30
+    before_iteration: bool = False
+
+    def __call__(self, env: Any) -> None:
+        done = env.iteration + 1
+        if env.evaluation_result_list:
+            self._look(done, env.evaluation_result_list[0][2])
+            if self.gave_up or done - self.best_round >= self._patience():
+                self._stop()
+        if self.deadline.expired:
+            self._stop()
+
+    def _look(self, done: int, loss: float) -> None:
+        if loss < self.best or self.best_round == 0:
+            self.best, self.best_round = loss, done
+        level = len(self.curve)
+        if level < len(LEVELS) and done * self.rate >= LEVELS[level]:
+            self.curve.append(self.best)
+            self.gave_up = level < len(self.bars) and self.best > self.bars[level]
+
+    def _patience(self) -> int:
+        """Slower learners get more rounds to show that they still improve."""
+        return max(20, min(150, round(_PATIENCE * math.sqrt(USUAL_RATE / self.rate))))
+
+    def _stop(self) -> None:
+        import lightgbm
+
+        raise lightgbm.callback.EarlyStopException(max(self.best_round - 1, 0), [])
+
+
+def _parameters(fit: Fit) -> dict[str, object]:
+    objective, metric = _OBJECTIVES[fit.task]
+    chosen: dict[str, object] = {"objective": objective, "metric": metric, **_FIXED, **fit.params}
+    if fit.task == "multiclass":
+        chosen["num_class"] = fit.outputs
+    # Fits run side by side in processes. Threads that wait for each other on a busy machine cost a hundred times more.
+    return {**chosen, "seed": fit.seed, "num_threads": 1}
+
+
+def _link(params: Mapping[str, object]) -> Link:
+    """Return how raw scores become predictions under the objective."""
+    links: Mapping[object, Link] = {"binary": "logistic", "multiclass": "softmax"}
+    if params["objective"] in ("poisson", "gamma", "tweedie"):
+        return "exp"
+    return links.get(params["objective"], "identity")
+
+
+def _dataset(
+    rows: Rows,
+    categorical: tuple[int, ...],
+    params: Mapping[str, object],
+    reference: lightgbm.Dataset | None = None,
+) -> lightgbm.Dataset:
+    import lightgbm
+
+    return lightgbm.Dataset(
+        rows.values,
+        rows.truth,
+        weight=rows.weight,
+        reference=reference,
+        categorical_feature=list(categorical) or "auto",
+        params=dict(params),
+    )

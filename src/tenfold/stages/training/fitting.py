@@ -1,0 +1,276 @@
+"""Fits of many candidates on many folds, in parallel, each within its time; and what comes of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from tenfold.bundle.predictors.protocols import Predictor
+from tenfold.foundation.clock import Deadline
+from tenfold.foundation.context import StageContext
+from tenfold.foundation.fingerprint import fingerprint
+from tenfold.foundation.stopwatch import Stopwatch
+from tenfold.records.model import Candidate, FitDecision
+from tenfold.stages.training.bench import ALL_ROWS, Bench, lay_out_views
+from tenfold.stages.training.learners import learner_called
+from tenfold.stages.training.protocols import Fit, FitFailed
+from tenfold.stages.training.scored import Scored
+
+Values = npt.NDArray[np.float64]
+_ROWS_TIMED = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldTask:
+    """One candidate to be fitted on one fold, by a worker.
+
+    ``seconds`` bounds the fit from the moment it begins; ``deadline`` is the moment when it must be over.
+    """
+
+    bench: Bench
+    key: str
+    learner: str
+    params: Mapping[str, object]
+    fold: int
+    seed: int
+    iterations: int | None = None
+    seconds: float | None = None
+    deadline: Deadline = field(default_factory=Deadline)
+    bars: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldFit:
+    """What a worker sends back.
+
+    ``predictions`` are for the held-out rows of the fold; ``kind`` and ``files`` hold the model, where it can be merged
+    or was fitted on all rows. ``failed`` says why there is no model.
+    """
+
+    key: str
+    fold: int
+    iterations: int
+    seed: int
+    seconds: float
+    predictions: Values
+    kind: str = ""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    curve: tuple[float, ...] = ()
+    gave_up: bool = False
+    row_cpu_us: float | None = None
+    failed: str = ""
+
+
+Keep = Callable[[Candidate, float, float], int]
+"""Asked after a candidate's first fold, with its seconds and loss there: how many folds in all? 0 drops it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How far fits may go.
+
+    Attributes
+    ----------
+    seconds : float or None
+        Longest time of one fit.
+    deadline : Deadline
+        When everything must be over; fits that are not are abandoned.
+    bars : tuple of float
+        Held-out losses on the first fold that a boosted candidate must reach at each level of progress.
+    """
+
+    seconds: float | None = None
+    deadline: Deadline = field(default_factory=Deadline)
+    bars: tuple[float, ...] = ()
+
+
+def proposal(key: str, learner: str, params: Mapping[str, object], *, search: bool = False) -> Candidate:
+    """Return a candidate that waits to be scored."""
+    return Candidate(
+        key=key,
+        learner=learner,
+        params=dict(params),
+        view=learner_called(learner).view,
+        loss=math.inf,
+        score=math.nan,
+        origin="search" if search else "portfolio",
+    )
+
+
+def score_proposals(
+    bench: Bench, proposals: Sequence[Candidate], limits: Limits, keep: Keep, ctx: StageContext
+) -> list[Scored]:
+    """Fit every proposal on its first fold, ask how many folds it may have, and fit those.
+
+    The result has the order of the proposals and does not depend on the order in which fits end.
+    """
+    first = _fit(bench, [(place, 0) for place in range(len(proposals))], proposals, limits, ctx)
+    wanted = {
+        place: keep(proposals[place], fit.seconds, bench.yardstick(fit.fold).loss(fit.predictions))
+        for (place, _), fit in sorted(first.items(), key=lambda entry: entry[0])
+        if not fit.failed and not fit.gave_up
+    }
+    rest = _fit(
+        bench,
+        [(place, fold) for place, folds in wanted.items() for fold in range(1, folds)],
+        proposals,
+        replace(limits, bars=()),
+        ctx,
+    )
+    fits = {**first, **rest}
+    return [
+        _scored(bench, candidate, [fits[at] for at in sorted(fits) if at[0] == place], wanted.get(place, 0))
+        for place, candidate in enumerate(proposals)
+    ]
+
+
+def fit_folds(tasks: Sequence[FoldTask], ctx: StageContext, deadline: Deadline | None) -> dict[int, FoldFit]:
+    """Make fits in parallel; those that the deadline cuts off are missing from the result."""
+    return dict(ctx.map(fit_fold, tasks, deadline=deadline))
+
+
+def fit_fold(task: FoldTask) -> FoldFit:
+    """Make one fit; runs in a worker."""
+    watch = Stopwatch()
+    learner = learner_called(task.learner)
+    train, categorical = task.bench.train(learner.view, task.fold)
+    held = None if task.fold == ALL_ROWS else task.bench.held(learner.view, task.fold)
+    limit = Deadline.after(task.seconds)
+    if task.deadline.remaining_seconds() < limit.remaining_seconds():
+        limit = task.deadline
+    try:
+        fitted = learner.fit(
+            Fit(
+                train=train,
+                held=held,
+                categorical=categorical,
+                task=task.bench.task,
+                outputs=task.bench.outputs,
+                params=task.params,
+                seed=task.seed,
+                iterations=task.iterations,
+                deadline=limit,
+                bars=task.bars,
+            )
+        )
+    except FitFailed as error:
+        return FoldFit(
+            key=task.key,
+            fold=task.fold,
+            iterations=0,
+            seed=task.seed,
+            seconds=watch.wall_seconds(),
+            predictions=np.empty((0, task.bench.outputs)),
+            failed=str(error),
+        )
+    sent = learner.merge is not None or task.fold == ALL_ROWS
+    return FoldFit(
+        key=task.key,
+        fold=task.fold,
+        iterations=fitted.iterations,
+        seed=task.seed,
+        predictions=np.empty((0, task.bench.outputs)) if held is None else fitted.predictor.predict(held.values),
+        seconds=watch.wall_seconds(),
+        kind=fitted.predictor.kind,
+        files=fitted.predictor.files() if sent else {},
+        curve=fitted.curve,
+        gave_up=fitted.gave_up,
+        row_cpu_us=_row_cpu_us(fitted.predictor, train.values),
+    )
+
+
+def model_seed(bench: Bench, key: str, fold: int) -> int:
+    """Return the seed of one fit: it follows from the project's seed, the candidate and the fold."""
+    return int(fingerprint(bench.seed, key, fold)[:7], 16)
+
+
+def _fit(
+    bench: Bench,
+    places: Sequence[tuple[int, int]],
+    proposals: Sequence[Candidate],
+    limits: Limits,
+    ctx: StageContext,
+) -> dict[tuple[int, int], FoldFit]:
+    """Return the fits by (place of the proposal, fold), without those that the deadline cut off."""
+    lay_out_views(
+        bench,
+        [(learner_called(proposals[place].learner).view, fold) for place, fold in places],
+        ctx,
+        limits.deadline,
+    )
+    ready = [
+        (place, fold) for place, fold in places if bench.ready(learner_called(proposals[place].learner).view, fold)
+    ]
+    tasks = [
+        FoldTask(
+            bench=bench,
+            key=proposals[place].key,
+            learner=proposals[place].learner,
+            params=proposals[place].params,
+            fold=fold,
+            seed=model_seed(bench, proposals[place].key, fold),
+            seconds=limits.seconds,
+            deadline=limits.deadline,
+            bars=limits.bars,
+        )
+        for place, fold in ready
+    ]
+    return {ready[index]: fit for index, fit in fit_folds(tasks, ctx, limits.deadline).items()}
+
+
+def _scored(bench: Bench, candidate: Candidate, fits: Sequence[FoldFit], wanted: int) -> Scored:
+    """Put the folds of one candidate together."""
+    oof = np.full((bench.rows, bench.outputs), np.nan)
+    made = [fit for fit in fits if not fit.failed]
+    for fit in made:
+        oof[bench.row_numbers(fit.fold)[1]] = fit.predictions
+    rows = predicted_rows(oof)
+    loss, score, note = math.inf, math.nan, next((fit.failed for fit in fits if fit.failed), "")
+    if len(rows):
+        measure = bench.yardstick_of(rows)
+        loss, (score, note) = measure.loss(oof[rows]), measure.score(oof[rows])
+    costs = sorted(fit.row_cpu_us for fit in made if fit.row_cpu_us is not None)
+    return Scored(
+        candidate=replace(
+            candidate,
+            loss=loss,
+            score=score,
+            seconds=sum(fit.seconds for fit in fits),
+            row_cpu_us=costs[len(costs) // 2] if costs else None,
+            fits=tuple(FitDecision(fold=fit.fold, iterations=fit.iterations, seed=fit.seed) for fit in made),
+            note=note,
+        ),
+        oof=oof,
+        first_loss=bench.yardstick(0).loss(made[0].predictions) if made and made[0].fold == 0 else math.inf,
+        folds={fit.fold: fit.files for fit in made if fit.files},
+        curve=made[0].curve if made else (),
+        dropped=_dropped(fits, wanted),
+    )
+
+
+def _dropped(fits: Sequence[FoldFit], wanted: int) -> str:
+    failed = next((fit.failed for fit in fits if fit.failed), "")
+    if failed or not fits:
+        return failed or "time"
+    if wanted == 0:
+        return "race"
+    return "" if len(fits) == wanted else "time"
+
+
+def predicted_rows(oof: Values) -> npt.NDArray[np.int64]:
+    """Return the rows that out-of-fold predictions exist for."""
+    return np.flatnonzero(~np.isnan(oof[:, 0]))
+
+
+def _row_cpu_us(predictor: Predictor, values: Values) -> float:
+    """Return the processor time of one row's prediction, in microseconds; told, never decided upon."""
+    row = np.array(values[:1])
+    predictor.predict(row)
+    watch = Stopwatch()
+    for _ in range(_ROWS_TIMED):
+        predictor.predict(row)
+    return 1e6 * watch.cpu_seconds() / _ROWS_TIMED

@@ -1,0 +1,116 @@
+"""Logistic and ridge regression along a path of penalties, from strong to weak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tenfold.bundle.predictors.linear import LinearPredictor
+from tenfold.records.features import View
+from tenfold.stages.training.protocols import Fit, FitFailed, Fitted, Merge, Rows, Values
+
+_PENALTIES = (1000.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1)
+"""Strength of the squared penalty, in units of one row of weight one."""
+
+_LARGE_NEWTON = 600
+_MOST_ROWS = 200_000
+_WORSE = 1.002
+"""The walk along the path ends once the held-out loss has clearly turned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linear:
+    """A linear model; its iterations are the steps gone along the path of penalties."""
+
+    view: View = "dense"
+    merge: Merge | None = None
+
+    def fit(self, fit: Fit) -> Fitted:
+        """Walk the path until the held-out loss turns, the deadline passes, or ``iterations`` steps are gone."""
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no stubs
+
+        train = _sample(fit.train, fit.seed)
+        path = _ridge(train) if fit.task == "regression" else _logistic(train, fit.outputs)
+        best: tuple[float, LinearPredictor, int] | None = None
+        # One thread: sums in matrix products depend on the number of threads in their last bits.
+        with threadpool_limits(limits=1):
+            for step, predictor in enumerate(path, start=1):
+                loss = -step if fit.held is None else _held_loss(fit, fit.held, predictor)
+                if best is None or loss < best[0]:
+                    best = (loss, predictor, step)
+                if step == fit.iterations or loss > best[0] * _WORSE or fit.deadline.expired:
+                    break
+        if best is None:
+            raise FitFailed("the linear model could not be fitted")
+        return Fitted(predictor=best[1], iterations=best[2])
+
+
+def _sample(rows: Rows, seed: int) -> Rows:
+    """Beyond some rows a linear model learns nothing more from further ones."""
+    if len(rows.truth) <= _MOST_ROWS:
+        return rows
+    chosen = np.sort(np.random.default_rng(seed).choice(len(rows.truth), _MOST_ROWS, replace=False))
+    weight = None if rows.weight is None else rows.weight[chosen]
+    return Rows(values=np.asarray(rows.values[chosen]), truth=rows.truth[chosen], weight=weight)
+
+
+def _logistic(train: Rows, outputs: int) -> Iterator[LinearPredictor]:
+    """Yield logistic regressions, each started from the one before."""
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    present = np.unique(train.truth).astype(np.int64)
+    if len(present) < 2:
+        raise FitFailed("the linear model needs two classes among the training rows")
+    size = train.values.shape[1] * (1 if len(present) == 2 else len(present))
+    solver = "newton-cholesky" if size <= _LARGE_NEWTON else "lbfgs"
+    model = LogisticRegression(solver=solver, warm_start=True, max_iter=100, tol=1e-4)
+    for penalty in _PENALTIES:
+        model.set_params(C=1.0 / penalty)
+        with warnings.catch_warnings():
+            # A path step that has not quite converged is judged by its held-out loss like any other.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(train.values, train.truth, sample_weight=train.weight)
+        yield _classifier(model.coef_, model.intercept_, present, outputs)
+
+
+def _classifier(coef: Values, intercept: Values, present: npt.NDArray[np.int64], outputs: int) -> LinearPredictor:
+    """Return the predictor over all classes; one that no training row has gets a score of practical impossibility."""
+    if outputs == 2:
+        return LinearPredictor(coef=coef.T.copy(), intercept=intercept.copy(), link="logistic")
+    wide = np.zeros((coef.shape[1], outputs))
+    shift = np.full(outputs, -30.0)
+    if len(present) == 2:
+        coef, intercept = np.vstack([-coef / 2, coef / 2]), np.concatenate([-intercept / 2, intercept / 2])
+    wide[:, present] = coef.T
+    shift[present] = intercept
+    return LinearPredictor(coef=wide, intercept=shift, link="softmax")
+
+
+def _ridge(train: Rows) -> Iterator[LinearPredictor]:
+    """Yield ridge regressions, all from one decomposition of the covariance."""
+    weight = np.ones(len(train.truth)) if train.weight is None else train.weight
+    total = weight.sum()
+    centre = weight @ train.values / total
+    level = float(weight @ train.truth / total)
+    centred = train.values - centre
+    eigenvalues, vectors = np.linalg.eigh((centred * weight[:, None]).T @ centred)
+    projected = vectors.T @ (centred.T @ (weight * (train.truth - level)))
+    for penalty in _PENALTIES:
+        coef = vectors @ (projected / (np.maximum(eigenvalues, 0.0) + penalty))
+        yield LinearPredictor(coef=coef[:, None], intercept=np.array([level - centre @ coef]), link="identity")
+
+
+def _held_loss(fit: Fit, held: Rows, predictor: LinearPredictor) -> float:
+    """Return log loss or mean squared error on the held-out rows."""
+    outputs = predictor.predict(held.values)
+    if fit.task == "regression":
+        losses = (outputs[:, 0] - held.truth) ** 2
+    else:
+        losses = -np.log(np.clip(outputs[np.arange(len(outputs)), held.truth.astype(np.int64)], 1e-15, None))
+    return float(np.average(losses, weights=held.weight))

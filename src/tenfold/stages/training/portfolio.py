@@ -1,0 +1,126 @@
+"""Settings that are good on many tables: the first things to try, before any search.
+
+The values follow published meta-tuned defaults for boosted trees (Holzmüller, Grinsztajn and Steinwart, 2024,
+"Better by default") and what held on tables of our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tenfold.records.model import Candidate
+from tenfold.records.problem import Task
+from tenfold.stages.training.fitting import proposal
+
+MOST_FOREST_ROWS = 50_000
+"""Forests beyond this are large, slow and no better than boosted trees."""
+
+SMALL_ROWS = 2_000
+
+
+def first_rung(rows: int, learners: Sequence[str]) -> list[Candidate]:
+    """Return the quick candidates: a linear model, and boosted trees of usual strength."""
+    usual: dict[str, object] = {"learning_rate": 0.1}
+    if rows < SMALL_ROWS:
+        usual = {"learning_rate": 0.05, "num_leaves": 15, "feature_fraction": 0.8}
+    rung = [proposal("linear", "linear", {}), proposal("lightgbm-usual", "lightgbm", usual)]
+    return [candidate for candidate in rung if not learners or candidate.learner in learners]
+
+
+def later_rungs(task: Task, rows: int, learners: Sequence[str]) -> list[list[Candidate]]:
+    """Return the portfolio, the most promising first; two candidates of one rung are fitted side by side."""
+    boosted = {key: proposal(f"lightgbm-{key}", "lightgbm", params) for key, params in _boosted(task, rows).items()}
+    forests = [
+        proposal("random-forest", "random_forest", _forest(task, rows, "random")),
+        proposal("extra-trees", "extra_trees", _forest(task, rows, "extra")),
+    ]
+    if rows < SMALL_ROWS:
+        rungs = [
+            [boosted["shallow"], boosted["tuned"]],
+            forests,
+            [boosted["randomised"], boosted["stumps"]],
+            [boosted["deep"]],
+        ]
+    else:
+        rungs = [
+            [boosted["tuned"], boosted["deep"]],
+            [boosted["shallow"], boosted["large"]],
+            forests if rows <= MOST_FOREST_ROWS else [],
+            [boosted["randomised"], boosted["stumps"]],
+        ]
+    kept = [[candidate for candidate in rung if not learners or candidate.learner in learners] for rung in rungs]
+    return [rung for rung in kept if rung]
+
+
+def _boosted(task: Task, rows: int) -> dict[str, dict[str, object]]:
+    tuned: dict[str, object] = {
+        "learning_rate": 0.04,
+        "num_leaves": 50,
+        "min_data_in_leaf": 40 if rows >= SMALL_ROWS else 10,
+        "bagging_fraction": 0.75,
+        "min_sum_hessian_in_leaf": 1e-7,
+    }
+    if task == "regression":
+        tuned = {
+            "learning_rate": 0.05,
+            "num_leaves": 100,
+            "min_data_in_leaf": 3,
+            "bagging_fraction": 0.7,
+            "min_sum_hessian_in_leaf": 1e-7,
+        }
+    return {
+        "tuned": tuned,
+        "deep": {
+            "learning_rate": 0.1,
+            "num_leaves": 511,
+            "min_data_in_leaf": 2,
+            "min_sum_hessian_in_leaf": 1e-4,
+            "lambda_l2": 2.0,
+            "max_bin": 511,
+            "feature_fraction": 0.9,
+        },
+        "shallow": {
+            "learning_rate": 0.05,
+            "num_leaves": 8,
+            "min_data_in_leaf": 10,
+            "feature_fraction": 0.6,
+            "bagging_fraction": 0.8,
+            "lambda_l2": 2.0,
+        },
+        "large": {
+            "learning_rate": 0.04,
+            "num_leaves": 180,
+            "min_data_in_leaf": 5,
+            "feature_fraction": 0.7,
+            "bagging_fraction": 0.8,
+            "lambda_l2": 1.0,
+        },
+        "randomised": {
+            "learning_rate": 0.05,
+            "num_leaves": 64,
+            "min_data_in_leaf": 5,
+            "feature_fraction": 0.7,
+            "extra_trees": True,
+        },
+        "stumps": {
+            "learning_rate": 0.05,
+            "num_leaves": 4,
+            "min_data_in_leaf": 15,
+            "feature_fraction": 0.4,
+            "bagging_fraction": 0.8,
+            "lambda_l2": 5.0,
+        },
+    }
+
+
+def _forest(task: Task, rows: int, kind: str) -> dict[str, object]:
+    leaf = 2 if task == "regression" else 1
+    if rows < SMALL_ROWS:
+        leaf += 1
+    many = task == "regression" or kind == "extra"
+    return {
+        "trees": 200 if rows < SMALL_ROWS else 80,
+        "min_samples_leaf": leaf,
+        "max_features": 0.5 if many else "sqrt",
+        "max_leaf_nodes": 8000,
+    }

@@ -1,0 +1,90 @@
+"""The training stage: climb a ladder of candidates, from the constant to a portfolio, as far as the budget goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from tenfold.foundation.clock import Deadline
+from tenfold.foundation.context import Received, StageContext, StageResult
+from tenfold.records.dataset import Dataset
+from tenfold.records.features import FeaturePlan
+from tenfold.records.model import Candidate, Candidates, Member
+from tenfold.records.problem import Problem
+from tenfold.records.validation import ValidationPlan
+from tenfold.stages.training.bench import Bench, set_up
+from tenfold.stages.training.finish import rebuild_members
+from tenfold.stages.training.fitting import predicted_rows
+from tenfold.stages.training.ladder import Ladder
+from tenfold.stages.training.options import TrainingOptions
+from tenfold.stages.training.scored import Scored
+from tenfold.stages.training.trainer import open_trainer
+
+_LEAST_SECONDS_FOR_INTERVALS = 0.5
+
+
+def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
+    problem: Received[Problem],
+    dataset: Received[Dataset],
+    validation: Received[ValidationPlan],
+    features: Received[FeaturePlan],
+    options: TrainingOptions,
+    ctx: StageContext,
+) -> StageResult[Candidates]:
+    """Race candidates on the folds; each rung leaves something valid behind, should the next not be reached."""
+    with open_trainer((problem, dataset, validation, features), {}, ctx) as trainer:
+        ladder = Ladder(trainer, options, ctx)
+        ladder.climb_first()
+        while rung := ladder.next_rung():
+            ladder.climb(rung)
+        weights = trainer.blend().weights
+        return StageResult(
+            record=Candidates(
+                metric=problem.record.metric.metric,
+                candidates=leaderboard(trainer.bench, trainer.pool.values(), ladder.deadline),
+                members=tuple(Member(key=key, weight=weight) for key, weight in weights.items()),
+                note=ladder.note,
+                complete=ladder.finished,
+                facts=ladder.facts(),
+            ),
+            files={name: content for one in trainer.pool.values() for name, content in one.files().items()},
+        )
+
+
+def leaderboard(bench: Bench, pool: Iterable[Scored], deadline: Deadline) -> tuple[Candidate, ...]:
+    """Return the candidates, best first and complete ones before the others, with intervals while there is time."""
+    judged = []
+    for one in sorted(pool, key=lambda one: (bool(one.dropped), one.candidate.loss, one.key)):
+        candidate = one.candidate
+        rows = predicted_rows(one.oof)
+        if not len(rows):
+            continue
+        if one.dropped:
+            judged.append(replace(candidate, note=f"left the race after {one.finished} folds: {one.dropped}"))
+            continue
+        if not candidate.note and deadline.remaining_seconds() > _LEAST_SECONDS_FOR_INTERVALS:
+            rng = np.random.default_rng([bench.seed, *candidate.key.encode()])
+            found = bench.yardstick_of(rows).interval(one.oof[rows], rng)
+            candidate = replace(candidate, low=found.low, high=found.high)
+        judged.append(candidate)
+    return tuple(judged)
+
+
+def rebuild(  # noqa: PLR0917 - likewise
+    problem: Received[Problem],
+    dataset: Received[Dataset],
+    validation: Received[ValidationPlan],
+    features: Received[FeaturePlan],
+    candidates: Candidates,
+    members: tuple[Member, ...],
+    ctx: StageContext,
+) -> dict[str, bytes]:
+    """Make the members' files again from the decisions on record: equal bytes, without a clock."""
+    with TemporaryDirectory(prefix="tenfold-rebuild-") as scratch:
+        bench = set_up((problem, dataset, validation, features), Path(scratch), ctx.seed)
+        found = {candidate.key: candidate for candidate in candidates.candidates}
+        return rebuild_members(bench, found, members, ctx)

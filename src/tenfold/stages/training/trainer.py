@@ -1,0 +1,108 @@
+"""The trainer: scores what it is given, remembers all of it, and makes the final ensemble."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from tenfold.foundation.clock import Deadline
+from tenfold.foundation.context import StageContext
+from tenfold.records.model import Candidate
+from tenfold.stages.training.bench import ALL_ROWS, Bench, Inputs, lay_out_views, set_up
+from tenfold.stages.training.ensemble import Blend, choose_blend
+from tenfold.stages.training.finish import Assembled, finish, finishing_seconds, merges
+from tenfold.stages.training.fitting import Keep, Limits, predicted_rows, score_proposals
+from tenfold.stages.training.learners import learner_called
+from tenfold.stages.training.references import CONSTANT, references
+from tenfold.stages.training.scored import Files, Scored, read_scored
+
+_BLENDED = 16
+"""Among how many of the best candidates an ensemble is looked for."""
+
+_KEPT_MODELS = 6
+"""Of how many of the best candidates the folds' models are kept for averaging."""
+
+
+class Trainer:
+    """Fits and scores candidates on the folds of one plan.
+
+    Attributes
+    ----------
+    bench : Bench
+        The development rows.
+    pool : dict of Scored by key
+        Every candidate so far, references included.
+    """
+
+    def __init__(self, bench: Bench, ctx: StageContext, known: Sequence[Scored]):
+        self.bench = bench
+        self.pool: dict[str, Scored] = {scored.key: scored for scored in known}
+        self._ctx = ctx
+
+    def fit_and_score(self, name: str, proposals: Sequence[Candidate], keep: Keep, limits: Limits) -> list[Scored]:
+        """Score proposals and remember them; what an interrupted attempt finished under ``name`` is taken over.
+
+        The result is durable when this returns.
+        """
+        saved = self._ctx.checkpoint.load(name)
+        scored = (
+            score_proposals(self.bench, proposals, limits, keep, self._ctx) if saved is None else read_scored(saved)
+        )
+        if saved is None:
+            files: dict[str, bytes] = {}
+            for one in scored:
+                files.update(one.files())
+            self._ctx.checkpoint.save(name, files)
+        self.pool.update({one.key: one for one in scored})
+        self._forget_models()
+        return scored
+
+    def complete(self) -> list[Scored]:
+        """Return the models that finished every fold they were given, best first."""
+        done = [one for one in self.pool.values() if not one.dropped and one.candidate.origin != "reference"]
+        return sorted(done, key=lambda one: (one.candidate.loss, one.key))
+
+    def blend(self) -> Blend:
+        """Return the best small ensemble of what is known: of complete models, else of any, else the constant."""
+        chosen = self.complete()[:_BLENDED]
+        if not chosen:
+            unfinished = [one for one in self.pool.values() if one.finished and one.candidate.origin != "reference"]
+            chosen = sorted(unfinished, key=lambda one: (one.candidate.loss, one.key))[:1]
+        if not chosen:
+            return Blend(weights={CONSTANT: 1.0}, loss=self.pool[CONSTANT].candidate.loss)
+        rows = predicted_rows(sum((one.oof for one in chosen), np.zeros_like(chosen[0].oof)))
+        measure = self.bench.yardstick_of(rows)
+        return choose_blend({one.key: one.oof[rows] for one in chosen}, measure.loss, len(rows))
+
+    def finishing_seconds(self) -> float:
+        """Return a guess at the wall time that ``assemble`` needs for what is known now."""
+        weights = self.blend().weights
+        return finishing_seconds(self.bench, [self.pool[key] for key in weights], self._ctx.map.workers)
+
+    def prepare_views(self, deadline: Deadline) -> float:
+        """Fit the views of the best models on all development rows, and return the seconds of the slowest."""
+        views = {learner_called(one.candidate.learner).view for one in self.complete()[:_KEPT_MODELS]}
+        return lay_out_views(self.bench, [(view, ALL_ROWS) for view in sorted(views)], self._ctx, deadline)
+
+    def assemble(self, deadline: Deadline) -> Assembled:
+        """Choose the ensemble and make its members."""
+        return finish(self.bench, self.blend(), self.pool, self._ctx, deadline)
+
+    def _forget_models(self) -> None:
+        """Drop the folds' models of all but the best: a member without them is fitted again on all rows."""
+        mergeable = [one.key for one in self.complete() if merges(self.bench, one)]
+        for key in mergeable[_KEPT_MODELS:]:
+            self.pool[key] = replace(self.pool[key], folds={})
+
+
+@contextmanager
+def open_trainer(inputs: Inputs, known: Files, ctx: StageContext) -> Iterator[Trainer]:
+    """Set up the development rows in a scratch folder, with the candidates that ``known`` files hold."""
+    with TemporaryDirectory(prefix="tenfold-training-") as scratch:
+        bench = set_up(inputs, Path(scratch), ctx.seed)
+        yield Trainer(bench, ctx, read_scored(known) or references(bench))
