@@ -87,7 +87,11 @@ def run_graph(
     order = in_order(stages, externals, until)
     walk.tell("run", facts={"state": "started", "run": run, "stages": [stage.name for stage in order]})
     for stage in order:
-        reason = walk.step(stage)
+        try:
+            reason = walk.step(stage)
+        except BaseException as error:
+            walk.tell("stage", stage=stage.name, message=str(error), facts={"state": "failed"})
+            raise
         if reason is not None:
             walk.tell("stage", stage=stage.name, message=reason, facts={"state": "stopped"})
             return walk.outcome(stopped=reason, stopped_at=stage.name)

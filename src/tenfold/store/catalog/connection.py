@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +65,15 @@ class Catalog:
                     if after_commit is not None:
                         after_commit()
                 except sa.exc.DBAPIError as error:
+                    raise self._explain_write(error.orig) from error
+                except sqlite3.Error as error:
                     raise self._explain_write(error) from error
 
     def close(self) -> None:
         """Close every connection; what was written moves from the log to the database when nobody else writes now."""
         if self._writer is not None and (lock := try_lock(self._lock)) is not None:
-            with closing(sqlite3.connect(self.path)) as connection:
+            # What stays in the log is as safe as what was moved: a failure here loses nothing.
+            with suppress(sqlite3.OperationalError), closing(sqlite3.connect(self.path)) as connection:
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
             release(lock)
         for engine in (self._reader, self._writer):
@@ -172,10 +175,10 @@ class Catalog:
         sa.event.listen(engine, "before_cursor_execute", on_statement)
         sa.event.listen(engine, "commit", on_commit)
 
-    def _explain_write(self, error: sa.exc.DBAPIError) -> StoreError:
-        if isinstance(error.orig, sqlite3.IntegrityError):
-            return StoreError(f"the store at {self._disk.folder} refused a write that breaks its rules: {error.orig}")
-        return cannot_write(self.path, str(error.orig))
+    def _explain_write(self, error: BaseException | None) -> StoreError:
+        if isinstance(error, sqlite3.IntegrityError):
+            return StoreError(f"the store at {self._disk.folder} refused a write that breaks its rules: {error}")
+        return cannot_write(self.path, str(error))
 
     def _cannot_read(self, error: sa.exc.DBAPIError) -> StoreError:
         return StoreError(

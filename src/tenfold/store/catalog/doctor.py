@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import sqlalchemy as sa
 
+from tenfold.foundation.errors import StoreError
 from tenfold.foundation.fingerprint import hash_file
 from tenfold.store.catalog import schema
 from tenfold.store.catalog.audit import Ledger
@@ -19,7 +21,7 @@ from tenfold.store.files.blobs import FileBlobs
 from tenfold.store.files.checkpoints import FileCheckpoints
 from tenfold.store.files.disk import free_bytes
 from tenfold.store.files.process import pid_of
-from tenfold.store.rows import AuditHead, DoctorReport, StoreCheck, VerifyReport
+from tenfold.store.rows import AuditHead, DoctorReport, Run, StoreCheck, VerifyReport
 
 _SAMPLE = 50
 _SAMPLE_SEED = 7
@@ -45,42 +47,33 @@ class CatalogUpkeep:
     folder: Path
 
     def doctor(self, *, every_blob: bool) -> DoctorReport:
-        with self.catalog.reading() as connection:
-            database = _check_database(connection)
-            referenced = _referenced(connection)
-        names = set(self.blobs.names())
-        orphans = tuple(sorted(names - referenced.keys()))
-        stale = tuple(run for run in self.runs.recent() if run.status == "crashed" and run.ended_at is None)
+        names = self.blobs.names()
         free = free_bytes(self.folder)
-        checks = [
-            *database,
-            _check_blobs(self.blobs, referenced, every_blob=every_blob),
-            _note("orphan blobs", f"{len(orphans)} blobs that nothing refers to", found=bool(orphans)),
-            _note(
-                "stale runs",
-                "; ".join(
-                    f"run {run.id} was left open by process {pid_of(run.process)}, which is gone" for run in stale
-                )
-                or "no run was left open",
-                found=bool(stale),
-            ),
-            _note(
-                "checkpoints",
-                f"half-finished work of {len(self.checkpoints.fingerprints())} stages",
-                found=bool(self.checkpoints.fingerprints()),
-            ),
-            StoreCheck(
-                name="free space",
-                status="warning" if free < _LOW_SPACE_BYTES else "ok",
-                message=f"{free / 1e9:.1f} GB free",
-            ),
-        ]
-        return DoctorReport(
+        report = DoctorReport(
             folder=str(self.folder),
-            checks=tuple(checks),
+            checks=(_check_space(free), _check_checkpoints(self.checkpoints)),
             sqlite_version=sqlite3.sqlite_version,
             free_bytes=free,
             blobs=len(names),
+        )
+        try:
+            with self.catalog.reading() as connection:
+                database = _check_database(connection)
+                referenced = _referenced(connection)
+            runs = self.runs.recent()
+        except StoreError as error:
+            unreadable = StoreCheck(name="catalog", status="damage", message=str(error))
+            return replace(report, checks=(unreadable, *report.checks))
+        orphans = tuple(sorted(set(names) - referenced.keys()))
+        stale = tuple(run for run in runs if run.status == "crashed" and run.ended_at is None)
+        found = (
+            _check_blobs(self.blobs, referenced, every_blob=every_blob),
+            _check_orphans(orphans),
+            _check_runs(stale),
+        )
+        return replace(
+            report,
+            checks=(*database, *found, *report.checks),
             orphans=orphans,
             orphan_bytes=sum(self.blobs.size(name) or 0 for name in orphans),
             stale_runs=tuple(run.id for run in stale),
@@ -137,6 +130,25 @@ def _check_blobs(blobs: FileBlobs, referenced: dict[str, int | None], *, every_b
     return StoreCheck(
         name="blobs", status="ok", message=f"{len(referenced)} blobs are there, {len(sample)} of them hashed anew"
     )
+
+
+def _check_orphans(orphans: tuple[str, ...]) -> StoreCheck:
+    return _note("orphan blobs", f"{len(orphans)} blobs that nothing refers to", found=bool(orphans))
+
+
+def _check_runs(stale: tuple[Run, ...]) -> StoreCheck:
+    told = (f"run {run.id} was left open by process {pid_of(run.process)}, which is gone" for run in stale)
+    return _note("stale runs", "; ".join(told) or "no run was left open", found=bool(stale))
+
+
+def _check_checkpoints(checkpoints: FileCheckpoints) -> StoreCheck:
+    half = checkpoints.fingerprints()
+    return _note("checkpoints", f"half-finished work of {len(half)} stages", found=bool(half))
+
+
+def _check_space(free: int) -> StoreCheck:
+    status: Literal["ok", "warning"] = "warning" if free < _LOW_SPACE_BYTES else "ok"
+    return StoreCheck(name="free space", status=status, message=f"{free / 1e9:.1f} GB free")
 
 
 def _damage(name: str, message: str, *, found: bool) -> StoreCheck:

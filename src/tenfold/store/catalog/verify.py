@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from tenfold.foundation.errors import StoreError
 from tenfold.foundation.fingerprint import hash_file
 from tenfold.store.catalog import schema
-from tenfold.store.catalog.audit import FIRST_HASH, Ledger, entry_of, link_hash, read_head, row_content
+from tenfold.store.catalog.audit import EMPTY, FIRST_HASH, Ledger, link_hash, read_head, row_content
 from tenfold.store.files.blobs import FileBlobs
-from tenfold.store.rows import AuditEntry, AuditHead, VerifyReport
+from tenfold.store.rows import AuditHead, VerifyReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,15 @@ def verify_history(ledger: Ledger, blobs: FileBlobs, *, anchor: AuditHead | None
 
     ``anchor`` is a head that was carried elsewhere; the exported head beside the catalog is always checked.
     """
+    try:
+        return _verify(ledger, blobs, anchor)
+    except StoreError as error:
+        return VerifyReport(
+            folder=str(ledger.head_path.parent), entries=0, head=EMPTY, first_bad=1, problems=(str(error),)
+        )
+
+
+def _verify(ledger: Ledger, blobs: FileBlobs, anchor: AuditHead | None) -> VerifyReport:
     with ledger.catalog.reading() as connection:
         rows = [
             dict(row) for row in connection.execute(sa.select(schema.audit).order_by(schema.audit.c.index)).mappings()
@@ -51,7 +62,7 @@ def verify_history(ledger: Ledger, blobs: FileBlobs, *, anchor: AuditHead | None
             if index is not None:
                 first_bad = index if first_bad is None else min(first_bad, index)
                 problems.append(problem)
-        problems.extend(_check_vouched(connection, [entry_of(row) for row in rows]))
+        problems.extend(_check_vouched(connection, rows))
     names = blobs.names()
     problems.extend(_check_blobs(blobs, names))
     head = AuditHead(index=len(rows), hash=str(rows[-1]["hash"]) if rows else FIRST_HASH)
@@ -89,26 +100,33 @@ def _check_passes(rows: list[dict[str, object]], head: AuditHead, name: str) -> 
     return None, ""
 
 
-def _check_vouched(connection: sa.Connection, entries: list[AuditEntry]) -> Iterator[str]:
+def _check_vouched(connection: sa.Connection, rows: list[dict[str, object]]) -> Iterator[str]:
     """Yield what differs between the histories and what the chain says was written."""
+    entries = Counter((str(row["action"]), str(row["subject"]), _content_in(str(row["details"]))) for row in rows)
     for vouched in _VOUCHED:
         query = sa.select(vouched.table)
         if vouched.table is schema.runs:
             query = query.where(schema.runs.c.status != "running")
-        written = Counter(
-            (entry.subject, str(entry.details.get("content"))) for entry in entries if entry.action == vouched.action
+        found = Counter(
+            (vouched.action, vouched.subject(row), row_content(dict(row)))
+            for row in connection.execute(query).mappings()
         )
-        found = Counter((vouched.subject(row), row_content(dict(row))) for row in connection.execute(query).mappings())
+        written = Counter({entry: count for entry, count in entries.items() if entry[0] == vouched.action})
+        lost = {subject for _, subject, _ in written - found}
+        strange = {subject for _, subject, _ in found - written}
         name = vouched.table.name
-        lost = [subject for subject, _ in (written - found).elements()]
-        strange = [subject for subject, _ in (found - written).elements()]
-        for subject in sorted(set(lost) | set(strange)):
-            if subject in lost and subject in strange:
-                yield f"{name}: '{subject}' was changed after it was written"
-            elif subject in lost:
-                yield f"{name}: '{subject}' was deleted"
-            else:
-                yield f"{name}: '{subject}' was added from outside"
+        yield from (f"{name}: '{subject}' was changed after it was written" for subject in sorted(lost & strange))
+        yield from (f"{name}: '{subject}' was deleted" for subject in sorted(lost - strange))
+        yield from (f"{name}: '{subject}' was added from outside" for subject in sorted(strange - lost))
+
+
+def _content_in(details: str) -> str:
+    """Return the hash that an entry's details vouch for; empty for details that vouch for nothing, or were spoiled."""
+    try:
+        found = json.loads(details)
+    except ValueError:
+        return ""
+    return str(found.get("content", "")) if isinstance(found, dict) else ""
 
 
 def _check_blobs(blobs: FileBlobs, names: tuple[str, ...]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import shutil
@@ -156,8 +155,3 @@ class Disk:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def disk_full() -> OSError:
-    """Return the error that a full disk gives."""
-    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
