@@ -1,0 +1,128 @@
+"""The data stage: the table made ready, its columns understood, its faults told, its contract written."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from tenfold.foundation.context import Received, StageContext, StageResult
+from tenfold.foundation.events import Event, EventKind
+from tenfold.foundation.fingerprint import hash_bytes
+from tenfold.measures.contract import check_contract, contract_from_text, contract_to_text, infer_contract
+from tenfold.records.dataset import Column, Dataset, Field, Source
+from tenfold.records.problem import Problem
+from tenfold.stages.data.duplicates import Copies, conflicting_rows, find_copies
+from tenfold.stages.data.findings import find_faults
+from tenfold.stages.data.options import ColumnOptions, DataOptions
+from tenfold.stages.data.profile import ColumnProfile, profile_columns
+from tenfold.stages.data.roles import Part, assign_roles
+from tenfold.stages.data.target import MISSING_TARGET, with_target
+
+TABLE_FILE = "table.parquet"
+COPIES_FILE = "copies.parquet"
+_ROW_GROUP = 131_072
+
+
+def run(  # noqa: PLR0917  # a stage takes its inputs in the order in which they come about
+    problem: Received[Problem],
+    table: Path,
+    fields: Sequence[Field],
+    sources: Sequence[Source],
+    options: DataOptions,
+    ctx: StageContext,
+) -> StageResult[Dataset]:
+    """Prepare the canonical table that `connectors.ingest` wrote.
+
+    Rows without a target are left out and counted. Payload: ``table.parquet``, the rows in source order, the target in
+    its final form (String labels or Float64); ``copies.parquet`` when rows repeat each other: one column, the same
+    number for equal rows.
+
+    Raises
+    ------
+    DataError
+        When the target cannot be learned, or a declared column does not exist.
+    """
+    task = problem.record
+    read = pl.read_parquet(table)
+    rows, without_target = with_target(read, task)
+    profiles = profile_columns(rows)
+    parts = assign_roles(rows, fields, profiles, task, options.columns)
+    identifiers = [name for name, part in parts.items() if part.role in {"id", "ignored"}]
+    texts = [known.name for known in fields if known.kind == "text"]
+    copies = find_copies(rows, leaving_out=identifiers, texts=texts)
+    dropped = {MISSING_TARGET: without_target} if without_target else {}
+    if options.duplicates == "drop" and copies.repeated:
+        rows = rows.filter(copies.number.is_first_distinct())
+        dropped["duplicate"] = copies.repeated
+        profiles, copies = profile_columns(rows), find_copies(rows, leaving_out=identifiers, texts=texts)
+
+    conflicting = 0
+    if task.task != "regression":
+        conflicting = conflicting_rows(rows, task.target, leaving_out=identifiers)
+    columns = tuple(_column(known, parts[known.name], profiles[known.name], options) for known in fields)
+    findings = find_faults(rows, columns, task, copies, conflicting=conflicting)
+    content = _parquet(rows)
+    dataset = Dataset(
+        rows=rows.height,
+        columns=columns,
+        sources=tuple(sources),
+        snapshot=hash_bytes(content),
+        dropped=dropped,
+        duplicate_rows=copies.repeated,
+        findings=findings,
+    )
+    dataset = _under_contract(dataset, read, options)
+    for finding in dataset.findings:
+        kind: EventKind = "note" if finding.severity == "info" else "warning"
+        ctx.events.emit(Event(kind=kind, stage="data", message=finding.message, facts={"rule": finding.rule}))
+    return StageResult(record=dataset, files={TABLE_FILE: content, **_copies_payload(copies)})
+
+
+def _column(known: Field, part: Part, profile: ColumnProfile, options: DataOptions) -> Column:
+    declared = options.columns.get(known.name, ColumnOptions())
+    notes = part.notes
+    if profile.first is not None and profile.last is not None:
+        notes += (f"from {profile.first} to {profile.last}",)
+    return Column(
+        field=known,
+        role=part.role,
+        reason=part.reason,
+        available=declared.available or "now",
+        impute=declared.impute,
+        scale=declared.scale,
+        missing=profile.missing,
+        distinct=profile.distinct,
+        low=profile.low,
+        high=profile.high,
+        mean=profile.mean,
+        deviation=profile.deviation,
+        quartiles=profile.quartiles,
+        histogram=profile.histogram,
+        top=profile.top,
+        notes=notes,
+    )
+
+
+def _under_contract(dataset: Dataset, read: pl.DataFrame, options: DataOptions) -> Dataset:
+    """Hold the table as it was read against the user's contract, or write one where there is none."""
+    if options.contract is None:
+        return replace(dataset, contract=contract_to_text(infer_contract(dataset)))
+    broken = check_contract(contract_from_text(options.contract), read)
+    return replace(dataset, contract=options.contract, findings=(*dataset.findings, *broken))
+
+
+def _parquet(rows: pl.DataFrame) -> bytes:
+    """Return a table as Parquet; the same rows give the same bytes."""
+    sink = io.BytesIO()
+    rows.rechunk().write_parquet(sink, compression="zstd", row_group_size=_ROW_GROUP, statistics=True)
+    return sink.getvalue()
+
+
+def _copies_payload(copies: Copies) -> Mapping[str, bytes]:
+    if not copies.repeated or copies.by_chance:
+        return {}
+    return {COPIES_FILE: _parquet(copies.number.to_frame())}
