@@ -1,0 +1,30 @@
+"""Tenfold: a machine-learning model's whole life, judged by the same requirements at every stage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tenfold.bundle.model import Model
+    from tenfold.project.open import Project
+    from tenfold.project.open import open_project as open  # noqa: A004 - the name people expect: tenfold.open
+    from tenfold.project.score import load
+
+__all__ = ["Model", "Project", "load", "open"]
+
+_HOMES = {
+    "Model": ("tenfold.bundle.model", "Model"),
+    "Project": ("tenfold.project.open", "Project"),
+    "load": ("tenfold.project.score", "load"),
+    "open": ("tenfold.project.open", "open_project"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: the command line's help must not wait for it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tenfold' has no attribute '{name}'")
+    import importlib
+
+    module, attribute = _HOMES[name]
+    return getattr(importlib.import_module(module), attribute)

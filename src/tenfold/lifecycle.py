@@ -1,1 +1,166 @@
-"""The stages in order: inputs, outputs, gates."""
+"""The stages in order: what each needs, which gate stands behind it, and its share of the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tenfold.engine.code import code_fingerprint
+from tenfold.engine.stage import Stage
+from tenfold.foundation.context import Received, StageContext, StageResult
+from tenfold.gates.stops import stop_if_broken, stop_if_infeasible, stop_if_leaking
+from tenfold.records.dataset import Dataset, Field, Source
+from tenfold.records.evaluation import Evaluation
+from tenfold.records.features import FeaturePlan
+from tenfold.records.model import Candidates
+from tenfold.records.problem import Problem
+from tenfold.records.tuning import Tuning
+from tenfold.records.validation import ValidationPlan
+from tenfold.stages.data.options import DataOptions
+from tenfold.stages.evaluation.options import EvaluationOptions
+from tenfold.stages.features.options import FeatureOptions
+from tenfold.stages.problem.options import ProblemOptions
+from tenfold.stages.training.options import TrainingOptions
+from tenfold.stages.tuning.options import TuningOptions
+from tenfold.stages.validation.options import ValidationOptions
+
+STAGES = ("problem", "data", "validation", "features", "training", "tuning", "evaluation")
+
+EVALUATION_SECONDS = 6.0
+"""Kept back from the search for evaluation, report and registration; a tenth of what is left when that is less."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The rows as they come from the sources: one canonical table, its columns, and where it came from."""
+
+    path: Path
+    fields: tuple[Field, ...]
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What each stage was asked for."""
+
+    problem: ProblemOptions
+    data: DataOptions
+    features: FeatureOptions
+    validation: ValidationOptions
+    training: TrainingOptions
+    tuning: TuningOptions
+    evaluation: EvaluationOptions
+
+
+def lifecycle(options: Options) -> tuple[Stage, ...]:
+    """Return the graph that turns a table into a judged model; it needs one external, ``table``."""
+
+    def stage(name: str, run: Callable[..., StageResult[Any]], record: type[Any], **rest: Any) -> Stage:
+        code = code_fingerprint(f"tenfold.stages.{name}.run")
+        return Stage(name=name, run=run, record=record, options=getattr(options, name), code=code, **rest)
+
+    return (
+        stage("problem", _problem, Problem, needs=("table",), gate=stop_if_infeasible),
+        stage("data", _data, Dataset, needs=("problem", "table"), gate=stop_if_broken),
+        stage("validation", _validation, ValidationPlan, needs=("problem", "data")),
+        stage("features", _features, FeaturePlan, needs=("problem", "data", "validation"), gate=stop_if_leaking),
+        stage("training", _training, Candidates, needs=("problem", "data", "validation", "features"), timed=True),
+        stage("tuning", _tuning, Tuning, needs=("problem", "data", "validation", "features", "training"), timed=True),
+        stage("evaluation", _evaluation, Evaluation, needs=("problem", "data", "validation", "features", "tuning")),
+    )
+
+
+# A stage's code is imported when the stage runs: a run that finds everything kept imports no learner.
+
+
+def _problem(table: Table, options: ProblemOptions, ctx: StageContext) -> StageResult[Problem]:
+    from tenfold.stages.problem.run import run
+
+    return run(table.path, table.fields, options, ctx)
+
+
+def _data(problem: Received[Problem], table: Table, options: DataOptions, ctx: StageContext) -> StageResult[Dataset]:
+    from tenfold.stages.data.run import run
+
+    return run(problem, table.path, table.fields, table.sources, options, ctx)
+
+
+def _validation(
+    problem: Received[Problem], data: Received[Dataset], options: ValidationOptions, ctx: StageContext
+) -> StageResult[ValidationPlan]:
+    from tenfold.stages.validation.run import run
+
+    return run(problem, data, options, ctx)
+
+
+def _features(
+    problem: Received[Problem],
+    data: Received[Dataset],
+    validation: Received[ValidationPlan],
+    options: FeatureOptions,
+    ctx: StageContext,
+) -> StageResult[FeaturePlan]:
+    from tenfold.stages.features.run import run
+
+    return run(problem, data, validation, options, ctx)
+
+
+def _training(
+    problem: Received[Problem],
+    data: Received[Dataset],
+    validation: Received[ValidationPlan],
+    features: Received[FeaturePlan],
+    options: TrainingOptions,
+    ctx: StageContext,
+) -> StageResult[Candidates]:
+    from tenfold.stages.training.run import run
+
+    return run(problem, data, validation, features, options, before_evaluation(ctx))
+
+
+def _tuning(
+    problem: Received[Problem],
+    data: Received[Dataset],
+    validation: Received[ValidationPlan],
+    features: Received[FeaturePlan],
+    training: Received[Candidates],
+    options: TuningOptions,
+    ctx: StageContext,
+) -> StageResult[Tuning]:
+    from tenfold.stages.training.run import assemble, fit_and_score
+    from tenfold.stages.tuning.run import run
+
+    return run(
+        problem,
+        data,
+        validation,
+        features,
+        training,
+        options,
+        before_evaluation(ctx),
+        fit_and_score=fit_and_score,
+        assemble=assemble,
+    )
+
+
+def _evaluation(
+    problem: Received[Problem],
+    data: Received[Dataset],
+    validation: Received[ValidationPlan],
+    features: Received[FeaturePlan],
+    tuning: Received[Tuning],
+    options: EvaluationOptions,
+    ctx: StageContext,
+) -> StageResult[Evaluation]:
+    from tenfold.stages.evaluation.run import run
+
+    return run(problem, data, validation, features, tuning, options, ctx)
+
+
+def before_evaluation(ctx: StageContext) -> StageContext:
+    """Return the context with the time that evaluation needs taken off its deadline."""
+    left = ctx.deadline.remaining_seconds()
+    kept = min(EVALUATION_SECONDS, 0.3 * left)
+    return replace(ctx, deadline=ctx.deadline.less(kept))

@@ -1,1 +1,0 @@
-"""The Python API, and the one place where the real parts are put together."""

@@ -1,0 +1,228 @@
+"""One run, from the table to a registered version with its evidence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tenfold.engine.executors import ProcessMap
+from tenfold.engine.plan import PlannedStage, plan
+from tenfold.engine.run import RunOutcome, Surroundings, run_graph
+from tenfold.engine.session import OpenRun, open_run
+from tenfold.engine.stage import External, Stage
+from tenfold.foundation.clock import Clock, Deadline, SystemClock
+from tenfold.foundation.context import InlineMap, ParallelMap, Received, StageResult
+from tenfold.foundation.events import Event, Events, Silent
+from tenfold.foundation.serial import from_json
+from tenfold.measures.judge import overall
+from tenfold.project.reports import RunReport
+from tenfold.records.evaluation import Evaluation
+from tenfold.records.evidence import Verdict
+from tenfold.records.model import Candidates
+from tenfold.reports.run_report import RunFacts, render_run_report
+from tenfold.store.open import Store
+from tenfold.store.rows import RunStatus, Version
+
+EXIT_SECONDS = 0.4
+"""Kept back for the interpreter's own end."""
+
+_PRELOAD = ("tenfold.stages.training.run", "lightgbm", "sklearn.linear_model", "sklearn.ensemble")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journey:
+    """What a run starts from.
+
+    Attributes
+    ----------
+    name : str
+        The model's name in the registry.
+    budget_seconds : float or None
+        Wall time from ``started`` to the end of the command; None when the budget is in trials.
+    started_seconds_ago : float
+        What the command had already used when the run was asked for.
+    inline : bool
+        Everything in this process, for debugging; else in worker processes.
+    """
+
+    name: str
+    spec_text: str
+    stages: Sequence[Stage]
+    table: External
+    seed: int
+    cores: int | None = None
+    budget_seconds: float | None = None
+    started_seconds_ago: float = 0.0
+    until: str | None = None
+    inline: bool = False
+    clock: Clock = field(default_factory=SystemClock)
+
+
+def carry(journey: Journey, store: Store, events: Events | None = None) -> RunReport:
+    """Carry the project through its stages; register and judge what comes out.
+
+    Raises
+    ------
+    TenfoldError
+        When a stage cannot do its work; the run is closed with the reason.
+    """
+    events = events or Silent()
+    began = journey.clock.monotonic() - journey.started_seconds_ago
+    planned = plan(journey.stages, {"table": journey.table}, store=store, seed=journey.seed, until=journey.until)
+    with open_run(store, spec=journey.spec_text, seed=journey.seed) as run, _workers(journey, planned) as workers:
+        around = Surroundings(
+            workers=workers,
+            events=events,
+            clock=journey.clock,
+            deadline=_deadline(journey),
+            seed=journey.seed,
+        )
+        outcome = run_graph(
+            [_counting_looks(stage, store, run.id) for stage in journey.stages],
+            {"table": journey.table},
+            store=store,
+            run=run.id,
+            around=around,
+            until=journey.until,
+        )
+        report = _conclude(outcome, journey, store, run)
+        report = replace(report, seconds=journey.clock.monotonic() - began)
+        run.finish(_closing_status(report), document=_written(report), reason=outcome.stopped or "")
+    events.emit(Event(kind="run", message=report.status, facts={"state": "done", "seconds": report.seconds}))
+    return report
+
+
+def _conclude(outcome: RunOutcome, journey: Journey, store: Store, run: OpenRun) -> RunReport:
+    """Register the bundle, keep the evidence, write the report: each again without effect when it was done before."""
+    evaluated: Received[Evaluation] | None = outcome.results.get("evaluation")
+    verdicts: tuple[Verdict, ...] = ()
+    candidates: Candidates | None = None
+    version: Version | None = None
+    page: Path | None = None
+    if evaluated is not None and outcome.stopped is None:
+        verdicts = from_json(tuple[Verdict, ...], evaluated.files["verdicts.json"].read_bytes())
+        candidates = from_json(Candidates, outcome.results["tuning"].files["candidates.json"].read_bytes())
+        version = _register(evaluated, journey.name, store, run.id)
+        _keep_evidence(verdicts, outcome, store, run.id)
+        page = _write_page(outcome, verdicts, candidates, version, store)
+    return RunReport(
+        run=run.id,
+        status=_status(outcome, verdicts),
+        outcome=outcome,
+        verdicts=verdicts,
+        candidates=candidates,
+        version=version,
+        bundle=None if evaluated is None else evaluated.files["bundle.zip"],
+        report=page,
+        looks=_looks(outcome, store),
+    )
+
+
+def _register(evaluated: Received[Evaluation], name: str, store: Store, run: str) -> Version:
+    blob = store.blobs.put(evaluated.files["bundle.zip"])
+    threshold = evaluated.record.threshold
+    facts = {"evaluation": evaluated.fingerprint, "threshold": None if threshold is None else threshold.value}
+    return store.registry.register(name, bundle=evaluated.record.bundle, blob=blob, run=run, facts=facts)
+
+
+def _keep_evidence(verdicts: tuple[Verdict, ...], outcome: RunOutcome, store: Store, run: str) -> None:
+    subject = outcome.results["evaluation"].record.bundle
+    known = {evidence.verdict for evidence in store.evidence.of(subject=subject)}
+    fresh = [verdict for verdict in verdicts if verdict not in known]
+    if fresh:
+        inputs = {
+            "bundle": subject,
+            "snapshot": outcome.results["data"].record.snapshot,
+            "split": outcome.results["validation"].record.split,
+        }
+        store.evidence.append(fresh, subject=subject, run=run, inputs=inputs)
+
+
+def _write_page(
+    outcome: RunOutcome, verdicts: tuple[Verdict, ...], candidates: Candidates, version: Version, store: Store
+) -> Path:
+    records = {name: received.record for name, received in outcome.results.items()}
+    facts = RunFacts(
+        run=version.run,
+        version=version.ref,
+        problem=records["problem"],
+        dataset=records["data"],
+        validation=records["validation"],
+        features=records["features"],
+        candidates=candidates,
+        tuning=records["tuning"],
+        evaluation=records["evaluation"],
+        verdicts=verdicts,
+    )
+    page = store.folder / "reports" / f"{version.ref}.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(render_run_report(facts), encoding="utf-8")
+    return page
+
+
+def _counting_looks(stage: Stage, store: Store, run: str) -> Stage:
+    """Return the stage; the one that opens the sealed test part writes the look down before it looks."""
+    if stage.name != "evaluation":
+        return stage
+
+    def looked(**needed: Any) -> StageResult[Any]:
+        plan_record = needed["validation"].record
+        if plan_record.counts.get("test", 0):
+            store.lockbox.record_look(plan_record.split, run=run, reason="evaluation of a run")
+        result: StageResult[Any] = stage.run(**needed)
+        return result
+
+    return replace(stage, run=looked)
+
+
+def _looks(outcome: RunOutcome, store: Store) -> int:
+    validation = outcome.results.get("validation")
+    return 0 if validation is None else len(store.lockbox.looks(validation.record.split))
+
+
+def _workers(journey: Journey, planned: Sequence[PlannedStage]) -> _Workers:
+    searching = any(not stage.cached for stage in planned if stage.name in {"training", "tuning"})
+    return _Workers(inline=journey.inline or not searching, cores=journey.cores)
+
+
+class _Workers:
+    """Worker processes while they are needed; they warm up while the first stages work."""
+
+    def __init__(self, *, inline: bool, cores: int | None):
+        self._pool = None if inline else ProcessMap(cores, preload=_PRELOAD)
+
+    def __enter__(self) -> ParallelMap:
+        if self._pool is None:
+            return InlineMap()
+        self._pool.start()
+        return self._pool
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.close()
+
+
+def _deadline(journey: Journey) -> Deadline:
+    if journey.budget_seconds is None:
+        return Deadline(clock=journey.clock)
+    left = journey.budget_seconds - journey.started_seconds_ago - EXIT_SECONDS
+    return Deadline.after(max(0.0, left), journey.clock)
+
+
+def _status(outcome: RunOutcome, verdicts: tuple[Verdict, ...]) -> RunStatus:
+    if outcome.stopped is not None:
+        return "failed"
+    if "evaluation" not in outcome.results:
+        return "stopped"
+    return overall(verdicts)
+
+
+def _closing_status(report: RunReport) -> RunStatus:
+    return report.status
+
+
+def _written(report: RunReport) -> bytes:
+    return json.dumps(report.document(), ensure_ascii=False).encode()

@@ -1,0 +1,67 @@
+"""From the file's sources to the one table that the stages work on, read only when something needs it."""
+
+from __future__ import annotations
+
+from tenfold.connectors.infer import FieldOverride
+from tenfold.connectors.ingest import Ingested, IngestOptions, ingest, ingest_fingerprint
+from tenfold.connectors.read import SourceRequest
+from tenfold.engine.stage import External
+from tenfold.lifecycle import Table
+from tenfold.spec.columns import check_columns
+from tenfold.spec.schema import SourceSection, Spec
+from tenfold.store.open import Store
+
+
+def table_of(spec: Spec, store: Store) -> External:
+    """Return the table of a project's sources.
+
+    Files are named by the hash of their bytes, so that an unchanged project is recognised without reading them as
+    tables; what a database holds is known only by reading it.
+    """
+    options = ingest_options(spec)
+    known = ingest_fingerprint(options)
+    if known is None:
+        ingested = _ingest(options, spec, store)
+        return External.of(ingested.fingerprint, _table(ingested))
+    return External(fingerprint=known, load=lambda: _table(_ingest(options, spec, store)))
+
+
+def ingest_options(spec: Spec) -> IngestOptions:
+    """Return what to read and how to join it, as the file says."""
+    return IngestOptions(
+        sources=tuple(_request(name, section, spec) for name, section in spec.data.sources.items()),
+        query=spec.data.query,
+        timezone=spec.data.timezone,
+        overrides={
+            name: FieldOverride(kind=column.kind)
+            for name, column in spec.data.columns.items()
+            if column.kind is not None
+        },
+    )
+
+
+def _request(name: str, section: SourceSection, spec: Spec) -> SourceRequest:
+    location = spec.locations[name]
+    return SourceRequest(
+        name=name,
+        location=location.secret.reveal(),
+        shown=location.shown,
+        format=section.format,
+        table=section.table,
+        query=section.query,
+        time=section.time,
+        available_seconds=section.available_seconds,
+        delimiter=section.delimiter,
+        quote=section.quote,
+        header=section.header,
+    )
+
+
+def _ingest(options: IngestOptions, spec: Spec, store: Store) -> Ingested:
+    ingested = ingest(options, workdir=store.scratch.new_folder())
+    check_columns(spec, [field.name for field in ingested.fields])
+    return ingested
+
+
+def _table(ingested: Ingested) -> Table:
+    return Table(path=ingested.table, fields=ingested.fields, sources=ingested.sources)

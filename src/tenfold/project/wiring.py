@@ -1,0 +1,105 @@
+"""From what the user wrote to what each stage is asked for."""
+
+from __future__ import annotations
+
+from tenfold.foundation.units import parse_seconds
+from tenfold.lifecycle import Options
+from tenfold.project.contracts import contract_text
+from tenfold.spec.schema import ColumnSection, Spec
+from tenfold.stages.data.options import ColumnOptions, DataOptions
+from tenfold.stages.evaluation.options import EvaluationOptions
+from tenfold.stages.features.options import FeatureOptions
+from tenfold.stages.problem.options import Amounts, ProblemOptions
+from tenfold.stages.training.options import TrainingOptions
+from tenfold.stages.tuning.options import TuningOptions
+from tenfold.stages.validation.options import ValidationOptions
+
+_NEVER_FEATURES = frozenset({"entity", "group", "assign", "weight", "id", "ignored"})
+
+
+def options_of(spec: Spec, budget: str | None = None) -> Options:
+    """Return each stage's options; ``budget`` is the command line's, in place of the file's."""
+    seconds = spec.training.budget.seconds if budget is None else parse_seconds(budget)
+    trials = spec.training.budget.trials if budget is None else None
+    return Options(
+        problem=_problem(spec),
+        data=DataOptions(
+            columns={name: _column(section) for name, section in spec.data.columns.items()},
+            duplicates=spec.data.duplicates,
+            contract=contract_text(spec),
+        ),
+        features=FeatureOptions(
+            dates=spec.features.dates,
+            lags=spec.features.lags,
+            select=spec.features.select,
+            allow=_allowed(spec),
+        ),
+        validation=ValidationOptions(
+            strategy=spec.validation.strategy,
+            test=spec.validation.test,
+            validation=spec.validation.validation,
+            folds=spec.validation.folds,
+            gap_seconds=spec.validation.gap_seconds,
+        ),
+        training=TrainingOptions(
+            learners=() if spec.training.learners == "auto" else spec.training.learners,
+            budget_seconds=seconds,
+            budget_trials=trials,
+        ),
+        tuning=TuningOptions(method=spec.tuning.method, budget_seconds=seconds, budget_trials=trials),
+        evaluation=EvaluationOptions(metrics=spec.evaluation.metrics),
+    )
+
+
+def _problem(spec: Spec) -> ProblemOptions:
+    section = spec.problem
+    value = section.value
+    return ProblemOptions(
+        name=spec.name,
+        target=section.target,
+        objective=section.objective,
+        owner=section.owner,
+        users=section.users,
+        decision=section.decision,
+        task=section.task,
+        metric=section.metric,
+        positive=section.positive_label,
+        time=section.time,
+        labels_after_seconds=section.labels_after_seconds,
+        risk=section.risk,
+        value=None
+        if value is None
+        else Amounts(
+            true_positive=value.true_positive,
+            false_positive=value.false_positive,
+            false_negative=value.false_negative,
+            true_negative=value.true_negative,
+            by_class=value.amounts,
+        ),
+        rule=section.baseline,
+        slices=section.slices,
+        requirements=spec.requirements,
+        feasibility=section.feasibility,
+        excluded=tuple(name for name, column in spec.data.columns.items() if _left_out(column)),
+        allowed=_allowed(spec),
+    )
+
+
+def _column(section: ColumnSection) -> ColumnOptions:
+    return ColumnOptions(
+        role=section.role,
+        available=section.available,
+        impute=section.impute,
+        scale=section.scale,
+        feature=section.feature,
+    )
+
+
+def _left_out(column: ColumnSection) -> bool:
+    if column.available == "later" or column.role in _NEVER_FEATURES or column.feature is False:
+        return True
+    return column.role == "sensitive" and not column.feature
+
+
+def _allowed(spec: Spec) -> tuple[str, ...]:
+    return tuple(name for name, column in spec.data.columns.items() if column.allow)
