@@ -239,7 +239,7 @@ def _stages(draft: Draft) -> Iterator[str]:
     yield ""
     yield "training:"
     yield "  learners: auto         # or a list"
-    yield "  budget: 5m             # for training and tuning; or {trials: 20}, the same model on every machine"
+    yield "  budget: 5m             # for everything `run` does; or {trials: 20}: the same model on every machine"
     yield "  seed: 7"
     yield ""
     yield "tuning:"

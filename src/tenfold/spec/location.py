@@ -14,6 +14,12 @@ from tenfold.spec.tree import Node
 DATABASES = ("postgresql", "postgres")
 
 
+def is_database_url(text: str) -> bool:
+    """Whether ``text`` is the URL of a database, and not the path of a file."""
+    scheme, marks, _ = text.partition("://")
+    return bool(marks) and scheme in DATABASES
+
+
 def find_passwords(tree: Node) -> Iterator[Fault]:
     """Yield a fault for each text that holds a password."""
     if isinstance(tree.value, dict | tuple):
@@ -73,8 +79,7 @@ def _locate_source(
             message = f"the source '{name}' has a URL as its path; write `url:` for a database"
             return None, (Fault(message=message, line=line),)
         return Location(shown=written, secret=Secret(str(folder / resolved))), ()
-    scheme, marks, _ = resolved.partition("://")
-    if not marks or scheme not in DATABASES:
+    if not is_database_url(resolved):
         found = "" if variables_in(written) else f", found '{written.split('://')[0][:40]}'"
         message = f"the url of the source '{name}' must begin with postgresql://{found}"
         return None, (Fault(message=message, line=line),)

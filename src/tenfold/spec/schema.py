@@ -51,7 +51,7 @@ def _without_substitution(text: str) -> str:
     if names:
         raise PydanticCustomError(
             "no_substitution",
-            "holds {placeholder}, but the environment is read only in path, url and table of a source and in store,"
+            "holds {placeholder}, but the environment is read only in path and url of a source and in store,"
             " so that what decides the model stands in the file",
             {"placeholder": f"${{env:{names[0]}}}"},
         )
@@ -219,7 +219,7 @@ class SourceSection(Section):
 
     path: Written | None = None
     url: Written | None = None
-    table: Written | None = None
+    table: Filled | None = None
     query: Filled | None = None
     time: Filled | None = None
     available: Duration | None = None
@@ -245,8 +245,8 @@ class ColumnSection(Section):
     timezone: Filled | None = None
     decimal_comma: bool | None = None
     available: Literal["now", "later"] | None = None
-    impute: Literal["median", "mean", "mode", "constant", "none"] | None = None
-    scale: Literal["standard", "minmax", "robust", "none"] | None = None
+    impute: Literal["median", "mean", "mode"] | None = None
+    scale: Literal["standard", "minmax", "robust"] | None = None
     feature: bool | None = None
     allow: bool = False
 

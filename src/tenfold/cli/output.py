@@ -1,0 +1,87 @@
+"""Stdout is for the reply alone: one JSON document, or what a person reads."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import math
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, TextIO
+
+from tenfold.cli.command import Reply
+
+
+@contextlib.contextmanager
+def kept_for_reply() -> Iterator[TextIO | None]:
+    """Yield the real stdout, and send whatever else is printed meanwhile to stderr.
+
+    Libraries in C and worker processes write to descriptor 1 behind Python's back, so it is turned as well. Yields None
+    where there is no stdout.
+    """
+    real = sys.stdout
+    if real is None:
+        yield None
+        return
+    real.flush()
+    descriptor = _descriptor(real)
+    if descriptor is None:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield real
+        return
+    saved = os.dup(descriptor)
+    reply = os.fdopen(os.dup(saved), "w", encoding=real.encoding, errors="backslashreplace")
+    try:
+        os.dup2(2, descriptor)
+        with contextlib.redirect_stdout(sys.stderr):
+            yield reply
+    finally:
+        _close(reply)
+        os.dup2(saved, descriptor)
+        os.close(saved)
+
+
+def print_json(document: Mapping[str, Any], stream: TextIO) -> None:
+    """Write one JSON document."""
+    unicode = (stream.encoding or "").lower().replace("-", "") == "utf8"
+    text = json.dumps(_without_nan(document), indent=2, ensure_ascii=not unicode, allow_nan=False, default=str)
+    stream.write(text + "\n")
+
+
+def print_reply(reply: Reply, stream: TextIO) -> None:
+    """Write a reply for a person."""
+    from rich.console import Console
+
+    reply.show(reply.document, Console(file=stream, highlight=False, soft_wrap=False))
+
+
+def _descriptor(stream: TextIO) -> int | None:
+    try:
+        number = stream.fileno()
+    except (io.UnsupportedOperation, AttributeError, ValueError):
+        return None
+    return number if number == 1 and sys.__stderr__ is not None else None
+
+
+def _close(stream: TextIO) -> None:
+    """Close a stream; one whose reader has left is closed in silence."""
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+    stream.close()
+
+
+def _without_nan(value: Any) -> Any:
+    """Return JSON-ready content; what is not a finite number is absent, and absent is null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return value

@@ -1,0 +1,193 @@
+"""``tenfold run``: carry the project through the stages."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from tenfold.cli.command import Command, Document, Reply
+from tenfold.cli.elapsed import Elapsed
+from tenfold.cli.options import HERE, AsJson, ProjectPath
+from tenfold.cli.progress import progress
+from tenfold.cli.table import heading, interval, number, pairs, rows, styled, suggest
+from tenfold.foundation.errors import InputError
+from tenfold.foundation.units import format_seconds, parse_seconds
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+StageName = Literal["problem", "data", "validation", "features", "training", "tuning", "evaluation"]
+_TOP_ROWS = 5
+
+
+def run(
+    *,
+    context: typer.Context,
+    project: ProjectPath = HERE,
+    budget: Annotated[
+        str | None, typer.Option("--budget", help="Bound the whole command, start to exit: 60s, 5m, 1h.")
+    ] = None,
+    until: Annotated[StageName | None, typer.Option("--until", help="The last stage to run.")] = None,
+    workers: Annotated[
+        Literal["processes", "inline"],
+        typer.Option("--workers", help="Parallel processes, or everything in this one (pleasant to debug)."),
+    ] = "processes",
+    as_json: AsJson = False,
+) -> Command:
+    """Carry the project through the stages up to a registered, judged version.
+
+    Exits with 1 when a requirement that must hold does not.
+    """
+    budget_seconds = _budget(budget)
+    elapsed = context.obj if isinstance(context.obj, Elapsed) else Elapsed.begin()
+
+    def work() -> Reply:
+        from tenfold.project.open import open_project
+
+        opened = open_project(project)
+        with progress(title="tenfold run", budget_seconds=budget_seconds) as events:
+            report = opened.run(
+                budget=budget,
+                until=until,
+                events=events,
+                workers=workers,
+                started_seconds_ago=elapsed.seconds(),
+            )
+        return Reply(document=report.document(), ok=report.ok, show=show_run)
+
+    return Command(work=work, as_json=as_json)
+
+
+def _budget(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        seconds = parse_seconds(text)
+    except InputError as error:
+        raise typer.BadParameter(str(error), param_hint="'--budget'") from error
+    if seconds < 1.0:
+        raise typer.BadParameter(f"{text} is too short: at least 1s", param_hint="'--budget'")
+    return seconds
+
+
+def show_run(document: Document, console: Console) -> None:
+    """Print what came of a run: verdicts, leaderboard, where things are, what to type next."""
+    model = document.get("model") or {}
+    console.print()
+    subject = str(model.get("ref") or document.get("run", "run"))
+    heading(console, subject, verdict=str(document.get("status", "")))
+    pairs(console, _facts(document))
+    _show_requirements(document, console)
+    _show_metrics(document, console)
+    _show_leaderboard(document, console)
+    suggest(console, _next(document, model))
+
+
+def _facts(document: Document) -> list[tuple[str, object]]:
+    stopped = document.get("stopped") or {}
+    seconds = document.get("seconds")
+    return [
+        ("stopped", f"{stopped.get('stage', '')}: {stopped.get('reason', '')}".strip(": ") if stopped else None),
+        ("task", document.get("task")),
+        ("signal", _signal(document.get("feasibility") or {})),
+        ("run", document.get("run")),
+        ("time", format_seconds(float(seconds)) if seconds is not None else None),
+        ("model", (document.get("model") or {}).get("path")),
+        ("report", document.get("report")),
+    ]
+
+
+def _signal(feasibility: Mapping[str, Any]) -> str | None:
+    status = feasibility.get("status")
+    return None if status in (None, "skipped") else f"{status}: {feasibility.get('reason', '')}".strip(": ")
+
+
+def _show_requirements(document: Document, console: Console) -> None:
+    requirements = document.get("requirements") or []
+    if not requirements:
+        return
+    console.print()
+    rows(
+        console,
+        ("requirement", "asked", "verdict", "value", "n", "why"),
+        (
+            (
+                _subject(row),
+                _asked(row),
+                styled(row.get("verdict", "")),
+                interval(row),
+                number(row.get("n")),
+                _why(row),
+            )
+            for row in requirements
+        ),
+        right=("n",),
+    )
+
+
+def _subject(row: Mapping[str, Any]) -> str:
+    of = f" ({row['slice']})" if row.get("slice") else ""
+    level = " (should)" if row.get("level") == "should" else ""
+    return f"{row.get('id', '')}{of}{level}"
+
+
+def _asked(row: Mapping[str, Any]) -> str:
+    """Return what was asked, and what it came to where that was not a number."""
+    that = str(row.get("that") or "")
+    relative = "baseline" in that or "champion" in that
+    return f"{that} ({number(row['bound'])})" if relative and row.get("bound") is not None else that
+
+
+def _why(row: Mapping[str, Any]) -> str:
+    if row.get("verdict") == "pass":
+        return ""
+    needed = f"about {number(row['needed'])} rows would settle it" if row.get("needed") else ""
+    return "; ".join(part for part in (str(row.get("reason") or ""), needed) if part)
+
+
+def _show_metrics(document: Document, console: Console) -> None:
+    for part, metrics in (document.get("metrics") or {}).items():
+        if metrics:
+            console.print()
+            rows(
+                console,
+                (str(part), "value [95 %]", "n"),
+                ((name, interval(row), number(row.get("n"))) for name, row in metrics.items()),
+                right=("n",),
+            )
+
+
+def _show_leaderboard(document: Document, console: Console) -> None:
+    board = document.get("leaderboard") or []
+    if not board:
+        return
+    console.print()
+    rows(
+        console,
+        ("learner", "score [95 %]", "weight", "fitted in", "µs a row"),
+        (
+            (
+                row.get("learner", ""),
+                interval({"value": row.get("score"), "low": row.get("low"), "high": row.get("high")}),
+                f"{100 * row['weight']:.0f} %" if row.get("weight") else "",
+                format_seconds(float(row["seconds"])) if row.get("seconds") is not None else "–",
+                number(row.get("row_cpu_us"), 3),
+            )
+            for row in board[:_TOP_ROWS]
+        ),
+        right=("weight", "fitted in", "µs a row"),
+    )
+    if len(board) > _TOP_ROWS:
+        console.print(f"[dim]{len(board) - _TOP_ROWS} more: tenfold runs show {document.get('run', '')} --json[/]")
+
+
+def _next(document: Document, model: Mapping[str, Any]) -> list[str]:
+    if document.get("stopped"):
+        return []
+    commands = []
+    if model.get("ref"):
+        commands.append(f"tenfold predict {shlex.quote(str(model['ref']))} NEW.csv --output scored.csv")
+    return commands
