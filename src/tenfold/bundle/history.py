@@ -18,7 +18,6 @@ from tenfold.records.features import Step
 
 Integers = npt.NDArray[np.int64]
 _MICROSECONDS = 1_000_000
-_NEVER = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +89,11 @@ def _values(lag: Lag, rows: pl.DataFrame, history: pl.DataFrame) -> pl.Series:
     if lag.entity is not None:
         kept &= pl.col(lag.entity).is_not_null()
     history = history.filter(kept)
-    if history.is_empty():
+    if history.is_empty() or rows.is_empty():
         return pl.Series(lag.name, [None] * rows.height, dtype=history.schema[lag.column])
     entity_there, entity_here = _entities(lag.entity, history, rows)
     # The place among the distinct times of the history stands for a time, so that entity and time fit into one number.
-    times = _microseconds(history[lag.time])
+    times = _instants(history[lag.time])
     distinct = np.unique(times)
     width = len(distinct) + 1
     keys = entity_there * width + np.searchsorted(distinct, times)
@@ -102,30 +101,37 @@ def _values(lag: Lag, rows: pl.DataFrame, history: pl.DataFrame) -> pl.Series:
     order = np.lexsort((rank, keys))
     keys = keys[order]
 
-    known = _known_times(lag, _microseconds(rows[lag.time]), distinct)
+    untimed = rows[lag.time].is_null().to_numpy()
+    known = _known_times(lag, rows[lag.time], distinct)
     end = np.searchsorted(keys, entity_here * width + known)
     start = np.searchsorted(keys, entity_here * width)
     back = lag.back if isinstance(lag.back, int) else 1
-    found = (end - start >= back) & (entity_here >= 0)
-    place = np.where(found, order[np.clip(end - back, 0, len(order) - 1)], 0)
+    found = (end - start >= back) & (entity_here >= 0) & ~untimed
+    place = order[np.where(found, end - back, 0)]
     return history[lag.column][place].set(pl.Series(~found), None).rename(lag.name)
 
 
-def _known_times(lag: Lag, now: Integers, distinct: Integers) -> Integers:
+def _known_times(lag: Lag, now: pl.Series, distinct: npt.NDArray[Any]) -> Integers:
     """Return how many of the distinct times of the history are known at each row's time."""
     age = lag.delay_seconds
     if not isinstance(lag.back, int):
         age = max(age, parse_seconds(lag.back))
-    missing = now == _NEVER
     if age > 0:
-        cut = np.where(missing, _NEVER, now - round(age * _MICROSECONDS))
-        return np.asarray(np.where(missing, 0, np.searchsorted(distinct, cut, side="right")))
+        if not isinstance(now.dtype, pl.Datetime):
+            raise DataError(
+                f"the time '{lag.time}' holds numbers, so that {age:g} seconds before it can't be found for the lag "
+                f"'{lag.name}': give it dates, or use lags that count rows of columns known at once"
+            )
+        cut = _instants(now) - round(age * _MICROSECONDS)
+        return np.asarray(np.searchsorted(distinct, cut, side="right"), dtype=np.int64)
     # Known at once, but only to what comes after: a row never sees itself or its contemporaries.
-    return np.asarray(np.where(missing, 0, np.searchsorted(distinct, now, side="left")))
+    return np.asarray(np.searchsorted(distinct, _instants(now), side="left"), dtype=np.int64)
 
 
-def _microseconds(times: pl.Series) -> Integers:
-    return times.dt.epoch("us").fill_null(_NEVER).to_numpy()
+def _instants(times: pl.Series) -> npt.NDArray[Any]:
+    """Return times as numbers in order: microseconds of dates, other numbers as they are; 0 where there is none."""
+    numbers = times.dt.epoch("us") if isinstance(times.dtype, pl.Datetime) else times
+    return numbers.fill_null(0).to_numpy()
 
 
 def _entities(column: str | None, history: pl.DataFrame, rows: pl.DataFrame) -> tuple[Integers, Integers]:

@@ -36,7 +36,8 @@ def field_of(name: str, dataset: Dataset, problem: Problem) -> Field:
     field = dataset.column(name).field
     if name == problem.target and problem.task != "regression":
         return Field(name=name, kind="categorical", levels=problem.classes, missing_markers=field.missing_markers)
-    return field
+    # Why a column is read as it is says nothing about how: equal models have equal signatures.
+    return replace(field, reason="")
 
 
 def input_table(table: Path, lags: Path | None) -> pl.DataFrame:

@@ -20,6 +20,21 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureLeak:
+    """A column that may know the answer, found while features were planned.
+
+    ``severity`` ``block``: it is left out unless the user vouches for it. ``warn``: it is told, and used.
+    ``strength`` is the AUC or R2 of the column alone, where that is what was found.
+    """
+
+    column: str
+    kind: Literal["near-perfect", "name", "availability"]
+    severity: Literal["block", "warn"]
+    reason: str
+    strength: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeaturePlan:
     """The features stage's result.
 
@@ -40,3 +55,4 @@ class FeaturePlan:
     left_out: tuple[tuple[str, str], ...] = ()
     leaks: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
+    leak_details: tuple[FeatureLeak, ...] = ()

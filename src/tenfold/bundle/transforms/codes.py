@@ -10,9 +10,9 @@ import numpy.typing as npt
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.levels import levels_of, only_column
+from tenfold.bundle.transforms.levels import codes, levels_of, only_column, stand_in, word, words
 from tenfold.bundle.transforms.protocols import Row, State, Transform
-from tenfold.bundle.transforms.values import NAN, codes
+from tenfold.bundle.transforms.values import NAN
 from tenfold.records.features import Step
 
 Missing = Literal["nan", "minus_one"]
@@ -23,13 +23,15 @@ class FittedCodes:
     """The position of a value among the step's levels.
 
     The numbering is the step's, so that a code means the same in every fold; fitted is only which levels the training
-    rows hold. Missing, unknown and not seen in training are all ``other``.
+    rows hold. Missing, unknown and not seen in training are all ``other``, but that ``fill`` stands in for missing
+    where there is one.
     """
 
     column: str
     levels: tuple[str, ...]
     seen: npt.NDArray[np.bool_]
     missing: Missing
+    fill: str | None
     code_of: dict[str, float] = field(repr=False)
 
     @property
@@ -48,27 +50,27 @@ class FittedCodes:
         return NAN if self.missing == "nan" else -1.0
 
     def apply(self, table: pl.DataFrame) -> Floats:
-        values = codes(table, self.column, self.levels)
+        values = codes(words(table, self.column, self.fill), self.levels)
         known = ~np.isnan(values)
         known[known] = self.seen[values[known].astype(np.int64)]
         return np.where(known, values, self.other)[:, None]
 
     def apply_row(self, row: Row) -> list[float]:
-        value = row[self.column]
-        return [self.other if value is None else self.code_of.get(value, self.other)]  # type: ignore[call-overload]  # a string
+        value = word(row, self.column, self.fill)
+        return [self.other if value is None else self.code_of.get(value, self.other)]
 
     def state(self) -> State:
-        return State(arrays={"seen": self.seen})
+        return State(facts={"fill": self.fill}, arrays={"seen": self.seen})
 
 
 def fit(step: Step, table: pl.DataFrame, target: Floats | None, rng: np.random.Generator) -> FittedCodes:
-    """Learn which levels the training rows hold; ``settings``: levels, missing (nan or minus_one)."""
+    """Learn which levels the training rows hold; ``settings``: levels, missing (nan or minus_one), impute."""
     del target, rng
-    levels = levels_of(step)
-    values = codes(table, only_column(step), levels)
+    levels, fill = levels_of(step), stand_in(step, table)
+    values = codes(words(table, only_column(step), fill), levels)
     seen = np.zeros(len(levels), dtype=np.bool_)
     seen[values[~np.isnan(values)].astype(np.int64)] = True
-    return restore(step, State(arrays={"seen": seen}))
+    return restore(step, State(facts={"fill": fill}, arrays={"seen": seen}))
 
 
 def restore(step: Step, state: State) -> FittedCodes:
@@ -79,6 +81,7 @@ def restore(step: Step, state: State) -> FittedCodes:
         levels=levels,
         seen=seen,
         missing="minus_one" if step.settings.get("missing", "nan") == "minus_one" else "nan",
+        fill=state.facts["fill"],
         code_of={level: float(code) for code, level in enumerate(levels) if seen[code]},
     )
 

@@ -9,9 +9,8 @@ import numpy.typing as npt
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.levels import levels_of, only_column
+from tenfold.bundle.transforms.levels import codes, levels_of, only_column, stand_in, word, words
 from tenfold.bundle.transforms.protocols import Row, State, Transform
-from tenfold.bundle.transforms.values import codes, texts
 from tenfold.records.features import Step
 
 _OTHER, _MISSING = 0, 1
@@ -22,47 +21,50 @@ class FittedOneHot:
     """A column of 1 and 0 for each level of the step, one for everything rare or unseen, one for missing.
 
     ``frequent`` says which levels the training rows hold often enough to stand alone; the others share ``name__other``.
+    Where there is a ``fill`` it stands in for missing.
     """
 
     column: str
     levels: tuple[str, ...]
     frequent: npt.NDArray[np.bool_]
+    fill: str | None
     names: tuple[str, ...]
     position_of: dict[str, int] = field(repr=False)
     categorical: bool = False
 
     def apply(self, table: pl.DataFrame) -> Floats:
-        values = codes(table, self.column, self.levels)
+        text = words(table, self.column, self.fill)
+        values = codes(text, self.levels)
         other = len(self.levels) + _OTHER
         positions = np.where(np.isnan(values), other, values).astype(np.int64)
         positions[~np.append(self.frequent, True)[positions]] = other
-        positions[texts(table, self.column).is_null().to_numpy()] = len(self.levels) + _MISSING
+        positions[text.is_null().to_numpy()] = len(self.levels) + _MISSING
         result = np.zeros((table.height, len(self.names)))
         result[np.arange(table.height), positions] = 1.0
         return result
 
     def apply_row(self, row: Row) -> list[float]:
         result = [0.0] * len(self.names)
-        value = row[self.column]
+        value = word(row, self.column, self.fill)
         count = len(self.levels)
         if value is None:
             result[count + _MISSING] = 1.0
         else:
-            result[self.position_of.get(value, count + _OTHER)] = 1.0  # type: ignore[call-overload]  # a string
+            result[self.position_of.get(value, count + _OTHER)] = 1.0
         return result
 
     def state(self) -> State:
-        return State(arrays={"frequent": self.frequent})
+        return State(facts={"fill": self.fill}, arrays={"frequent": self.frequent})
 
 
 def fit(step: Step, table: pl.DataFrame, target: Floats | None, rng: np.random.Generator) -> FittedOneHot:
-    """Learn which levels are frequent; ``settings``: levels, min_count (rows a level needs to stand alone)."""
+    """Learn which levels are frequent; ``settings``: levels, min_count (rows a level needs to stand alone), impute."""
     del target, rng
-    levels = levels_of(step)
-    values = codes(table, only_column(step), levels)
+    levels, fill = levels_of(step), stand_in(step, table)
+    values = codes(words(table, only_column(step), fill), levels)
     counts = np.bincount(values[~np.isnan(values)].astype(np.int64), minlength=len(levels))
     frequent = counts >= int(step.settings.get("min_count", 1))  # type: ignore[call-overload]  # a whole number
-    return restore(step, State(arrays={"frequent": frequent}))
+    return restore(step, State(facts={"fill": fill}, arrays={"frequent": frequent}))
 
 
 def restore(step: Step, state: State) -> FittedOneHot:
@@ -73,6 +75,7 @@ def restore(step: Step, state: State) -> FittedOneHot:
         column=column,
         levels=levels,
         frequent=frequent,
+        fill=state.facts["fill"],
         names=(*named, f"{column}__other", f"{column}__missing"),
         position_of={level: position for position, level in enumerate(levels) if frequent[position]},
     )

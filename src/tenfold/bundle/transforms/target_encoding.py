@@ -9,9 +9,8 @@ import numpy.typing as npt
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.levels import only_column
+from tenfold.bundle.transforms.levels import codes, only_column, stand_in, word, words
 from tenfold.bundle.transforms.protocols import Row, State, Transform
-from tenfold.bundle.transforms.values import codes, texts
 from tenfold.records.features import Step
 
 SMOOTHING_ROWS = 20.0
@@ -23,30 +22,37 @@ class FittedTargetEncoding:
     """For each level the smoothed mean of the target, and the share of training rows that have it.
 
     ``table`` of shape (n_levels + 1, outputs + 1) holds these; its last row is for missing and unseen values: the
-    overall mean, and share 0.
+    overall mean, and share 0. Where there is a ``fill`` it stands in for missing.
     """
 
     column: str
     levels: tuple[str, ...]
     table: Floats
+    fill: str | None
     names: tuple[str, ...]
     rows_of: dict[str, list[float]] = field(repr=False)
     categorical: bool = False
 
     def apply(self, table: pl.DataFrame) -> Floats:
-        return self.table[_positions(table, self.column, self.levels)]
+        return self.table[_positions(words(table, self.column, self.fill), self.levels)]
 
     def apply_row(self, row: Row) -> list[float]:
-        value = row[self.column]
+        value = word(row, self.column, self.fill)
         unseen = self.rows_of[""]
-        return unseen if value is None else self.rows_of.get(value, unseen)  # type: ignore[call-overload]  # a string
+        return unseen if value is None else self.rows_of.get(value, unseen)
 
     def state(self) -> State:
-        return State(facts={"levels": list(self.levels)}, arrays={"table": self.table})
+        return State(facts={"levels": list(self.levels), "fill": self.fill}, arrays={"table": self.table})
 
 
-def _positions(table: pl.DataFrame, column: str, levels: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    values = codes(table, column, levels)
+def encoded_names(column: str, outputs: int) -> tuple[str, ...]:
+    """Return the columns that a target encoding makes: a mean for each output of the target, and the share."""
+    means = (f"{column}__mean",) if outputs == 1 else tuple(f"{column}__mean{output}" for output in range(outputs))
+    return (*means, f"{column}__share")
+
+
+def _positions(text: pl.Series, levels: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    values = codes(text, levels)
     return np.where(np.isnan(values), len(levels), values).astype(np.int64)
 
 
@@ -72,14 +78,15 @@ def _smoothing(step: Step) -> float:
 
 
 def fit(step: Step, table: pl.DataFrame, target: Floats | None, rng: np.random.Generator) -> FittedTargetEncoding:
-    """Learn the means from all training rows; ``settings``: smoothing (weight of the overall mean, in rows)."""
+    """Learn the means from all training rows; ``settings``: smoothing (weight of the overall mean, in rows), impute."""
     del rng
     if target is None:
         raise ValueError("a target encoding cannot be fitted without the target")
-    column = only_column(step)
-    levels = tuple(texts(table, column).drop_nulls().unique().sort().to_list())
-    means = _encode(_positions(table, column, levels), target, len(levels), _smoothing(step))
-    return restore(step, State(facts={"levels": list(levels)}, arrays={"table": means}))
+    fill = stand_in(step, table)
+    text = words(table, only_column(step), fill)
+    levels = tuple(text.drop_nulls().unique().sort().to_list())
+    means = _encode(_positions(text, levels), target, len(levels), _smoothing(step))
+    return restore(step, State(facts={"levels": list(levels), "fill": fill}, arrays={"table": means}))
 
 
 def cross_fit(
@@ -90,7 +97,7 @@ def cross_fit(
     Without this a level of one row would carry that row's label, and the learner would trust it.
     """
     fitted = fit(step, table, target, rng)
-    positions = _positions(table, fitted.column, fitted.levels)
+    positions = _positions(words(table, fitted.column, fitted.fill), fitted.levels)
     rows = len(positions)
     folds = min(INNER_FOLDS, rows)
     if folds < 2:
@@ -109,14 +116,17 @@ def cross_fit(
 def restore(step: Step, state: State) -> FittedTargetEncoding:
     """Build it again from its state."""
     column, levels, table = only_column(step), tuple(state.facts["levels"]), state.arrays["table"]
-    outputs = table.shape[1] - 1
-    means = (f"{column}__mean",) if outputs == 1 else tuple(f"{column}__mean{output}" for output in range(outputs))
     rows = table.tolist()
     rows_of = dict(zip(levels, rows, strict=False))
     # The canonical table never holds the empty string: it is null there.
     rows_of[""] = rows[-1]
     return FittedTargetEncoding(
-        column=column, levels=levels, table=table, names=(*means, f"{column}__share"), rows_of=rows_of
+        column=column,
+        levels=levels,
+        table=table,
+        fill=state.facts["fill"],
+        names=encoded_names(column, table.shape[1] - 1),
+        rows_of=rows_of,
     )
 
 

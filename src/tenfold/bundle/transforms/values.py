@@ -34,15 +34,6 @@ def texts(table: pl.DataFrame, column: str) -> pl.Series:
     return table[column].cast(pl.String)
 
 
-def codes(table: pl.DataFrame, column: str, levels: tuple[str, ...]) -> Floats:
-    """Return each value's position among ``levels`` as float64 of shape (n_rows,); NaN for missing and unknown."""
-    if not levels:
-        return np.full(table.height, NAN)
-    positions = texts(table, column).cast(pl.Enum(levels), strict=False).to_physical()
-    result: Floats = positions.cast(pl.Float64).fill_null(NAN).to_numpy(writable=True)
-    return result
-
-
 def stacked(columns: list[Floats], rows: int) -> Floats:
     """Return columns side by side, of shape (rows, len(columns)), in C order."""
     result = np.empty((rows, len(columns)), dtype=np.float64)
