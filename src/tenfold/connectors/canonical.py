@@ -39,12 +39,24 @@ def canonical(field: Field, dtype: pl.DataType) -> pl.Expr:
 
 
 def present(field: Field, dtype: pl.DataType) -> pl.Expr:
+    """Return the expression that tells which values of a column must not become null.
+
+    Infinite numbers may: no column of a canonical table holds them.
+    """
+    given = value_given(field, dtype)
+    return given & pl.col(field.name).is_finite() if dtype.is_float() else given
+
+
+def value_given(field: Field, dtype: pl.DataType) -> pl.Expr:
     """Return the expression that tells which values of a column are not missing, as its source writes them."""
     if isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
         return stripped(field.name, field.missing_markers).is_not_null()
+    given = pl.col(field.name).is_not_null()
     if dtype.is_float():
-        return pl.col(field.name).is_not_null() & pl.col(field.name).is_finite()
-    return pl.col(field.name).is_not_null()
+        given &= pl.col(field.name).is_not_nan()
+    if field.missing_markers and dtype.is_numeric():
+        given &= ~as_words(pl.col(field.name), dtype).is_in(list(field.missing_markers))
+    return given
 
 
 def stripped(name: str, markers: Sequence[str] = ()) -> pl.Expr:
@@ -99,7 +111,7 @@ def _from_typed(field: Field, dtype: pl.DataType) -> pl.Expr:
             return column.dt.total_microseconds() / 1e6
         if dtype.is_numeric() or isinstance(dtype, pl.Boolean):
             number = column.cast(pl.Float64)
-            return pl.when(number.is_finite()).then(number)
+            return pl.when(number.is_finite() & value_given(field, dtype)).then(number)
         return pl.lit(None, pl.Float64)
     if field.kind == "boolean":
         return column if isinstance(dtype, pl.Boolean) else pl.lit(None, pl.Boolean)

@@ -42,7 +42,7 @@ def read_database(location: str, *, shown: str, table: str | None, query: str | 
 def _read_postgresql(location: str, shown: str, table: str | None, query: str | None, into: Path) -> Path:
     driver = require("adbc_driver_postgresql.dbapi", extra="postgres", purpose="Reading PostgreSQL")
     errors = require("adbc_driver_manager", extra="postgres", purpose="Reading PostgreSQL")
-    sql = query or f"SELECT * FROM {'.'.join(_quoted(part) for part in str(table).split('.'))}"
+    sql = query or _all_rows(*str(table).split("."))
     try:
         with closing(driver.connect(location)) as connection, closing(connection.cursor()) as cursor:
             cursor.execute("SET default_transaction_read_only = on")
@@ -71,7 +71,7 @@ def _read_sqlite(path: Path, shown: str, table: str | None, query: str | None, i
     check_readable(path, shown)
     driver = require("adbc_driver_sqlite.dbapi", extra="sqlite", purpose="Reading SQLite")
     errors = require("adbc_driver_manager", extra="sqlite", purpose="Reading SQLite")
-    sql = query.strip().rstrip(";") if query else f"SELECT * FROM {_quoted(str(table))}"
+    sql = query.strip().rstrip(";") if query else _all_rows(str(table))
     address = f"file:{quote(str(path.resolve()))}?mode=ro"
     try:
         with closing(driver.connect(address)) as connection, closing(connection.cursor()) as cursor:
@@ -140,6 +140,10 @@ def _refuse_twins(names: list[str]) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise DataError(f"the query gives two columns called '{twice}'; name one of them with AS")
+
+
+def _all_rows(*name: str) -> str:
+    return f"SELECT * FROM {'.'.join(_quoted(part) for part in name)}"  # noqa: S608  # the name is quoted
 
 
 def _quoted(name: str) -> str:

@@ -1,4 +1,4 @@
-"""How a delimited text is written: delimiter, quoting, header. Found on the first mebibyte, recorded with the source."""
+"""How a delimited text is written: delimiter, quoting, header. Found on the first mebibyte, kept with the source."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tenfold.connectors.values import is_date, is_marker, is_number
 from tenfold.foundation.errors import DataError
@@ -24,8 +25,8 @@ _HEADER_ROWS = 1000
 class Dialect:
     """How a delimited text is written.
 
-    ``names`` are the columns as the header gives them, or ``column_1`` ... where there is none. ``preamble_lines`` is the
-    number of lines to skip before the header or the first row.
+    ``names`` are the columns as the header gives them, or ``column_1`` ... where there is none. ``preamble_lines``
+    is the number of lines to skip before the header or the first row.
     """
 
     delimiter: str
@@ -104,8 +105,8 @@ def find_dialect(head: str, *, shown: str, whole: bool, hints: DialectHints, kno
 def has_header(rows: Sequence[Sequence[str]], known: Sequence[str] = ()) -> tuple[bool, str]:
     """Say whether the first of some rows names the columns, and why.
 
-    Every column votes: a first cell that is a number above numbers, or that occurs again below, speaks against a header;
-    a word above numbers, or above few values of which it is none, speaks for one.
+    Every column votes: a first cell that is a number above numbers, or that occurs again below, speaks against a
+    header; a word above numbers, or above few values of which it is none, speaks for one.
     """
     first = [cell.strip() for cell in rows[0]]
     if known:
@@ -153,7 +154,7 @@ def _counts_up(first: Sequence[str]) -> bool:
     if len(numbers) < 3 or len(numbers) == len(first) or is_number(first[0]):
         return False
     values = [int(number) for number in numbers]
-    return all(after - before == 1 for before, after in zip(values, values[1:], strict=False))
+    return all(after - before == 1 for before, after in pairwise(values))
 
 
 def _names(cells: Sequence[str], shown: str) -> tuple[str, ...]:

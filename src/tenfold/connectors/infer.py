@@ -83,6 +83,8 @@ def infer_column(
     """Infer what one column is. ``comma``: another column of the same file is written with decimal commas."""
     override = override or FieldOverride()
     zone = override.timezone or timezone
+    if override.kind is None and override.datetime_format is not None:
+        override = replace(override, kind="datetime")
     if override.kind is not None:
         return _declared(values, override, zone, comma=comma)
     dtype = values.dtype
@@ -90,6 +92,7 @@ def infer_column(
         field, reason = _from_text(values.cast(pl.String), override, zone, comma=comma)
     else:
         field, reason = _from_type(values, zone)
+        field = replace(field, missing_markers=override.missing or ())
     return field, reason
 
 
@@ -124,7 +127,9 @@ def _from_type(values: pl.Series, zone: str | None) -> tuple[Field, str]:
         finite = values.cast(pl.Float64).drop_nulls()
         finite = finite.filter(finite.is_finite())
         whole = not finite.is_empty() and bool((finite == finite.floor()).all())
-        return Field(name=name, kind="numeric", integer=whole), "numbers at the source"
+        infinite = values.is_infinite().sum() if dtype.is_float() else 0
+        reason = "numbers at the source" + ("; infinite ones mean missing" if infinite else "")
+        return Field(name=name, kind="numeric", integer=whole), reason
     return Field(name=name, kind="categorical"), f"{_type_name(dtype)} at the source, read as words"
 
 
@@ -150,13 +155,13 @@ def _from_text(values: pl.Series, override: FieldOverride, zone: str | None, *, 
     found = found or _moment(name, rest, zone)
     if found is not None:
         field, reason = found
-        return replace(field, missing_markers=_markers(declared, marked)), reason + _marked(text, marked)
+        return replace(field, missing_markers=_markers(declared, marked)), reason + _marked(marked)
     if _are_letter_codes(distinct, always):
         always = always.clear()
     words = text.filter(~text.is_in(always.implode()))
     kind, reason = _words_or_text(words)
     markers = _markers(declared, always)
-    return Field(name=name, kind=kind, missing_markers=markers), reason + _near_miss(words) + _marked(text, always)
+    return Field(name=name, kind=kind, missing_markers=markers), reason + _near_miss(words) + _marked(always)
 
 
 def _truth(name: str, distinct: pl.Series) -> tuple[Field, str] | None:
@@ -254,7 +259,7 @@ def _near_miss(words: pl.Series) -> str:
         return ""
     odd = words.filter(~number).unique(maintain_order=True).head(3).to_list()
     named = ", ".join(f"'{value}'" for value in odd)
-    return f"; {share:.1%} of the values are numbers, but {named} are not: declare them missing to read numbers"
+    return f"; {share:.1%} of the values are numbers, but not {named}: make NULL of such in the query to read numbers"
 
 
 def _are_letter_codes(distinct: pl.Series, always: pl.Series) -> bool:
@@ -269,7 +274,7 @@ def _markers(declared: tuple[str, ...], found: pl.Series) -> tuple[str, ...]:
     return tuple(sorted({*declared, *found.to_list()}))
 
 
-def _marked(text: pl.Series, found: pl.Series) -> str:
+def _marked(found: pl.Series) -> str:
     if found.is_empty():
         return ""
     named = ", ".join(f"'{value}'" for value in found.head(5).to_list())
@@ -292,7 +297,7 @@ def _declared(values: pl.Series, override: FieldOverride, zone: str | None, *, c
                 style = _style(distinct, comma=comma) or (False, "")
                 found = replace(found, decimal_comma=style[0], thousands=style[1])
     else:
-        found = replace(_from_type(values, zone)[0], kind=kind)
+        found = replace(_from_type(values, zone)[0], kind=kind, missing_markers=override.missing or ())
     if kind != "numeric":
         found = replace(found, integer=False)
     if kind == "datetime":

@@ -15,6 +15,12 @@ _ROWS_AT_ONCE = 100_000
 _LARGEST_RECORD = 16 << 20
 
 
+class _Number(str):
+    """A number as the text writes it."""
+
+    __slots__ = ()
+
+
 def scan_json(path: Path, *, shown: str, workdir: Path) -> pl.LazyFrame:
     """Return records as strings, written as the source writes them: ``1.50`` stays ``1.50``, true is ``true``.
 
@@ -48,7 +54,7 @@ def _frame(rows: list[dict[str, str | None]]) -> pl.DataFrame:
 
 
 def _records(path: Path, shown: str) -> Iterator[dict[str, str | None]]:
-    decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+    decoder = json.JSONDecoder(parse_float=_Number, parse_int=_Number, parse_constant=_Number)
     buffer, at, ended, lines_before = "", 0, False, 1
     array = False
     with path.open("r", encoding="utf-8") as stream:
@@ -91,10 +97,18 @@ def _skip(buffer: str, at: int, *, array: bool) -> int:
 
 def _text(value: object) -> str | None:
     if value is None or isinstance(value, str):
-        return value
+        return None if value is None else str(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return json.dumps(value, ensure_ascii=False)
+    return _nested(value)
+
+
+def _nested(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(str(name))}: {_nested(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_nested(each) for each in value) + "]"
+    return str(value) if isinstance(value, _Number) else json.dumps(value, ensure_ascii=False)
 
 
 def _what(value: object) -> str:

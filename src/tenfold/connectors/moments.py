@@ -26,8 +26,9 @@ _PIECES = {
     "%z": r"[+-]\d{2}:?\d{2}",
     "%.f": r"\.\d+",
 }
+_ORDERS = ("%d-%m-%Y", "%m-%d-%Y", "%Y-%m-%d", "%d-%m-%y", "%m-%d-%y")
 _DAYS = (
-    *(pattern.replace("-", mark) for mark in "/.-" for pattern in ("%d-%m-%Y", "%m-%d-%Y", "%Y-%m-%d", "%d-%m-%y", "%m-%d-%y")),
+    *(pattern.replace("-", mark) for mark in "/.-" for pattern in _ORDERS),
     "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%d/%b/%Y", "%b %d, %Y", "%b %d %Y", "%d %B %Y", "%B %d, %Y", "%B %d %Y",
     "%Y %b", "%Y %B", "%b %Y", "%B %Y", "%Y-%m", "%Y/%m", "%m/%Y", "%a, %d %b %Y", "%Y-%b-%d",
 )  # fmt: skip

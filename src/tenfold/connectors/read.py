@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from tenfold.connectors.canonical import as_words, canonical, present
+from tenfold.connectors.canonical import canonical, present, value_given
 from tenfold.connectors.database import POSTGRESQL, read_database
 from tenfold.connectors.delimited import scan_delimited
 from tenfold.connectors.dialect import DialectHints, find_dialect, hints_from
@@ -261,7 +261,7 @@ def _does_not_fit(rows: pl.LazyFrame, found: Field, dtype: pl.DataType, odd: pl.
     row = rows.with_row_index("__row").filter(unread).select("__row").head(1).collect().item() + 1
     return (
         f"{shown}: column '{found.name}' is declared {found.kind}, but row {row} holds '{odd[0]}'; "
-        f"declare that value missing, or another kind"
+        f"make NULL of that value in the query, or declare another kind"
     )
 
 
@@ -448,28 +448,24 @@ def _need_all(fields: Sequence[Field], given: Sequence[str], shown: str) -> None
 def _conform(
     frame: pl.DataFrame, fields: Sequence[Field], extra: Sequence[str], start: int, shown: str
 ) -> pl.DataFrame:
-    expressions = [_read_again(found, frame.schema[found.name]) for found in fields]
-    read = frame.select(*expressions, *extra)
+    read = frame.select(*(_read_again(found, frame.schema[found.name]) for found in fields), *extra)
     for found in fields:
         dtype = frame.schema[found.name]
-        lost = frame.select(present(found, dtype).alias("was"))["was"] & read[found.name].is_null()
+        given = frame.select(value_given(found, dtype).alias("given"))["given"]
+        lost = given & read[found.name].is_null()
         if lost.any():
             at = int(lost.arg_max() or 0)
-            raise DataError(
-                f"{shown}: column '{found.name}' is {found.kind}, but row {start + at + 1} holds '{frame[found.name][at]}'"
-            )
+            value = frame[found.name][at]
+            raise DataError(f"{shown}: column '{found.name}' is {found.kind}, but row {start + at + 1} holds '{value}'")
     return read
 
 
 def _read_again(found: Field, dtype: pl.DataType) -> pl.Expr:
+    """Return the expression that reads a column of rows to predict, leniently where nothing can be mistaken."""
     if found.kind == "datetime" and isinstance(dtype, pl.String):
-        # Rows to predict may be written in the standard way even where the training rows were not.
         own, iso = canonical(found, dtype), canonical(replace(found, datetime_format=None), dtype)
         return pl.coalesce(own, iso).alias(found.name)
-    if found.kind == "numeric" and isinstance(dtype, pl.String) and not (found.decimal_comma or found.thousands):
-        return canonical(found, dtype)
-    if found.kind in {"categorical", "text"} and dtype.is_numeric():
-        return as_words(pl.col(found.name), dtype).alias(found.name)
-    if found.kind == "boolean" and isinstance(dtype, pl.Int64 | pl.Float64):
-        return pl.when(pl.col(found.name) == 1).then(True).when(pl.col(found.name) == 0).then(False).alias(found.name)
+    if found.kind == "boolean" and dtype.is_numeric():
+        value = pl.col(found.name)
+        return pl.when(value == 1).then(True).when(value == 0).then(False).alias(found.name)
     return canonical(found, dtype)

@@ -195,7 +195,8 @@ def _survey(path: Path, shown: str, *, wide: bool, lines: bool) -> _Survey:
             if lines and since_line_end > LONGEST_LINE_BYTES:
                 line = feeds + chunk.count(b"\n") + 1
                 raise DataError(
-                    f"{shown} has more than {LONGEST_LINE_BYTES >> 20} MiB without a line end (line {line}): it is not a text table with one row a line"
+                    f"{shown} has more than {LONGEST_LINE_BYTES >> 20} MiB without a line end (line {line}): "
+                    f"it is not a text table with one row a line"
                 )
             joined = tail + chunk
             blank = blank or b"\n\n" in joined or b"\n\r\n" in joined
@@ -240,7 +241,7 @@ def _known(encoding: str) -> bool:
 
 
 def _eight_bit(path: Path) -> str:
-    """Return the eight-bit encoding of a file that is not UTF-8: cp1252 unless it holds a byte that has no meaning there."""
+    """Return the eight-bit encoding of a file: cp1252 unless it holds a byte that has no meaning there."""
     meaningless = {0x81, 0x8D, 0x8F, 0x90, 0x9D}
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK_BYTES):

@@ -17,13 +17,14 @@ _DATE = re.compile(
 ALWAYS_MISSING = frozenset(
     {"?", "NA", "N/A", "n/a", "#N/A", "nan", "NaN", "NAN", "null", "NULL", "<NA>", "(null)", "\\N"}
 )
-# Missing where the rest of the column is numbers, times or truth values, in any case; a word like any other among words.
+# Missing where the rest of the column is numbers, times or truth values, in any case;
+# a word like any other among words.
 MISSING_AMONG_OTHERS = frozenset(
     {
-        "?", "na", "n/a", "#n/a", "nan", "null", "<na>", "(null)", "\\n",
-        "-", "--", "---", ".", "..", "...", "*", "**", "none", "nil", "missing", "unknown", "undefined", "not available",
-        "n.a.", "n.d.", "nd", "tbd", "#value!", "#div/0!", "#ref!", "#num!", "inf", "+inf", "-inf", "infinity",
-        "+infinity", "-infinity", "-nan", "nat", "not a number", "keine angabe", "k.a.", "s/o",
+        "?", "na", "n/a", "#n/a", "nan", "null", "<na>", "(null)", "\\n", "-", "--", "---", ".", "..", "...", "*", "**",
+        "none", "nil", "missing", "unknown", "undefined", "not available", "n.a.", "n.d.", "nd", "tbd", "k.a.", "s/o",
+        "#value!", "#div/0!", "#ref!", "#num!", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity", "-nan",
+        "nat", "not a number",
     }
 )  # fmt: skip
 
