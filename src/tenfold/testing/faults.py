@@ -41,6 +41,10 @@ class FailAtWrite:
             self.struck = self.struck or act
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
+    def strike(self, n: int) -> None:
+        """Fail at the n-th act from now, and at all after it."""
+        self._left = n
+
     def recover(self) -> None:
         """Make room: from now on everything passes."""
         self._left = 1 << 62

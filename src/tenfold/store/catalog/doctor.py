@@ -15,6 +15,7 @@ from tenfold.foundation.fingerprint import hash_file
 from tenfold.store.catalog import schema
 from tenfold.store.catalog.audit import Ledger
 from tenfold.store.catalog.connection import Catalog, revision_of
+from tenfold.store.catalog.results import referenced_blobs
 from tenfold.store.catalog.runs import CatalogRuns
 from tenfold.store.catalog.verify import verify_history
 from tenfold.store.files.blobs import FileBlobs
@@ -26,13 +27,6 @@ from tenfold.store.rows import AuditHead, DoctorReport, Run, StoreCheck, VerifyR
 _SAMPLE = 50
 _SAMPLE_SEED = 7
 _LOW_SPACE_BYTES = 200_000_000
-_REFERENCES = (
-    schema.stage_results.c.record,
-    schema.stage_files.c.blob,
-    schema.runs.c.spec,
-    schema.runs.c.document,
-    schema.versions.c.blob,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +53,7 @@ class CatalogUpkeep:
         try:
             with self.catalog.reading() as connection:
                 database = _check_database(connection)
-                referenced = _referenced(connection)
+                referenced = referenced_blobs(connection)
             runs = self.runs.recent()
         except StoreError as error:
             unreadable = StoreCheck(name="catalog", status="damage", message=str(error))
@@ -104,14 +98,6 @@ def _check_database(connection: sa.Connection) -> list[StoreCheck]:
         _damage("references", f"{len(dangling)} rows name what does not exist", found=bool(dangling)),
         _damage("guards", f"triggers that keep histories are missing: {', '.join(missing)}", found=bool(missing)),
     ]
-
-
-def _referenced(connection: sa.Connection) -> dict[str, int | None]:
-    """Return the blobs that rows name, with the length each had when it was put."""
-    named = sa.union(*(sa.select(column.label("name")).where(column.is_not(None)) for column in _REFERENCES)).subquery()
-    known = schema.blobs
-    query = sa.select(named.c.name, known.c.size).outerjoin_from(named, known, named.c.name == known.c.name)
-    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _check_blobs(blobs: FileBlobs, referenced: dict[str, int | None], *, every_blob: bool) -> StoreCheck:

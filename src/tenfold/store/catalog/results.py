@@ -16,6 +16,14 @@ from tenfold.store.files.blobs import FileBlobs
 from tenfold.store.files.checkpoints import FileCheckpoints
 from tenfold.store.rows import KeptResult
 
+_REFERENCES = (
+    schema.stage_results.c.record,
+    schema.stage_files.c.blob,
+    schema.runs.c.spec,
+    schema.runs.c.document,
+    schema.versions.c.blob,
+)
+
 
 def refer_to(connection: sa.Connection, blobs: FileBlobs, names: Iterable[str]) -> None:
     """Note blobs that a row of this transaction will name; StoreError when one is not on disk."""
@@ -25,6 +33,14 @@ def refer_to(connection: sa.Connection, blobs: FileBlobs, names: Iterable[str]) 
             raise StoreError(f"the blob {name[:12]} is not in the store; put it before a row may name it")
         row = {"name": name, "size": size}
         connection.execute(sqlite.insert(schema.blobs).values(row).on_conflict_do_nothing())
+
+
+def referenced_blobs(connection: sa.Connection) -> dict[str, int | None]:
+    """Return the blobs that rows name, with the length each had when it was put."""
+    named = sa.union(*(sa.select(column.label("name")).where(column.is_not(None)) for column in _REFERENCES)).subquery()
+    known = schema.blobs
+    query = sa.select(named.c.name, known.c.size).outerjoin_from(named, known, named.c.name == known.c.name)
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 class CatalogResults:

@@ -13,6 +13,7 @@ from tenfold.foundation.errors import StoreError
 from tenfold.foundation.fingerprint import hash_file
 from tenfold.store.catalog import schema
 from tenfold.store.catalog.audit import EMPTY, FIRST_HASH, Ledger, link_hash, read_head, row_content
+from tenfold.store.catalog.results import referenced_blobs
 from tenfold.store.files.blobs import FileBlobs
 from tenfold.store.rows import AuditHead, VerifyReport
 
@@ -63,7 +64,9 @@ def _verify(ledger: Ledger, blobs: FileBlobs, anchor: AuditHead | None) -> Verif
                 first_bad = index if first_bad is None else min(first_bad, index)
                 problems.append(problem)
         problems.extend(_check_vouched(connection, rows))
+        referenced = referenced_blobs(connection)
     names = blobs.names()
+    problems.extend(f"blob {name[:12]} is missing" for name in sorted(referenced.keys() - set(names)))
     problems.extend(_check_blobs(blobs, names))
     head = AuditHead(index=len(rows), hash=str(rows[-1]["hash"]) if rows else FIRST_HASH)
     return VerifyReport(
