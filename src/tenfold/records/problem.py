@@ -95,6 +95,8 @@ class Feasibility:
     - ``inconclusive``: none was found, but the data are too few to exclude it;
     - ``leaking``: the target stands in the data;
     - ``skipped``: the user said so.
+
+    ``low`` and ``high`` are one-sided 95 % bounds. ``enforce`` False: the user asked to be warned only.
     """
 
     status: Literal["feasible", "infeasible", "inconclusive", "leaking", "skipped"]
@@ -108,6 +110,7 @@ class Feasibility:
     required: float | None = None
     n: int = 0
     leaks: tuple[Leak, ...] = ()
+    enforce: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +118,8 @@ class Problem:
     """The problem stage's result.
 
     ``classes`` are the target's values as strings, in the order in which probabilities are given; for a binary task the
-    positive class is the last. ``labels_after_seconds`` is the delay until outcomes are known.
+    positive class is the last. ``labels_after_seconds`` is the delay until outcomes are known. ``reasons`` says, by the
+    name of what was inferred (``task``, ``positive``), why.
     """
 
     name: str
@@ -137,3 +141,4 @@ class Problem:
     slices: Mapping[str, str] = field(default_factory=dict)
     requirements: tuple[Requirement, ...] = ()
     feasibility: Feasibility | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
