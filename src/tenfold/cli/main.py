@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -102,18 +103,18 @@ def execute(arguments: Sequence[str], elapsed: Elapsed) -> int:
     with kept_for_reply() as stream:
         try:
             reply = parsed.work()
+            return _print(reply, as_json=as_json, stream=stream)
         except (KeyboardInterrupt, typer.Abort):
             interrupted = Failure(kind="interrupted", message="interrupted", exit=INTERRUPTED)
             return _tell(interrupted, as_json=as_json, stream=stream, aloud=False)
         except Exception as error:  # noqa: BLE001 - the edge, as above
             return _fail(error, arguments, as_json=as_json, stream=stream)
-        _print(reply, as_json=as_json, stream=stream)
-    return DONE if reply.ok else FAILED_CHECK
 
 
-def _print(reply: Reply, *, as_json: bool, stream: TextIO | None) -> None:
+def _print(reply: Reply, *, as_json: bool, stream: TextIO | None) -> int:
+    code = DONE if reply.ok else FAILED_CHECK
     if stream is None:
-        return
+        return code
     try:
         if as_json:
             print_json(reply.document, stream)
@@ -122,12 +123,17 @@ def _print(reply: Reply, *, as_json: bool, stream: TextIO | None) -> None:
         stream.flush()
     except BrokenPipeError:
         # Whoever read has seen enough, as `head` does: no reason to complain.
-        return
+        return code
+    except OSError as error:
+        return _tell(
+            Failure(kind="environment", message=f"stdout cannot be written: {error.strerror}", exit=FAILURE),
+            as_json=False,
+            stream=None,
+        )
+    return code
 
 
 def _fail(error: Exception, arguments: Sequence[str], *, as_json: bool, stream: TextIO | None) -> int:
-    if isinstance(error, BrokenPipeError):
-        return DONE
     failure = explain(error) or explain_unexpected(error, _state(arguments))
     if os.environ.get("TENFOLD_TRACEBACK") == "1":
         print(traceback_of(error), file=sys.stderr)
@@ -136,8 +142,10 @@ def _fail(error: Exception, arguments: Sequence[str], *, as_json: bool, stream: 
 
 def _tell(failure: Failure, *, as_json: bool, stream: TextIO | None, aloud: bool = True) -> int:
     if as_json and stream is not None:
-        print_json(failure.document(), stream)
-        stream.flush()
+        # Nobody is left to be told when even this cannot be written.
+        with contextlib.suppress(OSError):
+            print_json(failure.document(), stream)
+            stream.flush()
     elif aloud and sys.stderr is not None:
         _print_error(failure)
     return failure.exit

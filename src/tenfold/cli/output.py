@@ -13,6 +13,8 @@ from typing import Any, TextIO
 
 from tenfold.cli.command import Reply
 
+_WIDTH_OF_FILES = 240
+
 
 @contextlib.contextmanager
 def kept_for_reply() -> Iterator[TextIO | None]:
@@ -28,14 +30,14 @@ def kept_for_reply() -> Iterator[TextIO | None]:
     real.flush()
     descriptor = _descriptor(real)
     if descriptor is None:
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(_ToStderr()):
             yield real
         return
     saved = os.dup(descriptor)
     reply = os.fdopen(os.dup(saved), "w", encoding=real.encoding, errors="backslashreplace")
     try:
         os.dup2(2, descriptor)
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(_ToStderr()):
             yield reply
     finally:
         _close(reply)
@@ -54,7 +56,20 @@ def print_reply(reply: Reply, stream: TextIO) -> None:
     """Write a reply for a person."""
     from rich.console import Console
 
-    reply.show(reply.document, Console(file=stream, highlight=False, soft_wrap=False))
+    # A file or a pipe is as wide as what is written to it: nothing is folded for a screen that is not there.
+    width = None if stream.isatty() else _WIDTH_OF_FILES
+    reply.show(reply.document, Console(file=stream, highlight=False, width=width))
+
+
+class _ToStderr(io.TextIOBase):
+    """Writes to whatever stderr is at that moment: a live display puts itself in its place."""
+
+    def write(self, text: str) -> int:
+        return 0 if sys.stderr is None else sys.stderr.write(text)
+
+    def flush(self) -> None:
+        if sys.stderr is not None:
+            sys.stderr.flush()
 
 
 def _descriptor(stream: TextIO) -> int | None:
@@ -66,10 +81,10 @@ def _descriptor(stream: TextIO) -> int | None:
 
 
 def _close(stream: TextIO) -> None:
-    """Close a stream; one whose reader has left is closed in silence."""
+    """Close a stream; what could not be written, and was told of when it was tried, is dropped."""
     try:
         stream.flush()
-    except BrokenPipeError:
+    except OSError:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)

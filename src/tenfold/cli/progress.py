@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 _REFRESHES_PER_SECOND = 5
-_QUIET_SECONDS = 5.0
+_QUIET_SECONDS = 10.0
 _MARKS = {
     "waiting": ("·", "dim"),
     "started": ("●", "cyan"),
@@ -139,7 +139,7 @@ class PlainLines:
         self._clock = clock
         self._lock = threading.Lock()
         self._board = Board(began_seconds=clock.monotonic())
-        self._told_seconds = 0.0
+        self._told_seconds = self._board.began_seconds
 
     def emit(self, event: Event) -> None:
         """Print what is worth a line."""

@@ -109,10 +109,12 @@ def _show_requirements(document: Document, console: Console) -> None:
     requirements = document.get("requirements") or []
     if not requirements:
         return
+    from rich.text import Text
+
     console.print()
     rows(
         console,
-        ("requirement", "asked", "verdict", "value", "n", "why"),
+        ("requirement", "asked", "verdict", "value", "n"),
         (
             (
                 _subject(row),
@@ -120,12 +122,15 @@ def _show_requirements(document: Document, console: Console) -> None:
                 styled(row.get("verdict", "")),
                 interval(row),
                 number(row.get("n")),
-                _why(row),
             )
             for row in requirements
         ),
         right=("n",),
+        fold=("requirement", "asked"),
     )
+    for row in requirements:
+        if why := _why(row):
+            console.print(Text.assemble((_subject(row), "bold"), ": ", why))
 
 
 def _subject(row: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -58,19 +58,27 @@ def styled(word: object) -> Text:
 
 
 def rows(
-    console: Console, columns: Sequence[str], cells: Iterable[Sequence[object]], *, right: Sequence[str] = ()
+    console: Console,
+    columns: Sequence[str],
+    cells: Iterable[Sequence[object]],
+    *,
+    right: Collection[str] = (),
+    fold: Collection[str] = (),
 ) -> None:
-    """Print a table without rules: a dim head, two blanks between columns; ``right`` are aligned to the right.
+    """Print a table without rules: a dim head, two blanks between columns.
 
-    The last column is folded where the terminal is too narrow.
+    Parameters
+    ----------
+    right : names of columns that are aligned to the right.
+    fold : names of columns that are folded where the terminal is too narrow; none named, the last one.
     """
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for name in columns:
-        last = name == columns[-1]
-        table.add_column(name, justify="right" if name in right else "left", no_wrap=not last, overflow="fold")
+        may_fold = name in (fold or columns[-1:])
+        table.add_column(name, justify="right" if name in right else "left", no_wrap=not may_fold, overflow="fold")
     for line in cells:
         table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in line))
     console.print(table)
