@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
@@ -43,17 +44,20 @@ class Assembled:
     members : tuple of Member
         Keys and weights, adding up to one, heaviest first.
     candidates : tuple of Candidate
-        The members' candidates with the decisions of their last fits.
+        The members' candidates (from ``Trainer.assemble`` all) with the decisions of their last fits.
     files : mapping
         ``<key>/...`` of each member.
-    oof : ndarray of shape (n_rows, n_outputs) or None
+    oof : ndarray of shape (n_rows, n_outputs)
         Out-of-fold predictions of the ensemble; NaN where a row was not predicted.
+    score : float
+        The main metric of these; set by ``Trainer.assemble``.
     """
 
     members: tuple[Member, ...]
     candidates: tuple[Candidate, ...]
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    oof: Values | None = None
+    files: Mapping[str, bytes]
+    oof: Values
+    score: float = math.nan
 
 
 def merges(bench: Bench, scored: Scored) -> bool:
@@ -103,7 +107,7 @@ def finish(bench: Bench, blend: Blend, pool: Mapping[str, Scored], ctx: StageCon
         members=tuple(Member(key=key, weight=weight) for key, weight in weights.items()),
         candidates=tuple(made[key][1] for key in weights),
         files=files,
-        oof=sum((weight * pool[key].oof for key, weight in weights.items()), np.zeros(())),
+        oof=sum((weight * pool[key].oof for key, weight in weights.items()), np.zeros((bench.rows, bench.outputs))),
     )
 
 

@@ -9,7 +9,6 @@ from tenfold.foundation.context import StageContext
 from tenfold.foundation.events import Event
 from tenfold.foundation.units import format_seconds
 from tenfold.records.model import Candidate
-from tenfold.stages.training.fitting import Limits
 from tenfold.stages.training.options import TrainingOptions
 from tenfold.stages.training.pace import Pace, affordable_folds, hurried, measured
 from tenfold.stages.training.portfolio import first_rung, later_rungs
@@ -93,7 +92,7 @@ class Ladder:
         """Score a rung, and tell."""
         seconds = self._fit_seconds(len(rung), share) if self.timed else None
         scored = self._trainer.fit_and_score(
-            f"rung-{self._climbed:02d}", rung, self._keep, Limits(seconds=seconds, deadline=self.deadline)
+            f"rung-{self._climbed:02d}", rung, self._keep, seconds=seconds, deadline=self.deadline
         )
         self._climbed += 1
         self._tried += len(rung)
@@ -119,7 +118,7 @@ class Ladder:
         """Return how many folds a candidate may have, after its first."""
         if candidate.key == "lightgbm-usual" and self._pace is None:
             self._set_pace(candidate, seconds)
-        others = [one.first_loss for one in self._trainer.complete()]
+        others = [one.first_loss for one in self._trainer.complete]
         bench = self._trainer.bench
         slack = _BOOSTED_SLACK if candidate.learner == "lightgbm" else _OTHER_SLACK
         if others and loss > slack * min(others) + 0.5 / len(bench.row_numbers(0)[1]):
@@ -138,7 +137,7 @@ class Ladder:
         self._folds = affordable_folds(self._pace, [candidate, *essential], time, self._trainer.bench.folds)
 
     def _tell(self, keys: Sequence[str]) -> None:
-        complete = self._trainer.complete()
+        complete = self._trainer.complete
         left = self.deadline.remaining_seconds()
         for key in keys:
             one = self._trainer.pool[key]

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
-from tenfold.foundation.clock import Deadline
 from tenfold.foundation.context import Received, StageContext, StageResult
 from tenfold.records.dataset import Dataset
 from tenfold.records.features import FeaturePlan
-from tenfold.records.model import Candidate, Candidates, Member
+from tenfold.records.model import Candidates, Member
 from tenfold.records.problem import Problem
 from tenfold.records.validation import ValidationPlan
-from tenfold.stages.training.bench import Bench, set_up
+from tenfold.stages.training.bench import set_up
 from tenfold.stages.training.finish import rebuild_members
-from tenfold.stages.training.fitting import predicted_rows
 from tenfold.stages.training.ladder import Ladder
+from tenfold.stages.training.leaderboard import leaderboard
 from tenfold.stages.training.options import TrainingOptions
-from tenfold.stages.training.scored import Scored
 from tenfold.stages.training.trainer import open_trainer
-
-_LEAST_SECONDS_FOR_INTERVALS = 0.5
 
 
 def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
@@ -53,25 +45,6 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
             ),
             files={name: content for one in trainer.pool.values() for name, content in one.files().items()},
         )
-
-
-def leaderboard(bench: Bench, pool: Iterable[Scored], deadline: Deadline) -> tuple[Candidate, ...]:
-    """Return the candidates, best first and complete ones before the others, with intervals while there is time."""
-    judged = []
-    for one in sorted(pool, key=lambda one: (bool(one.dropped), one.candidate.loss, one.key)):
-        candidate = one.candidate
-        rows = predicted_rows(one.oof)
-        if not len(rows):
-            continue
-        if one.dropped:
-            judged.append(replace(candidate, note=f"left the race after {one.finished} folds: {one.dropped}"))
-            continue
-        if not candidate.note and deadline.remaining_seconds() > _LEAST_SECONDS_FOR_INTERVALS:
-            rng = np.random.default_rng([bench.seed, *candidate.key.encode()])
-            found = bench.yardstick_of(rows).interval(one.oof[rows], rng)
-            candidate = replace(candidate, low=found.low, high=found.high)
-        judged.append(candidate)
-    return tuple(judged)
 
 
 def rebuild(  # noqa: PLR0917 - likewise

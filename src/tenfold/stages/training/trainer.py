@@ -17,6 +17,7 @@ from tenfold.stages.training.bench import ALL_ROWS, Bench, Inputs, lay_out_views
 from tenfold.stages.training.ensemble import Blend, choose_blend
 from tenfold.stages.training.finish import Assembled, finish, finishing_seconds, merges
 from tenfold.stages.training.fitting import Keep, Limits, predicted_rows, score_proposals
+from tenfold.stages.training.leaderboard import leaderboard
 from tenfold.stages.training.learners import learner_called
 from tenfold.stages.training.references import CONSTANT, references
 from tenfold.stages.training.scored import Files, Scored, read_scored
@@ -43,33 +44,79 @@ class Trainer:
         self.bench = bench
         self.pool: dict[str, Scored] = {scored.key: scored for scored in known}
         self._ctx = ctx
+        self._blend: Blend | None = None
 
-    def fit_and_score(self, name: str, proposals: Sequence[Candidate], keep: Keep, limits: Limits) -> list[Scored]:
+    def fit_and_score(
+        self,
+        name: str,
+        proposals: Sequence[Candidate],
+        keep: Keep,
+        *,
+        seconds: float | None = None,
+        deadline: Deadline | None = None,
+        bars: tuple[float, ...] = (),
+    ) -> list[Scored]:
         """Score proposals and remember them; what an interrupted attempt finished under ``name`` is taken over.
 
         The result is durable when this returns.
+
+        Parameters
+        ----------
+        keep : callable
+            Says after the first fold how many folds a candidate may have.
+        seconds : float or None
+            Longest time of one fit.
+        deadline : Deadline or None
+            When everything must be over.
+        bars : tuple of float
+            Losses on the first fold above which a boosted candidate gives up, by level of progress.
         """
         saved = self._ctx.checkpoint.load(name)
-        scored = (
-            score_proposals(self.bench, proposals, limits, keep, self._ctx) if saved is None else read_scored(saved)
-        )
         if saved is None:
+            proposals = [replace(each, view=learner_called(each.learner).view) for each in proposals]
+            limits = Limits(seconds=seconds, deadline=deadline or Deadline(), bars=bars)
+            scored = score_proposals(self.bench, proposals, limits, keep, self._ctx)
             files: dict[str, bytes] = {}
             for one in scored:
                 files.update(one.files())
             self._ctx.checkpoint.save(name, files)
+        else:
+            scored = read_scored(saved)
         self.pool.update({one.key: one for one in scored})
+        self._blend = None
         self._forget_models()
         return scored
 
+    @property
     def complete(self) -> list[Scored]:
-        """Return the models that finished every fold they were given, best first."""
+        """The models that finished every fold they were given, best first."""
         done = [one for one in self.pool.values() if not one.dropped and one.candidate.origin != "reference"]
         return sorted(done, key=lambda one: (one.candidate.loss, one.key))
 
     def blend(self) -> Blend:
         """Return the best small ensemble of what is known: of complete models, else of any, else the constant."""
-        chosen = self.complete()[:_BLENDED]
+        if self._blend is None:
+            self._blend = self._choose_blend()
+        return self._blend
+
+    def prepare(self, deadline: Deadline) -> float:
+        """Fit the views of the ensemble of now on all development rows, and return a guess at the seconds still to go."""
+        chosen = [self.pool[key] for key in self.blend().weights if key != CONSTANT]
+        views = {learner_called(one.candidate.learner).view for one in chosen}
+        lay_out_views(self.bench, [(view, ALL_ROWS) for view in sorted(views)], self._ctx, deadline)
+        return finishing_seconds(self.bench, chosen, self._ctx.map.workers)
+
+    def assemble(self, deadline: Deadline) -> Assembled:
+        """Choose the ensemble and make its members."""
+        made = finish(self.bench, self.blend(), self.pool, self._ctx, deadline)
+        for candidate in made.candidates:
+            self.pool[candidate.key] = replace(self.pool[candidate.key], candidate=candidate)
+        rows = predicted_rows(made.oof)
+        score, _ = self.bench.yardstick_of(rows).score(made.oof[rows])
+        return replace(made, candidates=leaderboard(self.bench, self.pool.values(), deadline), score=score)
+
+    def _choose_blend(self) -> Blend:
+        chosen = self.complete[:_BLENDED]
         if not chosen:
             unfinished = [one for one in self.pool.values() if one.finished and one.candidate.origin != "reference"]
             chosen = sorted(unfinished, key=lambda one: (one.candidate.loss, one.key))[:1]
@@ -79,23 +126,9 @@ class Trainer:
         measure = self.bench.yardstick_of(rows)
         return choose_blend({one.key: one.oof[rows] for one in chosen}, measure.loss, len(rows))
 
-    def finishing_seconds(self) -> float:
-        """Return a guess at the wall time that ``assemble`` needs for what is known now."""
-        weights = self.blend().weights
-        return finishing_seconds(self.bench, [self.pool[key] for key in weights], self._ctx.map.workers)
-
-    def prepare_views(self, deadline: Deadline) -> float:
-        """Fit the views of the best models on all development rows, and return the seconds of the slowest."""
-        views = {learner_called(one.candidate.learner).view for one in self.complete()[:_KEPT_MODELS]}
-        return lay_out_views(self.bench, [(view, ALL_ROWS) for view in sorted(views)], self._ctx, deadline)
-
-    def assemble(self, deadline: Deadline) -> Assembled:
-        """Choose the ensemble and make its members."""
-        return finish(self.bench, self.blend(), self.pool, self._ctx, deadline)
-
     def _forget_models(self) -> None:
         """Drop the folds' models of all but the best: a member without them is fitted again on all rows."""
-        mergeable = [one.key for one in self.complete() if merges(self.bench, one)]
+        mergeable = [one.key for one in self.complete if merges(self.bench, one)]
         for key in mergeable[_KEPT_MODELS:]:
             self.pool[key] = replace(self.pool[key], folds={})
 

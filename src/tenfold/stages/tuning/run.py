@@ -1,0 +1,81 @@
+"""The tuning stage: search around the best learners with what budget is left, then make the final ensemble."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+from tenfold.foundation.context import Received, StageContext, StageResult
+from tenfold.foundation.serial import to_json
+from tenfold.records.dataset import Dataset
+from tenfold.records.features import FeaturePlan
+from tenfold.records.model import Candidates
+from tenfold.records.problem import Problem
+from tenfold.records.tuning import Tuning
+from tenfold.records.validation import ValidationPlan
+from tenfold.stages.tuning.options import TuningOptions
+from tenfold.stages.tuning.protocols import Assembled, OpenTrainer
+from tenfold.stages.tuning.search import Search
+
+
+def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
+    problem: Received[Problem],
+    dataset: Received[Dataset],
+    validation: Received[ValidationPlan],
+    features: Received[FeaturePlan],
+    candidates: Received[Candidates],
+    options: TuningOptions,
+    ctx: StageContext,
+    *,
+    open_trainer: OpenTrainer,
+) -> StageResult[Tuning]:
+    """Try settings that training did not, as far as the budget goes, and finish the best small ensemble of everything.
+
+    Parameters
+    ----------
+    open_trainer : callable
+        How candidates are fitted, scored and finished: training's, which this stage does not know.
+    """
+    with open_trainer((problem, dataset, validation, features), candidates.files, ctx) as trainer:
+        counts = validation.record.counts
+        rows = counts.get("train", 0) + counts.get("validation", 0)
+        before = trainer.complete
+        search = Search(trainer, options, ctx, facts=candidates.record.facts, rows=rows)
+        while search.goes_on():
+            search.make_batch()
+        assembled = trainer.assemble(search.deadline)
+    return StageResult(
+        record=Tuning(
+            method=search.choice.method,
+            reason=search.choice.reason,
+            trials=tuple(search.trials),
+            members=tuple((member.key, member.weight) for member in assembled.members),
+            best_before=before[0].candidate.score if before else None,
+            best_after=assembled.score,
+            stopped=search.stopped,
+            facts={"timed": search.timed},
+        ),
+        files={
+            **assembled.files,
+            "candidates.json": to_json(_everything(candidates.record, assembled)),
+            "oof.npy": _array(assembled),
+        },
+    )
+
+
+def _everything(before: Candidates, assembled: Assembled) -> Candidates:
+    return Candidates(
+        metric=before.metric,
+        candidates=assembled.candidates,
+        members=assembled.members,
+        note=before.note,
+        complete=before.complete,
+        facts=before.facts,
+    )
+
+
+def _array(assembled: Assembled) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, assembled.oof, allow_pickle=False)
+    return buffer.getvalue()
