@@ -56,7 +56,7 @@ def test_package_files_are_empty_but_the_front_door() -> None:
 
 
 def test_no_room_is_called_after_nothing() -> None:
-    vague = {"utils", "util", "helpers", "helper", "common", "manager", "handler", "misc", "base", "process"}
+    vague = {"utils", "util", "helpers", "helper", "common", "manager", "handler", "misc", "base"}
     assert [names_of(path) for path in SOURCES if vague & set(path.relative_to(ROOT).with_suffix("").parts)] == []
 
 
