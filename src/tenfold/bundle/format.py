@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +53,7 @@ class _ModelFacts:
     threshold: Threshold | None = None
     value: ValueMatrix | None = None
     history: History | None = None
+    reading: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +102,7 @@ def pack_bundle(model: Model, probe_rows: pl.DataFrame) -> Packed:
             threshold=model.threshold,
             value=model.value,
             history=model.history,
+            reading=model.reading,
         )
     )
     files[_PROBE] = _written_probe(model, probe_rows.select(model.signature.names))
@@ -221,6 +223,7 @@ def _model(files: Mapping[str, bytes]) -> Model:
         threshold=facts.threshold,
         value=facts.value,
         history=facts.history,
+        reading=facts.reading,
         probe=probe,
     )
 
@@ -251,10 +254,10 @@ def _written_probe(model: Model, rows: pl.DataFrame) -> bytes:
 
 def _read_probe(facts: _ProbeFacts, signature: Signature) -> Probe:
     columns: list[pl.Series] = []
-    for field in signature.fields:
-        values: Sequence[object] = facts.columns[field.name]
-        if field.kind == "datetime":
+    for known in signature.fields:
+        values: Sequence[object] = facts.columns[known.name]
+        if known.kind == "datetime":
             values = [None if value is None else datetime.fromisoformat(str(value)) for value in values]
-        columns.append(pl.Series(field.name, values, dtype=canonical_type(field.kind), strict=True))
+        columns.append(pl.Series(known.name, values, dtype=canonical_type(known.kind), strict=True))
     rows = pl.DataFrame(columns)
     return Probe(rows=rows, scores=np.array(facts.scores, dtype=np.float64).reshape(len(facts.scores), -1))

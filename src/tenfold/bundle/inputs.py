@@ -40,6 +40,18 @@ def field_of(name: str, dataset: Dataset, problem: Problem) -> Field:
     return replace(field, reason="")
 
 
+def reading_of(dataset: Dataset, problem: Problem) -> dict[str, str]:
+    """Return how the one text that the rows came from was written, and which of its columns is the target.
+
+    Prediction input without a header is then read by place. Empty where several sources were joined.
+    """
+    if len(dataset.sources) != 1 or "header" not in dataset.sources[0].dialect:
+        return {}
+    written = dataset.sources[0].dialect
+    kept = {key: written[key] for key in ("delimiter", "quote", "header", "columns") if key in written}
+    return {**kept, "target": problem.target}
+
+
 def input_table(table: Path, lags: Path | None) -> pl.DataFrame:
     """Return the rows of the data stage's table with the features stage's lags beside them."""
     rows = pl.read_parquet(table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -64,6 +64,8 @@ class Model:
         Money per decision: else the decision with the greatest expected value.
     history : History or None
         How lags among the signature's columns come about.
+    reading : mapping
+        How the text that the rows came from was written, for input without a header; empty where they came otherwise.
     probe : Probe or None
         Rows with the scores that they must give, wherever the model is loaded.
     """
@@ -78,6 +80,7 @@ class Model:
     threshold: Threshold | None = None
     value: ValueMatrix | None = None
     history: History | None = None
+    reading: Mapping[str, str] = field(default_factory=dict)
     probe: Probe | None = None
 
     @classmethod
@@ -89,6 +92,7 @@ class Model:
         signature: Signature,
         threshold: Threshold | None = None,
         history: History | None = None,
+        reading: Mapping[str, str] | None = None,
     ) -> Model:
         """Return the model of an ensemble's members; views that are equal are kept once."""
         views: dict[str, FittedView] = {}
@@ -112,6 +116,7 @@ class Model:
             threshold=threshold,
             value=problem.value,
             history=history,
+            reading=reading or {},
         )
 
     @property

@@ -7,7 +7,6 @@ predicted. The library beside it is loaded on its own here; when the package is 
 from __future__ import annotations
 
 import ctypes
-import os
 import threading
 from functools import cache
 from importlib.util import find_spec
@@ -108,7 +107,8 @@ class TreeLibrary:
         values = np.ascontiguousarray(values, dtype=np.float64)
         rows = len(values)
         result = np.empty((rows, self._scores))
-        threads = (os.cpu_count() or 1) if rows >= _ROWS_FOR_THREADS else 1
+        # 0 leaves it to OpenMP, whose number of threads whoever runs many processes may have set.
+        threads = 0 if rows >= _ROWS_FOR_THREADS else 1
         count = ctypes.c_int64(0)
         _checked(
             _library().LGBM_BoosterPredictForMat(
