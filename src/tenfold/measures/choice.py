@@ -24,12 +24,12 @@ def choose_metric(
     1. The user's own choice, where it suits the task.
     2. A value matrix: ``value_per_row``. The matrix says what errors cost; every other metric assumes other costs
        (Elkan, 2001, "The foundations of cost-sensitive learning").
-    3. Binary: ``roc_auc``. It needs no threshold, and does not move with the share of positives, so that slices and months
-       with different shares can be compared. Average precision is not taken in its place under imbalance: it moves with
-       prevalence by construction, and prefers improvements for frequent subgroups (McDermott et al., 2024, "A closer look
-       at AUROC and AUPRC under class imbalance"; Richardson et al., 2024, "The ROC curve accurately assesses imbalanced
-       datasets"). It answers another question, the quality of the top of the list (Saito and Rehmsmeier, 2015), and is
-       reported beside it.
+    3. Binary: ``roc_auc``. It needs no threshold, and does not move with the share of positives, so that slices and
+       months with different shares can be compared. Average precision is not taken in its place under imbalance: it
+       moves with prevalence by construction, and prefers improvements for frequent subgroups (McDermott et al., 2024,
+       "A closer look at AUROC and AUPRC under class imbalance"; Richardson et al., 2024, "The ROC curve accurately
+       assesses imbalanced datasets"). It answers another question, the quality of the top of the list (Saito and
+       Rehmsmeier, 2015), and is reported beside it.
     4. Multiclass: ``log_loss``. It is proper, needs no decision, and sees every class by its probability.
     5. Regression: ``rmse``. It is smallest for the mean, which adds up over rows as money does.
 
@@ -82,8 +82,9 @@ def choose_metric(
 def training_loss(metric: str, task: Task) -> str:
     """Return the name of the loss that the search minimises when models are ranked by ``metric``.
 
-    For classes a proper score: its differences between near-equal models are less noisy than those of ranks, decisions or
-    money, and the best probabilities give the best ranks and, with the threshold of the value matrix, the most money.
+    For classes a proper score: its differences between near-equal models are less noisy than those of ranks, decisions
+    or money, and the best probabilities give the best ranks and, with the threshold of the value matrix, the most
+    money.
 
     Raises
     ------

@@ -23,9 +23,10 @@ def constant_outcome(
 ) -> Outcome:
     """Return the outcome, on ``truth``, of the best model that says the same of every row.
 
-    Learned from ``training_truth`` alone: for classes their shares as probabilities, and one decision, the one that brings most by
-    the value matrix, else the one that is best for ``metric`` (the positive class for precision, recall and F1), else
-    the most frequent class; for a regression the mean, or the median where ``metric`` is ``mae`` or ``mape``.
+    Learned from ``training_truth`` alone: for classes their shares as probabilities, and one decision, the one that
+    brings most by the value matrix, else the one that is best for ``metric`` (the positive class for precision, recall
+    and F1), else the most frequent class; for a regression the mean, or the median where ``metric`` is ``mae`` or
+    ``mape``.
 
     Parameters
     ----------
@@ -40,8 +41,7 @@ def constant_outcome(
     """
     n = len(truth)
     if task == "regression":
-        centre = _relative_median if metric == "mape" else np.median if metric == "mae" else np.mean
-        scores = np.full((n, 1), float(centre(training_truth)))
+        scores = np.full((n, 1), _centre(training_truth.astype(np.float64), metric))
         return Outcome(task=task, truth=truth, scores=scores, weight=weight, group=group)
     known = training_truth.astype(np.int64)
     codes = truth.astype(np.int64)
@@ -67,6 +67,12 @@ def _best_action(task: Task, shares: Floats, known: Codes, matrix: ValueMatrix |
     if task == "binary" and metric in ("precision", "recall", "f1"):
         return 1
     return int(np.argmax(shares))
+
+
+def _centre(values: Floats, metric: str | None) -> float:
+    if metric == "mape":
+        return _relative_median(values)
+    return float(np.median(values) if metric == "mae" else np.mean(values))
 
 
 def _relative_median(values: Floats) -> float:

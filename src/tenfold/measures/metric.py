@@ -13,7 +13,7 @@ from tenfold.measures.names import METRIC_NAMES, MetricName
 from tenfold.measures.outcome import Floats, Outcome, UndefinedMetric
 
 Need = Literal["scores", "decision", "money"]
-Interval = Literal["proportion", "mean", "root-mean", "ranks", "resample"]
+Interval = Literal["proportion", "mean", "root-mean", "curve", "linearised", "resample"]
 Scale = Literal["identity", "logit", "log", "log-complement", "atanh"]
 
 
@@ -143,7 +143,9 @@ class Metric:
     interval : str
         How its interval is found; see ``interval.py``.
     scale : str
-        The scale on which its estimate is most nearly normal.
+        The scale on which its estimate is most nearly normal; it also says how far the metric can reach.
+    tails : float
+        Share of the kurtosis that enters the degrees of freedom of a mean's interval; see ``intervals/skewed.py``.
     undefined : callable
         From an outcome to the reason why the metric has no value there; empty when it has one.
     trials : callable
@@ -155,6 +157,7 @@ class Metric:
     needs: tuple[Need, ...]
     interval: Interval
     scale: Scale = "identity"
+    tails: float = 0.0
     undefined: Callable[[Outcome], str] = always_defined
     trials: Callable[[Outcome], NDArray[np.bool_] | None] = no_trials
 
@@ -167,6 +170,11 @@ class Metric:
     def greater_is_better(self) -> bool:
         """Whether more is better."""
         return self.known.greater_is_better
+
+    @property
+    def ranking(self) -> bool:
+        """Whether it is a metric of the order of scores, which needs some rows of each class."""
+        return isinstance(self.form, Ranks)
 
     def objection(self, outcome: Outcome) -> str:
         """Return why the metric has no value on these rows; empty when it has one."""

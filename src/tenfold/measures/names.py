@@ -80,14 +80,14 @@ _ALL = (
         greater_is_better=True,
         tasks=CLASSIFICATION,
         unit="fraction",
-        meaning="chance that a positive row ranks above a negative one (multiclass: mean over one class against the rest)",
+        meaning="chance that a positive ranks above a negative row (multiclass: mean of each class against the rest)",
     ),
     MetricName(
         name="pr_auc",
         greater_is_better=True,
         tasks=CLASSIFICATION,
         unit="fraction",
-        meaning="average precision over all thresholds (multiclass: mean over one class against the rest)",
+        meaning="average precision over all thresholds (multiclass: mean of each class against the rest)",
     ),
     MetricName(
         name="log_loss",

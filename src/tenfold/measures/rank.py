@@ -170,7 +170,7 @@ ROC_AUC = Metric(
     name="roc_auc",
     form=Ranks(of=_mean_value(roc_auc), linearised=_mean_influence(roc_auc_influence)),
     needs=("scores",),
-    interval="ranks",
+    interval="curve",
     scale="logit",
     undefined=_single_class,
 )
@@ -178,7 +178,7 @@ PR_AUC = Metric(
     name="pr_auc",
     form=Ranks(of=_mean_value(average_precision), linearised=_mean_influence(average_precision_influence)),
     needs=("scores",),
-    interval="ranks",
+    interval="linearised",
     scale="logit",
     undefined=_single_class,
 )

@@ -49,7 +49,12 @@ def _zero_truth(outcome: Outcome) -> str:
 
 
 RMSE = Metric(
-    name="rmse", form=Moments(statistics=_squared, combine=_root), needs=("scores",), interval="root-mean", scale="log"
+    name="rmse",
+    form=Moments(statistics=_squared, combine=_root),
+    needs=("scores",),
+    interval="root-mean",
+    scale="log",
+    tails=1.0,
 )
 MAE = Metric(
     name="mae", form=Moments(statistics=_absolute, combine=first), needs=("scores",), interval="mean", scale="log"
@@ -58,7 +63,7 @@ R2 = Metric(
     name="r2",
     form=Moments(statistics=_squared_and_spread, combine=_explained),
     needs=("scores",),
-    interval="resample",
+    interval="linearised",
     scale="log-complement",
     undefined=_constant_truth,
 )

@@ -13,9 +13,9 @@ from tenfold.records.problem import ValueMatrix
 def decide(scores: Floats, threshold: Threshold | None = None, value: ValueMatrix | None = None) -> Codes:
     """Return the class code decided for each row.
 
-    Two classes with a threshold: positive where its probability reaches it. Else, with a value matrix, the class with the
-    greatest expected value; without one, the most probable class. Ties go to the lowest code, except that two equally
-    probable classes are decided positive, as a threshold of one half does.
+    Two classes with a threshold: positive where its probability reaches it. Else, with a value matrix, the class with
+    the greatest expected value; without one, the most probable class. Ties go to the lowest code, except that two
+    equally probable classes are decided positive, as a threshold of one half does.
 
     Parameters
     ----------
@@ -30,14 +30,15 @@ def decide(scores: Floats, threshold: Threshold | None = None, value: ValueMatri
         cut = 0.5 if threshold is None else threshold.value
         return (scores[:, 1] >= cut).astype(np.int64)
     expected = scores if value is None else scores @ amounts_of(value)
-    return np.argmax(expected, axis=1).astype(np.int64)
+    codes: Codes = np.argmax(expected, axis=1).astype(np.int64)
+    return codes
 
 
 def bayes_threshold(value: ValueMatrix) -> float:
     """Return the probability from which on the positive decision pays, for calibrated probabilities.
 
-    Elkan (2001): p* = (TN - FP) / ((TN - FP) + (TP - FN)). 0 where the positive decision always pays, just above 1 where
-    it never does.
+    Elkan (2001): p* = (TN - FP) / ((TN - FP) + (TP - FN)). 0 where the positive decision always pays, just above 1
+    where it never does.
     """
     (tn, fp), (fn, tp) = amounts_of(value)
     if_negative, if_positive = tn - fp, tp - fn

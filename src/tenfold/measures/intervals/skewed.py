@@ -1,0 +1,63 @@
+"""Means of skewed rows: Student's t with the skewness taken out.
+
+Hall (1992), "On the removal of skewness by transformation": the studentised mean T has, to order 1 / n, the
+distribution of a normal variable bent by a cubic that depends on the rows' skewness alone. Inverting the cubic gives
+bounds that are right on each side separately, at the cost of one pass over the rows and without resampling; in
+simulation (benchmarks/coverage.py) they cover as the bootstrap-t does. Student's quantile stands in place of the normal
+one, and where rows have heavy tails its degrees of freedom follow their kurtosis.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tenfold.measures.intervals.case import Bounds, Case, carried_by_one, degrees_of_freedom, standard_error, student
+from tenfold.measures.outcome import Floats
+
+
+def mean_bounds(case: Case) -> Bounds:
+    """Return the bounds of a mean over rows."""
+    low, high = skewed_bounds(case.value, case.pull, tails=case.metric.tails, tail=case.tail)
+    return Bounds(low=low, high=high, method="t, skewness removed (Hall)", reason=carried_by_one(case.pull))
+
+
+def root_mean_bounds(case: Case) -> Bounds:
+    """Return the bounds of the root of a mean: the root of the mean's bounds."""
+    pull = 2.0 * case.value * case.pull
+    low, high = skewed_bounds(case.value**2, pull, tails=case.metric.tails, tail=case.tail)
+    return Bounds(
+        low=math.sqrt(max(low, 0.0)),
+        high=math.sqrt(max(high, 0.0)),
+        method="root of the mean's, t, skewness removed (Hall)",
+        reason=carried_by_one(case.pull),
+    )
+
+
+def skewed_bounds(value: float, pull: Floats, *, tails: float, tail: float) -> tuple[float, float]:
+    """Return the lower and the upper bound of a mean-like value.
+
+    Parameters
+    ----------
+    pull : ndarray of shape (n_units,)
+        Influences of the units, mean zero.
+    tails : float
+        Share of the kurtosis that enters the degrees of freedom.
+    tail : float
+        Chance of error on each side.
+    """
+    units = len(pull)
+    error = standard_error(pull)
+    if error == 0.0:
+        return value, value
+    bend = float((pull**3).mean() / (pull**2).mean() ** 1.5) / math.sqrt(units)
+    quantile = student(degrees_of_freedom(pull, tails), tail)
+    return value - _unbend(quantile, bend) * error, value - _unbend(-quantile, bend) * error
+
+
+def _unbend(quantile: float, bend: float) -> float:
+    """Return the point that Hall's cubic takes to ``quantile``; ``bend`` is the skewness over the root of n."""
+    if abs(bend) < 1e-8:
+        return quantile
+    return float(3.0 / bend * (np.cbrt(1.0 + bend * (quantile - bend / 6.0)) - 1.0))
