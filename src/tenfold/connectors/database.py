@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-import polars as pl
-
 from tenfold.connectors.text_file import check_readable
 from tenfold.foundation.errors import DataError, did_you_mean
 from tenfold.foundation.optional import require
@@ -78,7 +76,7 @@ def _read_sqlite(path: Path, shown: str, table: str | None, query: str | None, i
             try:
                 cursor.execute(sql)
                 return _write(cursor, into)
-            except errors.Error as error:
+            except (errors.Error, OSError) as error:
                 if "mismatch" not in str(error):
                     raise
             # SQLite columns may mix types; the driver settles on the first rows' type. Read such tables as text.
@@ -122,18 +120,28 @@ def _write(cursor: Any, into: Path) -> Path:
     writer: Any = None
     try:
         for batch in reader:
-            rows = pl.from_arrow(pyarrow.Table.from_batches([batch]))
-            assert isinstance(rows, pl.DataFrame)
-            table = rows.to_arrow()
+            table = _without_extensions(pyarrow.Table.from_batches([batch]))
             if writer is None:
                 writer = parquet.ParquetWriter(into, table.schema)
             writer.write_table(table)
         if writer is None:
-            parquet.write_table(reader.schema.empty_table(), into)
+            parquet.write_table(_without_extensions(reader.schema.empty_table()), into)
     finally:
         if writer is not None:
             writer.close()
     return into
+
+
+def _without_extensions(table: Any) -> Any:
+    """Return a table whose columns of a database's own types (NUMERIC, JSON) are what these are stored as: text."""
+    import pyarrow
+
+    for place, column in enumerate(table.schema):
+        if isinstance(column.type, pyarrow.BaseExtensionType):
+            stored = [chunk.storage for chunk in table.column(place).chunks]
+            values = pyarrow.chunked_array(stored, type=column.type.storage_type)
+            table = table.set_column(place, column.name, values)
+    return table
 
 
 def _refuse_twins(names: list[str]) -> None:

@@ -107,7 +107,8 @@ def _as_typed(values: pl.Series, override: FieldOverride | None, timezone: str |
 
 def is_readable(dtype: pl.DataType) -> bool:
     """Whether columns of a type can become fields; lists, structures and bytes cannot."""
-    return not (dtype.is_nested() or isinstance(dtype, pl.Binary | pl.Object))
+    textual = isinstance(dtype, pl.String | pl.Categorical | pl.Enum | pl.Null)
+    return textual or dtype.is_numeric() or dtype.is_temporal() or isinstance(dtype, pl.Boolean)
 
 
 def _from_type(values: pl.Series, zone: str | None) -> tuple[Field, str]:
