@@ -5,6 +5,7 @@ import select
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import engine_calls as calls
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from tenfold.engine.executors import ProcessMap, WorkerDied
-from tenfold.foundation.clock import Deadline, SystemClock
+from tenfold.foundation.clock import Deadline, ManualClock, SystemClock
 
 
 @pytest.fixture
@@ -40,12 +41,20 @@ def test_large_arrays_go_there_and_back(workers: ProcessMap):
 
 
 def test_deadline_ends_a_worker_that_hangs_and_the_rest_is_yielded(workers: ProcessMap):
+    clock = ManualClock(at=datetime(2026, 1, 1, tzinfo=UTC))
+    answers = workers(calls.hang_at_one, range(4), deadline=Deadline.after(1.0, clock))
+    assert {next(answers)[0] for _ in range(3)} == {0, 2, 3}
+    clock.seconds = 2.0
+    assert list(answers) == []
+    assert dict(workers(calls.square, range(4))) == {0: 0, 1: 1, 2: 4, 3: 9}
+
+
+def test_deadline_holds_on_the_wall_clock(workers: ProcessMap):
+    list(workers(calls.square, range(4)))
     clock = SystemClock()
     began = clock.monotonic()
-    answers = dict(workers(calls.hang_at_one, range(4), deadline=Deadline.after(0.5)))
-    assert answers == {0: 0, 2: 2, 3: 3}
-    assert 0.4 < clock.monotonic() - began < 5.0
-    assert dict(workers(calls.square, range(4))) == {0: 0, 1: 1, 2: 4, 3: 9}
+    assert list(workers(calls.hang_at_one, [1, 1, 1], deadline=Deadline.after(0.2))) == []
+    assert 0.2 <= clock.monotonic() - began < 5.0
 
 
 def test_expired_deadline_begins_nothing(workers: ProcessMap):

@@ -297,19 +297,16 @@ def test_error_that_cannot_be_recorded_is_still_the_error_that_is_raised(tmp_pat
 
 
 def test_run_over_seven_cached_stages_is_quick(store: Store):
-    """Bar: 0.3 s; the best of three, since other work shares the machine."""
+    """Bar: 0.3 s, in seconds of CPU so that other work on the machine does not count."""
     needs = ["source", *"abcdef"]
     stages = tuple(
         Stage(name=name, needs=(need,), run=add, record=Sum, options={"plus": 1})
         for name, need in zip("abcdefg", needs, strict=True)
     )
     carry(store, stages)
-    seconds = []
-    for _ in range(3):
-        began = time.perf_counter()
-        assert all(cached(carry(store, stages)).values())
-        seconds.append(time.perf_counter() - began)
-    assert min(seconds) < 0.3
+    began = time.process_time()
+    assert all(cached(carry(store, stages)).values())
+    assert time.process_time() - began < 0.3
 
 
 def test_store_error_in_a_stage_result_names_the_store(store: Store):
