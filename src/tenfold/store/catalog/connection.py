@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -120,9 +121,7 @@ class Catalog:
                     self._check_known(revision)
                 if revision != schema.HEAD:
                     _migrate(connection)
-            self._anchor = sqlite3.connect(
-                f"{self.path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False
-            )
+            self._anchor = sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True, check_same_thread=False)
             self._anchor.execute("SELECT count(*) FROM sqlite_master").fetchone()
         self._disk.sync_folder(self._disk.folder)
         self._writer = engine
@@ -137,7 +136,10 @@ class Catalog:
 
     def _engine(self, mode: str) -> sa.Engine:
         """Return an engine that opens a connection for each use: cheap here, and safe with threads and locks."""
-        address = f"{self.path.absolute().as_uri()}?mode={mode}"
+        address = f"{self.path.as_uri()}?mode={mode}"
+        if mode == "ro" and not self._has_log() and not os.access(self._disk.folder, os.W_OK):
+            # A copy on a medium that nobody can write to, and without the log that readers would have to make.
+            address += "&immutable=1"
 
         def connect() -> sqlite3.Connection:
             connection = sqlite3.connect(
@@ -160,6 +162,9 @@ class Catalog:
         if mode != "ro":
             self._announce_writes(engine)
         return engine
+
+    def _has_log(self) -> bool:
+        return self.path.with_name(self.path.name + "-wal").exists()
 
     def _announce_writes(self, engine: sa.Engine) -> None:
         """Tell the disk of every statement and every commit before it happens: that is where faults are injected."""
