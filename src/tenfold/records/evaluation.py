@@ -35,7 +35,11 @@ class Evaluation:
 
     ``metrics`` holds estimates by part (``test``, ``validation``, ``cross-validation``), ``slices`` by slice name,
     ``baseline`` the reference's values on the same rows. ``judged_on`` is the part that verdicts rest on. Payload:
-    ``bundle.zip`` (the model), ``report.html``, ``predictions.parquet`` (row, truth, prediction, probabilities).
+    ``bundle.zip`` (the model), ``verdicts.json``, ``predictions.parquet`` (row, truth, prediction, probabilities).
+
+    What was measured on the running model and its files stands in the part ``operational``. ``references`` says, by
+    metric, which reference was the better and is therefore the baseline. ``row_cpu_us`` is the processor time of one row
+    by the key of the member. ``plots`` holds plain numbers by the name of the plot.
     """
 
     judged_on: str
@@ -47,3 +51,5 @@ class Evaluation:
     bundle: str = ""
     plots: Mapping[str, object] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
+    references: Mapping[str, str] = field(default_factory=dict)
+    row_cpu_us: Mapping[str, float] = field(default_factory=dict)

@@ -1,0 +1,84 @@
+"""What the running model costs: time for one row, processor time of each member, size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import cycle, islice
+
+import numpy as np
+import polars as pl
+
+from tenfold.bundle.member import Member
+from tenfold.bundle.model import Model
+from tenfold.foundation.stopwatch import Stopwatch
+from tenfold.measures.threshold import decide
+from tenfold.records.evaluation import Estimate
+
+_WARM_UP = 20
+_DIFFERENT_ROWS = 200
+_MEMBER_CALLS = 100
+_MILLION = 1e6
+
+
+def measure_latency(model: Model, rows: pl.DataFrame, calls: int) -> dict[str, Estimate]:
+    """Return the median and the 99th percentile of one-row calls: conform, transform, predict, decide.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+        Canonical rows to ask for, in turn.
+    """
+    asked = rows.head(_DIFFERENT_ROWS).to_dicts()
+    for row in islice(cycle(asked), _WARM_UP):
+        _answer(model, row)
+    seconds = np.empty(calls)
+    for call, row in enumerate(islice(cycle(asked), calls)):
+        watch = Stopwatch()
+        _answer(model, row)
+        seconds[call] = watch.wall_seconds()
+    ordered = np.sort(seconds) * 1e3
+    return {
+        "latency_p50_ms": _quantile("latency_p50_ms", ordered, 0.5),
+        "latency_p99_ms": _quantile("latency_p99_ms", ordered, 0.99),
+    }
+
+
+def measure_size(content: bytes) -> Estimate:
+    """Return the size of a bundle in millions of bytes."""
+    size = len(content) / _MILLION
+    return Estimate(metric="size_mb", value=size, low=size, high=size, n=1, method="exact")
+
+
+def row_cpu_us(members: Mapping[str, Member], rows: pl.DataFrame) -> dict[str, float]:
+    """Return, by key, the processor time that a member takes for one row, in microseconds."""
+    asked = rows.head(_DIFFERENT_ROWS).to_dicts()
+    found = {}
+    for key, member in members.items():
+        for row in islice(cycle(asked), _WARM_UP):
+            member.scores_row(row)
+        watch = Stopwatch()
+        for row in islice(cycle(asked), _MEMBER_CALLS):
+            member.scores_row(row)
+        found[key] = watch.cpu_seconds() / _MEMBER_CALLS * _MILLION
+    return found
+
+
+def _answer(model: Model, row: Mapping[str, object]) -> None:
+    scores = model.scores_row(model.signature.conform_row(row))
+    if model.classes:
+        decide(scores, model.threshold, model.value)
+
+
+def _quantile(name: str, ordered: np.ndarray[tuple[int], np.dtype[np.float64]], share: float) -> Estimate:
+    """Return a quantile; its interval runs between the order statistics that a binomial count allows."""
+    count = len(ordered)
+    middle, reach = count * share, 1.96 * np.sqrt(count * share * (1.0 - share))
+    low, high = (int(np.clip(np.floor(place), 0, count - 1)) for place in (middle - reach, middle + reach))
+    return Estimate(
+        metric=name,
+        value=float(ordered[min(int(middle), count - 1)]),
+        low=float(ordered[low]),
+        high=float(ordered[high]),
+        n=count,
+        method="order statistics of one-row calls",
+    )

@@ -1,0 +1,24 @@
+"""What the file's ``evaluation`` section says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LATENCY_CALLS = 1_000
+"""Fewer one-row calls than this say little about one in a hundred."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationOptions:
+    """What is measured beside the main metric, the usual ones and the requirements' own.
+
+    Attributes
+    ----------
+    metrics : tuple of str
+        Names of further metrics.
+    latency_calls : int
+        One-row calls by which latency is measured.
+    """
+
+    metrics: tuple[str, ...] = ()
+    latency_calls: int = LATENCY_CALLS

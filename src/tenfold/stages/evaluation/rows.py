@@ -1,0 +1,149 @@
+"""The rows to judge on: development rows by their out-of-fold predictions, the sealed rows by one look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from tenfold.bundle.inputs import input_table
+from tenfold.foundation.context import Received
+from tenfold.foundation.errors import DataError
+from tenfold.records.dataset import Dataset
+from tenfold.records.features import FeaturePlan
+from tenfold.records.problem import Problem
+from tenfold.records.tuning import Tuning
+from tenfold.records.validation import ValidationPlan
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Truth: TypeAlias = npt.NDArray[np.int64] | Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rows:
+    """Some rows of the table with what is known of them.
+
+    Attributes
+    ----------
+    name : str
+        ``test``, ``validation`` or ``cross-validation``.
+    numbers : ndarray of shape (n,)
+        Their places in the table.
+    table : polars.DataFrame
+        All their columns, lags included.
+    truth : ndarray of shape (n,)
+    weight, group : ndarray of shape (n,) or None
+    """
+
+    name: str
+    numbers: npt.NDArray[np.int64]
+    table: pl.DataFrame
+    truth: Truth
+    weight: Floats | None = None
+    group: npt.NDArray[np.int64] | None = None
+
+    def take(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Rows:
+        """Return some of these rows."""
+        return Rows(
+            name=self.name,
+            numbers=self.numbers[which],
+            table=self.table[np.flatnonzero(which) if which.dtype == np.bool_ else which],
+            truth=self.truth[which],
+            weight=None if self.weight is None else self.weight[which],
+            group=None if self.group is None else self.group[which],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Divided:
+    """The table by part.
+
+    Attributes
+    ----------
+    development : Rows
+        Every row that models were trained or chosen on.
+    predicted : Rows
+        Those of them that have out-of-fold predictions, ``scores`` of shape (n, n_outputs).
+    sealed : Rows or None
+        The test part; None when there is none.
+    """
+
+    development: Rows
+    predicted: Rows
+    scores: Floats
+    sealed: Rows | None
+
+
+def divide(
+    problem: Problem,
+    dataset: Received[Dataset],
+    validation: Received[ValidationPlan],
+    features: Received[FeaturePlan],
+    tuning: Received[Tuning],
+) -> Divided:
+    """Read the table, the split and the ensemble's out-of-fold predictions.
+
+    Raises
+    ------
+    DataError
+        When they do not belong together.
+    """
+    table = input_table(dataset.files["table.parquet"], features.files.get("lags.parquet"))
+    split = pl.read_parquet(validation.files["split.parquet"])
+    oof = np.load(tuning.files["oof.npy"], allow_pickle=False)
+    if not len(oof) == split.height == table.height:
+        raise DataError(
+            f"the table has {table.height} rows, the split {split.height}, the predictions {len(oof)}:"
+            " run the stages again"
+        )
+    weights = dataset.record.with_role("weight")
+    every = Rows(
+        name=_name(validation.record),
+        numbers=np.arange(table.height),
+        table=table,
+        truth=_truth(table[problem.target], problem),
+        weight=None if not weights else table[weights[0].name].cast(pl.Float64).fill_null(0.0).to_numpy(),
+        group=_groups(table, validation.record.groups),
+    )
+    part = split["part"].to_numpy().astype(np.str_)
+    development = np.isin(part, ["train", "validation"])
+    predicted = development & np.isfinite(oof).all(axis=1)
+    sealed = every.take(part == "test") if (part == "test").any() else None
+    return Divided(
+        development=every.take(development),
+        predicted=every.take(predicted),
+        scores=np.ascontiguousarray(oof[predicted]),
+        sealed=None if sealed is None else _named(sealed, "test"),
+    )
+
+
+def _name(plan: ValidationPlan) -> str:
+    """Return what out-of-fold predictions are called: one part that models were chosen on is no cross-validation."""
+    one_fold = plan.scheme == "holdout" or (plan.scheme == "expanding" and plan.blocks == 2)
+    return "validation" if one_fold else "cross-validation"
+
+
+def _named(rows: Rows, name: str) -> Rows:
+    return Rows(
+        name=name, numbers=rows.numbers, table=rows.table, truth=rows.truth, weight=rows.weight, group=rows.group
+    )
+
+
+def _truth(target: pl.Series, problem: Problem) -> Truth:
+    if problem.task == "regression":
+        return target.cast(pl.Float64).to_numpy()
+    codes = {name: code for code, name in enumerate(problem.classes)}
+    return target.replace_strict(codes, return_dtype=pl.Int64).to_numpy()
+
+
+def _groups(table: pl.DataFrame, column: str | None) -> npt.NDArray[np.int64] | None:
+    """Return a number for each group; a row without one is a group of its own."""
+    if column is None:
+        return None
+    codes = table[column].rank("dense").cast(pl.Int64).fill_null(-1).to_numpy().copy()
+    alone = np.flatnonzero(codes < 0)
+    codes[alone] = codes.max(initial=0) + 1 + np.arange(len(alone))
+    return codes

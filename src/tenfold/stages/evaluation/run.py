@@ -1,0 +1,196 @@
+"""The evaluation stage: build the model that would be served, look once at the sealed rows, judge."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from tenfold.bundle.format import Packed
+from tenfold.bundle.member import Member
+from tenfold.bundle.model import Model
+from tenfold.foundation.context import Received, StageContext, StageResult
+from tenfold.foundation.serial import to_json
+from tenfold.measures.metrics import metric_called
+from tenfold.measures.outcome import Outcome
+from tenfold.measures.threshold import choose_threshold
+from tenfold.records.dataset import Dataset
+from tenfold.records.evaluation import Estimate, Evaluation, Threshold
+from tenfold.records.features import FeaturePlan
+from tenfold.records.problem import Problem
+from tenfold.records.tuning import Tuning
+from tenfold.records.validation import ValidationPlan
+from tenfold.stages.evaluation.assemble import build_model, pack, read_members
+from tenfold.stages.evaluation.champion import Champion
+from tenfold.stages.evaluation.importance import permutation_importance
+from tenfold.stages.evaluation.measured import estimates, find_slices, metric_names, slice_estimates
+from tenfold.stages.evaluation.operational import measure_latency, measure_size, row_cpu_us
+from tenfold.stages.evaluation.options import EvaluationOptions
+from tenfold.stages.evaluation.outcomes import Baseline, outcome_of
+from tenfold.stages.evaluation.plots import plot_data
+from tenfold.stages.evaluation.rows import Divided, Rows, divide
+from tenfold.stages.evaluation.verdicts import Bench, judge_requirements
+
+OPERATIONAL = "operational"
+_NOTICEABLE = 1.0
+_PROBE_CALLS = 200
+
+
+def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
+    problem: Received[Problem],
+    dataset: Received[Dataset],
+    validation: Received[ValidationPlan],
+    features: Received[FeaturePlan],
+    tuning: Received[Tuning],
+    options: EvaluationOptions,
+    ctx: StageContext,
+    *,
+    champion: Champion | None = None,
+) -> StageResult[Evaluation]:
+    """Assemble the model with its threshold, measure it, and hold every requirement against what was measured.
+
+    Where rows are sealed they are looked at here, once, and verdicts rest on them; else on out-of-fold predictions of
+    the development rows, and the record says so.
+
+    Parameters
+    ----------
+    champion : Champion or None
+        The model in use today; without one, requirements that refer to it stay pending.
+    """
+    divided = divide(problem.record, dataset, validation, features, tuning)
+    threshold = _threshold(problem.record, divided)
+    served = _serve(problem.record, dataset.record, features.record, tuning, threshold, divided.development)
+    names = metric_names(problem.record, options.metrics)
+    chosen = outcome_of(problem.record, divided.predicted, divided.scores, threshold)
+    rows, outcome = _judged(problem.record, divided, chosen, served.model)
+    slices = find_slices(problem.record, rows)
+    baseline = Baseline(problem=problem.record, development=divided.development, rows=rows)
+    operational = {
+        **measure_latency(served.model, rows.table.select(served.model.signature.names), options.latency_calls),
+        "size_mb": measure_size(served.content),
+    }
+    metrics = {rows.name: estimates(names, outcome, ctx.seed)}
+    if rows is not divided.predicted:
+        metrics[divided.predicted.name] = estimates(names, chosen, ctx.seed)
+    there, objection = (None, "") if champion is None else champion.outcome(problem.record, rows)
+    bench = Bench(
+        outcome=outcome,
+        slices=slices,
+        baseline=baseline,
+        operational=operational,
+        champion=there,
+        champion_operational=_operational_of(champion, rows),
+    )
+    verdicts = judge_requirements(problem.record.requirements, bench, ctx.seed)
+    references = {name: baseline.against(metric_called(name)) for name in names}
+    evaluation = Evaluation(
+        judged_on=rows.name,
+        metrics={**metrics, OPERATIONAL: operational},
+        slices=slice_estimates(problem.record, outcome, slices, ctx.seed),
+        baseline={name: estimates((name,), there, ctx.seed)[name] for name, (_, there) in references.items()},
+        baseline_name=references[problem.record.metric.metric][0],
+        references={name: which for name, (which, _) in references.items()},
+        threshold=threshold,
+        bundle=served.packed.name,
+        plots={
+            **plot_data(problem.record, outcome, ctx.rng),
+            "importance": {"columns": permutation_importance(served.model, problem.record, rows, ctx.rng)},
+        },
+        findings=_findings(problem.record, metrics, divided, objection),
+        row_cpu_us=row_cpu_us(served.members, rows.table),
+    )
+    files = {
+        "bundle.zip": served.content,
+        "verdicts.json": to_json(verdicts),
+        "predictions.parquet": _predictions(problem.record, served.model, rows, outcome),
+    }
+    return StageResult(record=evaluation, files=files)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Served:
+    members: dict[str, Member]
+    model: Model
+    packed: Packed
+    content: bytes
+
+
+def _threshold(problem: Problem, divided: Divided) -> Threshold | None:
+    """Return the threshold of a binary task, chosen on out-of-fold predictions: no row decides about itself."""
+    if problem.task != "binary":
+        return None
+    return choose_threshold(
+        divided.predicted.truth.astype(np.int64),
+        divided.scores[:, 1],
+        problem.value,
+        problem.metric.metric,
+        weight=divided.predicted.weight,
+    )
+
+
+def _serve(  # noqa: PLR0917 - all of it is part of a model
+    problem: Problem,
+    dataset: Dataset,
+    features: FeaturePlan,
+    tuning: Received[Tuning],
+    threshold: Threshold | None,
+    development: Rows,
+) -> _Served:
+    members = read_members([key for key, _ in tuning.record.members], tuning.files)
+    model = build_model(members, problem, dataset, features, threshold)
+    packed = pack(model, development.table)
+    return _Served(
+        members={member.key: member for member in members}, model=model, packed=packed, content=packed.zipped()
+    )
+
+
+def _judged(problem: Problem, divided: Divided, chosen: Outcome, model: Model) -> tuple[Rows, Outcome]:
+    if divided.sealed is None:
+        return divided.predicted, chosen
+    scores = model.scores(divided.sealed.table.select(model.signature.names))
+    return divided.sealed, outcome_of(problem, divided.sealed, scores, model.threshold)
+
+
+def _operational_of(champion: Champion | None, rows: Rows) -> dict[str, Estimate] | None:
+    if champion is None or not set(champion.model.signature.names) <= set(rows.table.columns):
+        return None
+    table = champion.model.signature.conform(rows.table)
+    return measure_latency(champion.model, table, _PROBE_CALLS)
+
+
+def _findings(
+    problem: Problem, metrics: dict[str, dict[str, Estimate]], divided: Divided, objection: str
+) -> tuple[str, ...]:
+    found = [objection] if objection else []
+    if divided.sealed is None:
+        found.append(
+            "no rows were sealed (`validation: {test: 0}`): verdicts rest on the cross-validation by which the"
+            " model was"
+            " also chosen, so they are a little too good"
+        )
+        return tuple(found)
+    name = problem.metric.metric
+    sealed, chosen = metrics["test"][name], metrics[divided.predicted.name][name]
+    if sealed.value is None or chosen.value is None or chosen.low is None or chosen.high is None:
+        return tuple(found)
+    if sealed.low is not None and sealed.high is not None and (sealed.high < chosen.low or sealed.low > chosen.high):
+        better = (sealed.value > chosen.value) == metric_called(name).greater_is_better
+        found.append(
+            f"{name} on the test part ({sealed.value:.4g}) is clearly {'better' if better else 'worse'} than in"
+            f" {divided.predicted.name} ({chosen.value:.4g}): the rows of the two differ"
+        )
+    return tuple(found)
+
+
+def _predictions(problem: Problem, model: Model, rows: Rows, outcome: Outcome) -> bytes:
+    truth: pl.Series = pl.Series("truth", outcome.truth)
+    if problem.task != "regression":
+        truth = pl.Series("truth", problem.classes, dtype=pl.String)[outcome.truth.astype(np.int64)]
+    table = pl.DataFrame([pl.Series("row", rows.numbers), truth.alias("truth")]).hstack(
+        model.predictions(outcome.scores).get_columns()
+    )
+    buffer = io.BytesIO()
+    table.write_parquet(buffer, compression="zstd")
+    return buffer.getvalue()
