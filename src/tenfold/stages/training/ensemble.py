@@ -1,4 +1,8 @@
-"""Greedy selection of a small ensemble on out-of-fold predictions (Caruana et al., 2004), weights adding up to one."""
+"""Greedy selection of a small ensemble on out-of-fold predictions, weights adding up to one.
+
+After Caruana et al. (2004), "Ensemble selection from libraries of models", with steps of several sizes: where one model
+is far better than the others, the first step would else be half of the way.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,10 @@ import numpy.typing as npt
 Values = npt.NDArray[np.float64]
 
 MOST_MEMBERS = 4
-_MOST_DRAWS = 20
+_MOST_ROUNDS = 12
+_STEPS = (1 / 3, 1 / 2, 1 / 6, 1 / 12)
+_LOOKED_AT = 3
+_SAME_MEMBERS_GAIN = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +30,7 @@ class Blend:
 
 
 def choose_blend(oof: Mapping[str, Values], loss: Callable[[Values], float], rows: int) -> Blend:
-    """Return the best blend that adding one model at a time finds, never worse than the best single one.
+    """Return the best blend that stepping towards one model at a time finds, never worse than the best single one.
 
     Parameters
     ----------
@@ -38,16 +45,32 @@ def choose_blend(oof: Mapping[str, Values], loss: Callable[[Values], float], row
     keys = sorted(oof)
     losses = {key: loss(oof[key]) for key in keys}
     first = min(keys, key=lambda key: (losses[key], key))
-    counts, total, best = {first: 1}, oof[first].copy(), losses[first]
-    for draws in range(2, _MOST_DRAWS + 1):
-        open_to = keys if len(counts) < MOST_MEMBERS else sorted(counts)
-        tried = {key: loss((total + oof[key]) / draws) for key in open_to}
-        chosen = min(open_to, key=lambda key: (tried[key] + (0.0 if key in counts else margin * best), key))
-        needed = best - (0.0 if chosen in counts else margin * best)
-        if tried[chosen] >= needed:
+    weights, current, best = {first: 1.0}, oof[first], losses[first]
+    for _ in range(_MOST_ROUNDS):
+        open_to = keys if len(weights) < MOST_MEMBERS else sorted(weights)
+        steps = [
+            (tried, key, step)
+            for key, step, tried in _promising(open_to, oof, current, loss)
+            if best - tried > best * (_SAME_MEMBERS_GAIN if key in weights else margin)
+        ]
+        if not steps:
             break
-        counts[chosen] = counts.get(chosen, 0) + 1
-        total += oof[chosen]
-        best = tried[chosen]
-    drawn = sum(counts.values())
-    return Blend(weights={key: count / drawn for key, count in counts.items()}, loss=best)
+        best, chosen, step = min(steps)
+        weights = {key: weight * (1 - step) for key, weight in weights.items()}
+        weights[chosen] = weights.get(chosen, 0.0) + step
+        current = (1 - step) * current + step * oof[chosen]
+    return Blend(weights=weights, loss=best)
+
+
+def _promising(
+    keys: list[str], oof: Mapping[str, Values], current: Values, loss: Callable[[Values], float]
+) -> list[tuple[str, float, float]]:
+    """Return (key, step, loss) for steps towards the models that look best after a step of usual size."""
+
+    def after(key: str, step: float) -> float:
+        return loss((1 - step) * current + step * oof[key])
+
+    usual = sorted((after(key, _STEPS[0]), key) for key in keys)
+    found = [(key, _STEPS[0], tried) for tried, key in usual]
+    found += [(key, step, after(key, step)) for _, key in usual[:_LOOKED_AT] for step in _STEPS[1:]]
+    return found

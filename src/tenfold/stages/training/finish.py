@@ -13,11 +13,9 @@ import numpy.typing as npt
 from tenfold.bundle.member import Member as ServedMember
 from tenfold.bundle.predictors.protocols import Predictor
 from tenfold.bundle.predictors.table import predictor_from_files
-from tenfold.bundle.view import FittedView
 from tenfold.foundation.clock import Deadline
 from tenfold.foundation.context import StageContext
 from tenfold.foundation.events import Event
-from tenfold.records.features import View
 from tenfold.records.model import Candidate, FitDecision, Member
 from tenfold.stages.training.bench import ALL_ROWS, Bench, lay_out_views
 from tenfold.stages.training.ensemble import Blend
@@ -81,6 +79,8 @@ def finishing_seconds(bench: Bench, chosen: Sequence[Scored], workers: int) -> f
 
 def finish(bench: Bench, blend: Blend, pool: Mapping[str, Scored], ctx: StageContext, deadline: Deadline) -> Assembled:
     """Make the members of a blend; one that cannot be made in time is left out, and the others share its weight."""
+    if CONSTANT in blend.weights:
+        return _only_constant(bench, pool)
     learners = {key: learner_called(pool[key].candidate.learner) for key in blend.weights}
     lay_out_views(bench, [(learner.view, ALL_ROWS) for learner in learners.values()], ctx, deadline)
     ready = [key for key in blend.weights if bench.ready(learners[key].view, ALL_ROWS)]
@@ -102,7 +102,10 @@ def finish(bench: Bench, blend: Blend, pool: Mapping[str, Scored], ctx: StageCon
     views = {view: bench.fitted_view(view) for view in {learners[key].view for key in made}}
     files: dict[str, bytes] = {}
     for key, weight in weights.items():
-        files.update(member_files(key, weight, learners[key].view, views[learners[key].view], made[key][0]))
+        view = learners[key].view
+        files.update(
+            _files(ServedMember(key=key, weight=weight, view_name=view, view=views[view], predictor=made[key][0]))
+        )
     return Assembled(
         members=tuple(Member(key=key, weight=weight) for key, weight in weights.items()),
         candidates=tuple(made[key][1] for key in weights),
@@ -115,6 +118,8 @@ def rebuild_members(
     bench: Bench, candidates: Mapping[str, Candidate], members: Sequence[Member], ctx: StageContext
 ) -> dict[str, bytes]:
     """Make the members again from the decisions on record; no clock is looked at."""
+    if any(member.key == CONSTANT for member in members):
+        return _files(constant_member(bench))
     learners = {member.key: learner_called(candidates[member.key].learner) for member in members}
     tasks = [
         FoldTask(
@@ -140,7 +145,17 @@ def rebuild_members(
         else:
             predictor = _average(candidates[member.key].learner, [model.files for model in models])
         view = learners[member.key].view
-        files.update(member_files(member.key, member.weight, view, bench.fitted_view(view), predictor))
+        files.update(
+            _files(
+                ServedMember(
+                    key=member.key,
+                    weight=member.weight,
+                    view_name=view,
+                    view=bench.fitted_view(view),
+                    predictor=predictor,
+                )
+            )
+        )
     return files
 
 
@@ -197,17 +212,14 @@ def _row_cost(one: Scored, models: int) -> Candidate:
     return replace(one.candidate, row_cpu_us=None if cost is None else cost * models)
 
 
-def member_files(key: str, weight: float, view_name: View, view: FittedView, predictor: Predictor) -> dict[str, bytes]:
-    """Return one member's files under its key."""
-    served = ServedMember(key=key, weight=weight, view_name=view_name, view=view, predictor=predictor)
-    return {f"{key}/{name}": content for name, content in served.files().items()}
+def _files(served: ServedMember) -> dict[str, bytes]:
+    return {f"{served.key}/{name}": content for name, content in served.files().items()}
 
 
 def _only_constant(bench: Bench, pool: Mapping[str, Scored]) -> Assembled:
-    served = constant_member(bench)
     return Assembled(
         members=(Member(key=CONSTANT, weight=1.0),),
         candidates=(pool[CONSTANT].candidate,),
-        files={f"{CONSTANT}/{name}": content for name, content in served.files().items()},
+        files=_files(constant_member(bench)),
         oof=pool[CONSTANT].oof,
     )

@@ -139,7 +139,7 @@ def fit_fold(task: FoldTask) -> FoldFit:
     learner = learner_called(task.learner)
     train, categorical = task.bench.train(learner.view, task.fold)
     held = None if task.fold == ALL_ROWS else task.bench.held(learner.view, task.fold)
-    limit = Deadline.after(task.seconds)
+    limit = Deadline.after(task.seconds, task.deadline.clock)
     if task.deadline.remaining_seconds() < limit.remaining_seconds():
         limit = task.deadline
     try:

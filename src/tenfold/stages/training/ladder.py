@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from tenfold.foundation.clock import Deadline
@@ -20,6 +21,8 @@ _RUNG_SHARE = 0.4
 _ESSENTIAL = 4
 _LAST_SHARE = 0.1
 _BOOSTED_SLACK, _OTHER_SLACK = 1.15, 1.4
+_NOISE = 0.3
+"""Losses, relative to the constant's, of two models on the same n rows differ by about this / sqrt(n) by chance."""
 
 
 class Ladder:
@@ -121,7 +124,8 @@ class Ladder:
         others = [one.first_loss for one in self._trainer.complete]
         bench = self._trainer.bench
         slack = _BOOSTED_SLACK if candidate.learner == "lightgbm" else _OTHER_SLACK
-        if others and loss > slack * min(others) + 0.5 / len(bench.row_numbers(0)[1]):
+        noise = _NOISE / math.sqrt(len(bench.row_numbers(0)[1]))
+        if others and loss > slack * min(others) + noise:
             return 0
         lanes = max(1, min(self._ctx.map.workers, self._folds - 1))
         if self.timed and others and 0.8 * seconds * (self._folds - 1) / lanes > self.deadline.remaining_seconds():

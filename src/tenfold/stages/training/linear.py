@@ -34,11 +34,12 @@ class Linear:
 
         train = _sample(fit.train, fit.seed)
         path = _ridge(train) if fit.task == "regression" else _logistic(train, fit.outputs)
+        judged = fit.held if fit.iterations is None else None
         best: tuple[float, LinearPredictor, int] | None = None
         # One thread: sums in matrix products depend on the number of threads in their last bits.
         with threadpool_limits(limits=1):
             for step, predictor in enumerate(path, start=1):
-                loss = -step if fit.held is None else _held_loss(fit, fit.held, predictor)
+                loss = 1.0 / step if judged is None else _held_loss(fit, judged, predictor)
                 if best is None or loss < best[0]:
                     best = (loss, predictor, step)
                 if step == fit.iterations or loss > best[0] * _WORSE or fit.deadline.expired:

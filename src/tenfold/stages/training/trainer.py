@@ -100,7 +100,7 @@ class Trainer:
         return self._blend
 
     def prepare(self, deadline: Deadline) -> float:
-        """Fit the views of the ensemble of now on all development rows, and return a guess at the seconds still to go."""
+        """Fit the views of the ensemble of now on all development rows, and guess the seconds still to go."""
         chosen = [self.pool[key] for key in self.blend().weights if key != CONSTANT]
         views = {learner_called(one.candidate.learner).view for one in chosen}
         lay_out_views(self.bench, [(view, ALL_ROWS) for view in sorted(views)], self._ctx, deadline)

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from training_tables import TickingClock
+
+from tenfold.foundation.clock import Deadline
+from tenfold.foundation.errors import InputError
+from tenfold.stages.training.learners import LEARNERS, learner_called
+from tenfold.stages.training.protocols import LEVELS, Fit, FitFailed, Rows
+
+TASKS = ("binary", "multiclass", "regression")
+SMALL = {
+    "lightgbm": {"learning_rate": 0.1, "num_leaves": 7, "bagging_fraction": 0.8},
+    "random_forest": {"trees": 25, "min_samples_leaf": 2},
+    "extra_trees": {"trees": 25, "min_samples_leaf": 2},
+    "linear": {},
+}
+OUTPUTS = {"binary": 2, "multiclass": 3, "regression": 1}
+
+
+def rows_of(task: str, count: int, seed: int) -> Rows:
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(count, 4))
+    signal = values[:, 0] - values[:, 1] ** 2 + 0.5 * rng.normal(size=count)
+    truth = {
+        "regression": signal,
+        "binary": (signal > 0).astype(np.int64),
+        "multiclass": np.digitize(signal, [-0.8, 0.5]).astype(np.int64),
+    }[task]
+    return Rows(values=values, truth=truth)
+
+
+def fit_of(task: str, learner: str, **parts) -> Fit:
+    given = {
+        "train": rows_of(task, 300, 1),
+        "held": rows_of(task, 150, 2),
+        "categorical": (),
+        "task": task,
+        "outputs": OUTPUTS[task],
+        "params": SMALL[learner],
+        "seed": 5,
+    }
+    return Fit(**{**given, **parts})
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_a_fit_repeated_with_its_iterations_and_without_held_rows_gives_equal_bytes(task, learner):
+    first = learner_called(learner).fit(fit_of(task, learner))
+    again = learner_called(learner).fit(fit_of(task, learner, held=None, iterations=first.iterations))
+    assert again.iterations == first.iterations
+    assert again.predictor.files() == first.predictor.files()
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_every_learner_predicts_better_than_the_constant(task, learner):
+    held = rows_of(task, 150, 2)
+    outputs = learner_called(learner).fit(fit_of(task, learner)).predictor.predict(held.values)
+    assert outputs.shape == (150, OUTPUTS[task])
+    if task == "regression":
+        assert np.mean((outputs[:, 0] - held.truth) ** 2) < np.var(held.truth)
+    else:
+        np.testing.assert_allclose(outputs.sum(axis=1), 1.0)
+        share = np.bincount(held.truth).max() / 150
+        assert np.mean(outputs.argmax(axis=1) == held.truth) > share
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_a_fit_after_the_deadline_returns_its_first_portion(learner):
+    clock = TickingClock(seconds=100.0)
+    fitted = learner_called(learner).fit(
+        fit_of("binary", learner, deadline=Deadline(at_seconds=50.0, clock=clock), params=SMALL[learner])
+    )
+    assert fitted.iterations <= 10
+
+
+def test_the_deadline_stops_boosting_on_the_way():
+    limit = Deadline(at_seconds=10.0, clock=TickingClock(tick=1.0))
+    fitted = learner_called("lightgbm").fit(
+        fit_of("binary", "lightgbm", deadline=limit, params={"learning_rate": 0.01})
+    )
+    assert 5 <= fitted.iterations <= 10
+
+
+def test_a_model_worse_than_a_bar_gives_up_at_that_level():
+    free = learner_called("lightgbm").fit(fit_of("binary", "lightgbm"))
+    assert free.curve
+    barred = learner_called("lightgbm").fit(fit_of("binary", "lightgbm", bars=(free.curve[0] - 1e-3,)))
+    assert barred.gave_up
+    assert barred.iterations <= round(LEVELS[0] / 0.1) + 1
+    assert not learner_called("lightgbm").fit(fit_of("binary", "lightgbm", bars=(free.curve[0] + 1e-3,))).gave_up
+
+
+def test_merged_boosters_predict_the_link_of_the_mean_raw_score():
+    boosting = learner_called("lightgbm")
+    models = [boosting.fit(fit_of("binary", "lightgbm", seed=seed)).predictor for seed in (1, 2)]
+    assert boosting.merge is not None
+    merged = boosting.merge([model.files() for model in models])
+    values = rows_of("binary", 20, 9).values
+    raw = [np.log(model.predict(values)[:, 1] / model.predict(values)[:, 0]) for model in models]
+    expected = 1.0 / (1.0 + np.exp(-np.mean(raw, axis=0)))
+    np.testing.assert_allclose(merged.predict(values)[:, 1], expected, atol=1e-9)
+
+
+def test_a_class_that_the_training_rows_lack_is_practically_impossible_for_the_linear_model():
+    train = rows_of("multiclass", 300, 1)
+    inside = train.truth != 2
+    lacking = Rows(values=train.values[inside], truth=train.truth[inside])
+    fitted = learner_called("linear").fit(fit_of("multiclass", "linear", train=lacking))
+    outputs = fitted.predictor.predict(train.values)
+    assert outputs[:, 2].max() < 1e-6
+    assert np.mean(outputs[inside].argmax(axis=1) == lacking.truth) > 0.6
+
+
+def test_one_class_alone_cannot_be_learned_by_the_linear_model():
+    train = rows_of("binary", 50, 1)
+    with pytest.raises(FitFailed, match="two classes"):
+        learner_called("linear").fit(
+            fit_of("binary", "linear", train=Rows(values=train.values, truth=np.zeros(50, dtype=np.int64)))
+        )
+
+
+def test_weights_of_two_count_like_two_copies_for_ridge():
+    rows = rows_of("regression", 60, 3)
+    weight = np.where(np.arange(60) < 20, 2.0, 1.0)
+    copied = Rows(
+        values=np.concatenate([rows.values, rows.values[:20]]), truth=np.concatenate([rows.truth, rows.truth[:20]])
+    )
+    weighted = Rows(values=rows.values, truth=rows.truth, weight=weight)
+    predictions = [
+        learner_called("linear")
+        .fit(fit_of("regression", "linear", train=train, held=None, iterations=4))
+        .predictor.predict(rows.values)
+        for train in (weighted, copied)
+    ]
+    np.testing.assert_allclose(predictions[0], predictions[1], atol=1e-9)
+
+
+def test_an_unknown_learner_is_named_with_the_nearest():
+    with pytest.raises(InputError, match="Did you mean 'lightgbm'"):
+        learner_called("lightgmb")
