@@ -159,6 +159,20 @@ def test_catalog_whose_making_was_cut_off_reads_as_empty_and_is_made_by_the_next
         assert len(store.audit.entries()) == 1
 
 
+def test_database_appears_whole(folder: Path):
+    catalog = folder / "catalog.db"
+    seen: list[int] = []
+
+    def look(act: str, path: Path) -> None:
+        if catalog.exists():
+            with closing(sqlite3.connect(f"{catalog.as_uri()}?mode=ro", uri=True)) as connection:
+                seen.append(connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone()[0])
+
+    with open_store(folder, before_write=look) as store:
+        store.audit.append("opened", "store")
+    assert set(seen) == {len(schema.metadata.tables) + 1}
+
+
 def test_store_where_a_file_stands_is_one_clear_error(tmp_path: Path):
     (tmp_path / "place").write_text("a file")
     with open_store(tmp_path / "place") as store, pytest.raises(StoreError, match="cannot write to the store"):

@@ -88,7 +88,7 @@ class Catalog:
         """Return an engine for reading: of the file when it is a finished catalog, else of an empty one in memory."""
         if not self.path.is_file():
             return _empty_engine()
-        engine = self._engine("ro")
+        engine = self._engine("ro", self.path)
         try:
             with engine.connect() as connection, connection.begin():
                 revision = revision_of(connection)
@@ -113,7 +113,9 @@ class Catalog:
         if not ignore.exists():
             self._disk.write(ignore, b"*\n")
         self._disk.remove_leftovers()
-        engine = self._engine("rwc")
+        if not self.path.exists():
+            self._make()
+        engine = self._engine("rw", self.path)
         with engine.connect() as connection:
             with connection.begin():
                 revision = revision_of(connection)
@@ -127,6 +129,18 @@ class Catalog:
         self._writer = engine
         return engine
 
+    def _make(self) -> None:
+        """Make the database aside and move it into place whole.
+
+        Made in place, it would pass through a state that SQLite can leave only by writing: whoever came after a kill at
+        that moment and wanted to read would be refused.
+        """
+        place = self._disk.temporary()
+        with self._engine("rwc", place).begin() as connection:
+            _migrate(connection)
+        self._disk.sync_file(place)
+        self._disk.publish(place, self.path)
+
     def _check_known(self, revision: str) -> None:
         if revision > schema.HEAD:
             raise StoreError(
@@ -134,9 +148,9 @@ class Catalog:
                 f"{schema.HEAD}); upgrade Tenfold to open it"
             )
 
-    def _engine(self, mode: str) -> sa.Engine:
+    def _engine(self, mode: str, path: Path) -> sa.Engine:
         """Return an engine that opens a connection for each use: cheap here, and safe with threads and locks."""
-        address = f"{self.path.as_uri()}?mode={mode}"
+        address = f"{path.as_uri()}?mode={mode}"
         if mode == "ro" and not self._has_log() and not os.access(self._disk.folder, os.W_OK):
             # A copy on a medium that nobody can write to, and without the log that readers would have to make.
             address += "&immutable=1"
