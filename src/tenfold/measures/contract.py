@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -89,7 +90,7 @@ def _inferred(column: Column, rows: int) -> ColumnContract:
 def _missing_allowed(missing: int, share: float, rows: int) -> float:
     if missing == 0 and rows >= _FEWEST_FOR_NEVER_MISSING:
         return 0.0
-    return min(1.0, math.ceil(100 * (share + _MISSING_SLACK)) / 100)
+    return min(1.0, math.ceil(round(100 * (share + _MISSING_SLACK), 6)) / 100)
 
 
 def _range(column: Column) -> tuple[float | None, float | None]:
@@ -223,7 +224,7 @@ def contract_to_text(contract: Contract) -> str:
     for column in contract.columns:
         line = CommentedMap(_line(column))
         line.fa.set_flow_style()
-        lines[column.name] = line
+        lines[_written(column.name)] = line
     document["columns"] = lines
     yaml = YAML()
     yaml.width = 100_000
@@ -239,12 +240,16 @@ _PREFACE = """\
 """
 
 
+_PLAIN_WORD = re.compile(r"^[A-Za-z][\w./()&+-]*( [\w./()&+-]+)*$")
+_YAML_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "inf"})
+
+
 def _line(column: ColumnContract) -> dict[str, object]:
     line: dict[str, object] = {"kind": column.kind, "missing": column.missing}
     if column.low is not None or column.high is not None:
         line["range"] = [_short(column.low), _short(column.high)]
     if column.values:
-        line["values"] = list(column.values)
+        line["values"] = [_written(value) for value in column.values]
     if column.unique:
         line["unique"] = True
     if column.optional:
@@ -252,6 +257,14 @@ def _line(column: ColumnContract) -> dict[str, object]:
     if column.severity != "warning":
         line["severity"] = column.severity
     return line
+
+
+def _written(word: str) -> str:
+    """Return a word as it is written: in quotes unless nothing in it has a meaning of its own to YAML."""
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+    plain = _PLAIN_WORD.match(word) and word.casefold() not in _YAML_WORDS
+    return word if plain else DoubleQuotedScalarString(word)
 
 
 def _short(value: float | None) -> float | int | None:

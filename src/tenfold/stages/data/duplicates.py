@@ -57,14 +57,24 @@ def find_copies(table: pl.DataFrame, *, leaving_out: Sequence[str] = (), texts: 
 
 
 def _chance_explains(rows: pl.DataFrame, numbers: pl.Series) -> bool:
-    """Whether independent columns with these values would give a good part of the equal pairs."""
+    """Whether independent columns with these values would give a good part of the equal pairs.
+
+    How often two rows agree in a column is counted on distinct rows: copies must not explain themselves.
+    """
     sizes = numbers.value_counts(name="size")["size"].cast(pl.Float64)
     seen = float((sizes * (sizes - 1) / 2).sum())
-    log_pairs = math.log(rows.height) + math.log(max(rows.height - 1, 1)) - math.log(2)
+    distinct = rows.filter(numbers.is_first_distinct())
+    log_expected = math.log(_pairs(rows.height))
     for name in rows.columns:
-        shares = rows[name].value_counts(name="__size")["__size"].cast(pl.Float64) / rows.height
-        log_pairs += math.log(float((shares * shares).sum()))
-    return seen > 0 and log_pairs > math.log(_EXPLAINED_BY_CHANCE * seen)
+        counts = distinct[name].value_counts(name="__size")["__size"].cast(pl.Float64)
+        agreeing = float((counts * (counts - 1) / 2).sum())
+        # One pair more, so that a column in which no two agree does not settle it alone.
+        log_expected += math.log((agreeing + 1) / (_pairs(distinct.height) + 1))
+    return log_expected > math.log(_EXPLAINED_BY_CHANCE * seen)
+
+
+def _pairs(count: int) -> float:
+    return count * (count - 1) / 2
 
 
 def conflicting_rows(table: pl.DataFrame, target: str, *, leaving_out: Sequence[str] = ()) -> int:
