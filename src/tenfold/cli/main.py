@@ -98,6 +98,9 @@ def execute(arguments: Sequence[str], elapsed: Elapsed) -> int:
         if not isinstance(parsed, Command):
             # Help was asked for and has been printed; or typer's own exit code.
             return parsed if isinstance(parsed, int) else DONE
+    except SystemExit:
+        # Typer's answer to a reader of the help who has left, as `head` does.
+        return DONE
     except Exception as error:  # noqa: BLE001 - the edge: whatever happens becomes one sentence and an exit code
         return _fail(error, arguments, as_json=as_json, stream=sys.stdout)
     with kept_for_reply() as stream:

@@ -58,7 +58,11 @@ def print_reply(reply: Reply, stream: TextIO) -> None:
 
     # A file or a pipe is as wide as what is written to it: nothing is folded for a screen that is not there.
     width = None if stream.isatty() else _WIDTH_OF_FILES
-    reply.show(reply.document, Console(file=stream, highlight=False, width=width))
+    console = Console(file=stream, highlight=False, width=width)
+    # Written by us and not by rich, which ends the process by itself when the reader has left.
+    with console.capture() as written:
+        reply.show(reply.document, console)
+    stream.write(written.get())
 
 
 class _ToStderr(io.TextIOBase):

@@ -88,7 +88,7 @@ def _content(file: Path) -> bytes:
 
 def _check_format(tree: Node, path: str) -> None:
     version = tree.child("tenfold")
-    if version is None or (version.value == FORMAT and isinstance(version.value, int)):
+    if version is None or (version.value == FORMAT and version.value is not True):
         return
     raise SpecError(
         f"the format after 'tenfold:' must be {FORMAT}, found {describe(version.plain())};"

@@ -328,17 +328,10 @@ def _budget(written: object) -> object:
     return written if isinstance(written, dict | Budget) else {"time": written}
 
 
-def _one_or_many(written: object) -> object:
-    return (written,) if isinstance(written, str) and written != "auto" else written
-
-
 class TrainingSection(Section):
     """What is tried, for how long."""
 
-    learners: Annotated[
-        Literal["auto"] | tuple[Literal["linear", "lightgbm", "random_forest", "extra_trees"], ...],
-        BeforeValidator(_one_or_many),
-    ] = "auto"
+    learners: Literal["auto"] | tuple[Literal["linear", "lightgbm", "random_forest", "extra_trees"], ...] = "auto"
     budget: Annotated[Budget, BeforeValidator(_budget)] = Budget(time="5m")
     cores: Literal["auto"] | int = "auto"
     seed: int = 7

@@ -102,7 +102,10 @@ def read_tree(content: bytes, *, path: str) -> Node:
     first = next(stream, None)
     if first is None:
         raise SpecError("the file is empty; `tenfold init DATA --target COLUMN` writes one", path=path)
-    return _Builder(stream, path).build(first, depth=1)
+    tree = _Builder(stream, path).build(first, depth=1)
+    # What follows is read as well: a second document, or text that is not YAML, is a fault.
+    next(stream, None)
+    return tree
 
 
 def _decode(content: bytes, path: str) -> str:
