@@ -1,0 +1,98 @@
+"""What was decided without being asked, why, what was passed over, and the line of the file that overrides it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tenfold.records.evaluation import Evaluation
+from tenfold.records.features import FeaturePlan
+from tenfold.records.problem import Problem
+from tenfold.records.tuning import Tuning
+from tenfold.records.validation import ValidationPlan
+from tenfold.reports.words import number
+
+_NAMED = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One choice; ``rejected`` holds (what, why not), ``override`` the line of ``tenfold.yaml``."""
+
+    subject: str
+    chosen: str
+    reason: str
+    override: str
+    rejected: tuple[tuple[str, str], ...] = ()
+
+
+def decisions(
+    problem: Problem, validation: ValidationPlan, features: FeaturePlan, tuning: Tuning, evaluation: Evaluation
+) -> tuple[Decision, ...]:
+    """Return the choices of a run, in the order in which they were made."""
+    made = [
+        Decision(
+            subject="Task",
+            chosen=problem.task,
+            reason=problem.reasons.get("task", ""),
+            override="problem: {task: binary | multiclass | regression}",
+        )
+    ]
+    if problem.positive is not None:
+        made.append(
+            Decision(
+                subject="Positive class",
+                chosen=problem.positive,
+                reason=problem.reasons.get("positive", ""),
+                override="problem: {positive: …}",
+            )
+        )
+    made += [
+        Decision(
+            subject="Main metric",
+            chosen=problem.metric.metric,
+            reason=problem.metric.reason,
+            rejected=problem.metric.rejected,
+            override="problem: {metric: …}",
+        ),
+        Decision(
+            subject="Split",
+            chosen=_split(validation),
+            reason=validation.reason,
+            rejected=validation.rejected,
+            override="validation: {strategy: holdout | kfold | stratified | group | time, test: 0.15}",
+        ),
+        Decision(
+            subject="Features",
+            chosen=f"{len(features.inputs)} columns used, {len(features.left_out)} left out",
+            reason="",
+            rejected=features.left_out[:_NAMED] + _more(len(features.left_out) - _NAMED),
+            override="data: {columns: {NAME: {role: feature | ignored}}}, features: {select: off}",
+        ),
+        Decision(
+            subject="Search",
+            chosen=tuning.method,
+            reason="; ".join(part for part in (tuning.reason, tuning.stopped) if part),
+            override="tuning: {method: random | bayesian}, training: {budget: 5m}",
+        ),
+    ]
+    if evaluation.threshold is not None:
+        made.append(
+            Decision(
+                subject="Decision threshold",
+                chosen=number(evaluation.threshold.value),
+                reason=evaluation.threshold.reason,
+                override="problem: {value: {true_positive: …, false_positive: …}}",
+            )
+        )
+    return tuple(made)
+
+
+def _split(validation: ValidationPlan) -> str:
+    if validation.scheme == "holdout" or validation.blocks <= 1:
+        return f"{validation.strategy}, one validation part"
+    folds = validation.blocks - 1 if validation.scheme == "expanding" else validation.blocks
+    return f"{validation.strategy}, {folds} fold{'s' if folds != 1 else ''}"
+
+
+def _more(count: int) -> tuple[tuple[str, str], ...]:
+    return ((f"{count} more", ""),) if count > 0 else ()

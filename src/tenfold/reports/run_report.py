@@ -1,0 +1,367 @@
+"""One run as one HTML page: no script, no network, light and dark, readable on a phone and on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Literal
+
+from tenfold.measures.judge import overall
+from tenfold.measures.names import METRIC_NAMES
+from tenfold.records.dataset import Column, Dataset
+from tenfold.records.evaluation import Estimate, Evaluation
+from tenfold.records.evidence import Verdict
+from tenfold.records.features import FeaturePlan
+from tenfold.records.model import Candidate, Candidates
+from tenfold.records.problem import Problem
+from tenfold.records.tuning import Tuning
+from tenfold.records.validation import ValidationPlan
+from tenfold.reports.decisions import Decision, decisions
+from tenfold.reports.figures import Figure, draw_figures, interval_bar, interval_strip
+from tenfold.reports.words import MISSING, between, count, interval, meaning, number, percent, with_unit
+
+OPERATIONAL = "operational"
+_MOST_COLUMNS = 60
+_MOST_CANDIDATES = 20
+_KIND = {"pass": "good", "fail": "bad", "inconclusive": "unsure", "pending": "open"}
+_SIGN = {"pass": "✓", "fail": "✕", "inconclusive": "?", "pending": "…"}
+
+Tone = Literal["good", "bad", "unsure", "open", "plain"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """The records of one run; ``version`` is the registered model's reference, such as ``flights@3``."""
+
+    run: str
+    version: str
+    problem: Problem
+    dataset: Dataset
+    validation: ValidationPlan
+    features: FeaturePlan
+    candidates: Candidates
+    tuning: Tuning
+    evaluation: Evaluation
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One figure that matters most, large."""
+
+    label: str
+    value: str
+    note: str = ""
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One verdict, ready to be shown."""
+
+    verdict: Verdict
+    tone: str
+    sign: str
+    bar: str
+    value: str
+    bound: str
+    interval: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One metric on the rows that were judged, beside what it is compared with."""
+
+    metric: str
+    meaning: str
+    value: str
+    interval: str
+    reason: str
+    baseline: str
+    chosen: str
+    main: bool
+    better: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sliced:
+    """One metric on one slice."""
+
+    name: str
+    condition: str
+    metric: str
+    rows: str
+    value: str
+    interval: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One candidate of the leaderboard."""
+
+    candidate: Candidate
+    place: int
+    score: str
+    interval: str
+    bar: str
+    weight: str
+    seconds: str
+    row_cost: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """One column of the table."""
+
+    column: Column
+    missing: str
+    distinct: str
+    seen: str
+    used: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Everything the template prints; only ``bar`` and ``svg`` are markup, and they come from our own drawings."""
+
+    facts: RunFacts
+    status: str
+    tone: Tone
+    summary: str
+    tiles: tuple[Tile, ...]
+    judged: tuple[Judged, ...]
+    measured: tuple[Measured, ...]
+    chosen_on: str
+    operational: tuple[Measured, ...]
+    slices: tuple[Sliced, ...]
+    leaderboard: tuple[Standing, ...]
+    figures: tuple[Figure, ...]
+    decisions: tuple[Decision, ...]
+    columns: tuple[Described, ...]
+    more_columns: int
+    findings: tuple[tuple[str, str], ...]
+
+
+def render_run_report(facts: RunFacts) -> str:
+    """Return the page as HTML; everything that comes from data is escaped."""
+    from jinja2 import DictLoader, Environment, StrictUndefined
+    from markupsafe import Markup
+
+    folder = resources.files("tenfold.reports") / "templates"
+    environment = Environment(
+        loader=DictLoader({name: (folder / name).read_text(encoding="utf-8") for name in ("run.html", "run.css")}),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["drawn"] = Markup
+    environment.filters["count"] = count
+    environment.filters["percent"] = percent
+    return environment.get_template("run.html").render(page=_page(facts))
+
+
+def _page(facts: RunFacts) -> Page:
+    problem, evaluation = facts.problem, facts.evaluation
+    status, tone, summary = _status(facts.verdicts)
+    parts = [part for part in evaluation.metrics if part not in (evaluation.judged_on, OPERATIONAL)]
+    chosen_on = parts[0] if parts else ""
+    used = set(facts.features.inputs)
+    return Page(
+        facts=facts,
+        status=status,
+        tone=tone,
+        summary=summary,
+        tiles=_tiles(facts),
+        judged=tuple(_judged(verdict) for verdict in facts.verdicts),
+        measured=tuple(
+            _measured(evaluation, estimate, chosen_on, main=name == problem.metric.metric)
+            for name, estimate in evaluation.metrics.get(evaluation.judged_on, {}).items()
+        ),
+        chosen_on=chosen_on,
+        operational=tuple(
+            _measured(evaluation, estimate, "", main=False)
+            for estimate in evaluation.metrics.get(OPERATIONAL, {}).values()
+        ),
+        slices=tuple(
+            _sliced(name, problem.slices.get(name, ""), estimate)
+            for name, estimates in evaluation.slices.items()
+            for estimate in estimates.values()
+        ),
+        leaderboard=_leaderboard(facts),
+        figures=draw_figures(evaluation.plots),
+        decisions=decisions(problem, facts.validation, facts.features, facts.tuning, evaluation),
+        columns=tuple(_described(column, facts.dataset.rows, used) for column in facts.dataset.columns[:_MOST_COLUMNS]),
+        more_columns=max(0, len(facts.dataset.columns) - _MOST_COLUMNS),
+        findings=_findings(facts),
+    )
+
+
+def _status(verdicts: Sequence[Verdict]) -> tuple[str, Tone, str]:
+    if not verdicts:
+        return "Measured", "open", "No requirement was written, so nothing was judged."
+    musts = [verdict for verdict in verdicts if verdict.level == "must"]
+    passed = sum(verdict.verdict == "pass" for verdict in musts)
+    told = f"{passed} of {len(musts)} must requirements pass" if musts else "only should requirements are written"
+    found = overall(verdicts)
+    if found == "failed":
+        return "Failed", "bad", f"{told}; a must failed."
+    if found == "inconclusive":
+        return "Inconclusive", "unsure", f"{told}; the rows do not settle every must."
+    if musts and passed < len(musts):
+        return "Passed so far", "good", f"{told}; the others wait for what cannot be measured yet."
+    return "Passed", "good", f"{told}."
+
+
+def _tiles(facts: RunFacts) -> tuple[Tile, ...]:
+    evaluation = facts.evaluation
+    name = facts.problem.metric.metric
+    main = evaluation.metrics.get(evaluation.judged_on, {}).get(name)
+    tiles = []
+    if main is not None:
+        note = f"{interval(main)}, {count(main.n)} rows" if main.low is not None else main.reason
+        tiles.append(Tile(label=f"{name} · {evaluation.judged_on}", value=with_unit(name, main.value), note=note))
+    reference = evaluation.baseline.get(name)
+    if main is not None and reference is not None and main.value is not None and reference.value is not None:
+        better = (main.value > reference.value) == METRIC_NAMES[name].greater_is_better
+        which = evaluation.references.get(name, evaluation.baseline_name)
+        tiles.append(
+            Tile(
+                label=f"baseline: {which}",
+                value=with_unit(name, reference.value),
+                note="the model does better" if better else "the model does not do better",
+                tone="plain" if better else "bad",
+            )
+        )
+    running = evaluation.metrics.get(OPERATIONAL, {})
+    for metric, label in (("latency_p99_ms", "one row, 99 of 100"), ("size_mb", "bundle")):
+        if metric in running:
+            tiles.append(
+                Tile(label=label, value=with_unit(metric, running[metric].value), note=interval_note(running[metric]))
+            )
+    rows = facts.dataset.rows
+    sealed = facts.validation.counts.get("test", 0)
+    tiles.append(
+        Tile(label="rows", value=count(rows), note=f"{count(sealed)} sealed for the test" if sealed else "none sealed")
+    )
+    return tuple(tiles)
+
+
+def interval_note(estimate: Estimate) -> str:
+    """Return a measurement's interval as a note; empty when it has none of its own."""
+    if estimate.low is None or estimate.low == estimate.high:
+        return ""
+    return f"{interval(estimate)}"
+
+
+def _judged(verdict: Verdict) -> Judged:
+    tone = _KIND[verdict.verdict]
+    return Judged(
+        verdict=verdict,
+        tone=tone,
+        sign=_SIGN[verdict.verdict],
+        bar=interval_bar(low=verdict.low, value=verdict.value, high=verdict.high, bound=verdict.bound, kind=tone),
+        value=with_unit(verdict.metric, verdict.value),
+        bound=f"{verdict.direction.replace('>=', '≥').replace('<=', '≤')} {with_unit(verdict.metric, verdict.bound)}"
+        if verdict.bound is not None
+        else MISSING,
+        interval=between(verdict.low, verdict.high),
+    )
+
+
+def _measured(evaluation: Evaluation, estimate: Estimate, chosen_on: str, *, main: bool) -> Measured:
+    name = estimate.metric
+    reference = evaluation.baseline.get(name)
+    chosen = evaluation.metrics.get(chosen_on, {}).get(name)
+    known = METRIC_NAMES.get(name)
+    return Measured(
+        metric=name,
+        meaning=meaning(name),
+        value=with_unit(name, estimate.value),
+        interval=MISSING if estimate.low == estimate.high else interval(estimate),
+        reason=estimate.reason,
+        baseline=MISSING if reference is None else number(reference.value),
+        chosen=MISSING if chosen is None else number(chosen.value),
+        main=main,
+        better="" if known is None else ("higher is better" if known.greater_is_better else "lower is better"),
+    )
+
+
+def _sliced(name: str, condition: str, estimate: Estimate) -> Sliced:
+    return Sliced(
+        name=name,
+        condition=condition,
+        metric=estimate.metric,
+        rows=count(estimate.n),
+        value=with_unit(estimate.metric, estimate.value),
+        interval=interval(estimate),
+        reason=estimate.reason,
+    )
+
+
+def _leaderboard(facts: RunFacts) -> tuple[Standing, ...]:
+    weights = dict(facts.tuning.members)
+    listed = facts.candidates.candidates
+    first = list(listed[:_MOST_CANDIDATES])
+    first += [each for each in listed[_MOST_CANDIDATES:] if each.key in weights or each.origin == "reference"]
+    places = {each.key: place for place, each in enumerate(listed, start=1)}
+    costs = facts.evaluation.row_cpu_us
+    return tuple(
+        Standing(
+            candidate=each,
+            place=places[each.key],
+            score=number(each.score),
+            interval=between(each.low, each.high),
+            bar=_strip(each, first),
+            weight=percent(weights[each.key]) if each.key in weights else "",
+            seconds=f"{each.seconds:.1f}",
+            row_cost=number(costs.get(each.key, each.row_cpu_us)),
+        )
+        for each in first
+    )
+
+
+def _strip(candidate: Candidate, others: Sequence[Candidate]) -> str:
+    """Return the candidate's interval on the scale of all models shown, so that rows can be compared by eye."""
+    scale = [
+        bound
+        for each in others
+        if each.origin != "reference"
+        for bound in (each.low, each.score, each.high)
+        if bound is not None
+    ]
+    if not scale or candidate.origin == "reference":
+        return ""
+    return interval_strip(low=candidate.low, value=candidate.score, high=candidate.high, scale=(min(scale), max(scale)))
+
+
+def _described(column: Column, rows: int, used: set[str]) -> Described:
+    if column.mean is not None:
+        seen = f"{number(column.low)} to {number(column.high)}, mean {number(column.mean)}"
+    else:
+        seen = ", ".join(value for value, _ in column.top[:4])
+        seen = seen if len(seen) <= 80 else seen[:79] + "…"
+    return Described(
+        column=column,
+        missing=percent(column.missing / rows) if rows and column.missing else "",
+        distinct=count(column.distinct),
+        seen=seen,
+        used="yes" if column.name in used else "",
+    )
+
+
+def _findings(facts: RunFacts) -> tuple[tuple[str, str], ...]:
+    """Return (severity, message) of everything that a person should know, gravest first."""
+    order = {"critical": 0, "warning": 1, "info": 2}
+    found = [(each.severity, each.message) for each in facts.dataset.findings]
+    feasibility = facts.problem.feasibility
+    if feasibility is not None:
+        if feasibility.status in ("infeasible", "inconclusive", "leaking"):
+            found.append(("warning", feasibility.reason))
+        found += [("warning", leak.reason) for leak in feasibility.leaks if leak.severity == "warn"]
+    found += [("warning", reason) for reason in facts.features.leaks]
+    told = (*facts.validation.findings, *facts.features.findings, *facts.evaluation.findings)
+    found += [("info", message) for message in told]
+    return tuple(sorted(dict.fromkeys(found), key=lambda one: order[one[0]]))
