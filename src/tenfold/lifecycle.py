@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,16 @@ from tenfold.stages.training.options import TrainingOptions
 from tenfold.stages.tuning.options import TuningOptions
 from tenfold.stages.validation.options import ValidationOptions
 
-STAGES = ("problem", "data", "validation", "features", "training", "tuning", "evaluation")
+RECORDS: Mapping[str, type[Any]] = {
+    "problem": Problem,
+    "data": Dataset,
+    "validation": ValidationPlan,
+    "features": FeaturePlan,
+    "training": Candidates,
+    "tuning": Tuning,
+    "evaluation": Evaluation,
+}
+"""What each stage returns, in the order of the stages."""
 
 EVALUATION_SECONDS = 6.0
 """Kept back from the search for evaluation, report and registration; a tenth of what is left when that is less."""
@@ -57,18 +66,18 @@ class Options:
 def lifecycle(options: Options) -> tuple[Stage, ...]:
     """Return the graph that turns a table into a judged model; it needs one external, ``table``."""
 
-    def stage(name: str, run: Callable[..., StageResult[Any]], record: type[Any], **rest: Any) -> Stage:
+    def stage(name: str, run: Callable[..., StageResult[Any]], **rest: Any) -> Stage:
         code = code_fingerprint(f"tenfold.stages.{name}.run")
-        return Stage(name=name, run=run, record=record, options=getattr(options, name), code=code, **rest)
+        return Stage(name=name, run=run, record=RECORDS[name], options=getattr(options, name), code=code, **rest)
 
     return (
-        stage("problem", _problem, Problem, needs=("table",), gate=stop_if_infeasible),
-        stage("data", _data, Dataset, needs=("problem", "table"), gate=stop_if_broken),
-        stage("validation", _validation, ValidationPlan, needs=("problem", "data")),
-        stage("features", _features, FeaturePlan, needs=("problem", "data", "validation"), gate=stop_if_leaking),
-        stage("training", _training, Candidates, needs=("problem", "data", "validation", "features"), timed=True),
-        stage("tuning", _tuning, Tuning, needs=("problem", "data", "validation", "features", "training"), timed=True),
-        stage("evaluation", _evaluation, Evaluation, needs=("problem", "data", "validation", "features", "tuning")),
+        stage("problem", _problem, needs=("table",), gate=stop_if_infeasible),
+        stage("data", _data, needs=("problem", "table"), gate=stop_if_broken),
+        stage("validation", _validation, needs=("problem", "data")),
+        stage("features", _features, needs=("problem", "data", "validation"), gate=stop_if_leaking),
+        stage("training", _training, needs=("problem", "data", "validation", "features"), timed=True),
+        stage("tuning", _tuning, needs=("problem", "data", "validation", "features", "training"), timed=True),
+        stage("evaluation", _evaluation, needs=("problem", "data", "validation", "features", "tuning")),
     )
 
 
@@ -96,6 +105,7 @@ def _validation(
 
 
 def _features(
+    *,
     problem: Received[Problem],
     data: Received[Dataset],
     validation: Received[ValidationPlan],
@@ -108,6 +118,7 @@ def _features(
 
 
 def _training(
+    *,
     problem: Received[Problem],
     data: Received[Dataset],
     validation: Received[ValidationPlan],
@@ -121,6 +132,7 @@ def _training(
 
 
 def _tuning(
+    *,
     problem: Received[Problem],
     data: Received[Dataset],
     validation: Received[ValidationPlan],
@@ -129,23 +141,16 @@ def _tuning(
     options: TuningOptions,
     ctx: StageContext,
 ) -> StageResult[Tuning]:
-    from tenfold.stages.training.run import assemble, fit_and_score
+    from tenfold.stages.training.trainer import open_trainer
     from tenfold.stages.tuning.run import run
 
     return run(
-        problem,
-        data,
-        validation,
-        features,
-        training,
-        options,
-        before_evaluation(ctx),
-        fit_and_score=fit_and_score,
-        assemble=assemble,
+        problem, data, validation, features, training, options, before_evaluation(ctx), open_trainer=open_trainer
     )
 
 
 def _evaluation(
+    *,
     problem: Received[Problem],
     data: Received[Dataset],
     validation: Received[ValidationPlan],

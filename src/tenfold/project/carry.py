@@ -15,8 +15,10 @@ from tenfold.engine.session import OpenRun, open_run
 from tenfold.engine.stage import External, Stage
 from tenfold.foundation.clock import Clock, Deadline, SystemClock
 from tenfold.foundation.context import InlineMap, ParallelMap, Received, StageResult
+from tenfold.foundation.errors import CheckFailed
 from tenfold.foundation.events import Event, Events, Silent
 from tenfold.foundation.serial import from_json
+from tenfold.gates.policy import may_register
 from tenfold.measures.judge import overall
 from tenfold.project.reports import RunReport
 from tenfold.records.evaluation import Evaluation
@@ -90,7 +92,7 @@ def carry(journey: Journey, store: Store, events: Events | None = None) -> RunRe
         )
         report = _conclude(outcome, journey, store, run)
         report = replace(report, seconds=journey.clock.monotonic() - began)
-        run.finish(_closing_status(report), document=_written(report), reason=outcome.stopped or "")
+        run.finish(report.status, document=_written(report), reason=outcome.stopped or "")
     events.emit(Event(kind="run", message=report.status, facts={"state": "done", "seconds": report.seconds}))
     return report
 
@@ -122,6 +124,9 @@ def _conclude(outcome: RunOutcome, journey: Journey, store: Store, run: OpenRun)
 
 
 def _register(evaluated: Received[Evaluation], name: str, store: Store, run: str) -> Version:
+    refused = may_register(evaluated.record)
+    if refused is not None:
+        raise CheckFailed(f"the model is not registered: {refused}")
     blob = store.blobs.put(evaluated.files["bundle.zip"])
     threshold = evaluated.record.threshold
     facts = {"evaluation": evaluated.fingerprint, "threshold": None if threshold is None else threshold.value}
@@ -218,10 +223,6 @@ def _status(outcome: RunOutcome, verdicts: tuple[Verdict, ...]) -> RunStatus:
     if "evaluation" not in outcome.results:
         return "stopped"
     return overall(verdicts)
-
-
-def _closing_status(report: RunReport) -> RunStatus:
-    return report.status
 
 
 def _written(report: RunReport) -> bytes:

@@ -33,6 +33,7 @@ def options_of(spec: Spec, budget: str | None = None) -> Options:
             lags=spec.features.lags,
             select=spec.features.select,
             allow=_allowed(spec),
+            timezone=spec.data.timezone,
         ),
         validation=ValidationOptions(
             strategy=spec.validation.strategy,
