@@ -14,6 +14,7 @@ from tenfold.measures.outcome import Floats, Outcome, UndefinedMetric
 
 Need = Literal["scores", "decision", "money"]
 Interval = Literal["proportion", "mean", "root-mean", "curve", "linearised", "resample"]
+Tails = Literal["light", "two-sided", "heavy"]
 Scale = Literal["identity", "logit", "log", "log-complement", "atanh"]
 
 
@@ -144,8 +145,9 @@ class Metric:
         How its interval is found; see ``interval.py``.
     scale : str
         The scale on which its estimate is most nearly normal; it also says how far the metric can reach.
-    tails : float
-        Share of the kurtosis that enters the degrees of freedom of a mean's interval; see ``intervals/skewed.py``.
+    tails : str
+        How the rows of a mean scatter: ``light``, ``two-sided`` (rare rows far off on either side) or ``heavy``
+        (squares); see ``intervals/skewed.py``.
     undefined : callable
         From an outcome to the reason why the metric has no value there; empty when it has one.
     trials : callable
@@ -157,7 +159,7 @@ class Metric:
     needs: tuple[Need, ...]
     interval: Interval
     scale: Scale = "identity"
-    tails: float = 0.0
+    tails: Tails = "light"
     undefined: Callable[[Outcome], str] = always_defined
     trials: Callable[[Outcome], NDArray[np.bool_] | None] = no_trials
 

@@ -32,5 +32,9 @@ def _value(outcome: Outcome) -> Statistics:
 
 
 VALUE_PER_ROW = Metric(
-    name="value_per_row", form=Moments(statistics=_value, combine=first), needs=("money",), interval="mean", tails=0.5
+    name="value_per_row",
+    form=Moments(statistics=_value, combine=first),
+    needs=("money",),
+    interval="mean",
+    tails="two-sided",
 )

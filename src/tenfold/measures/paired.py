@@ -74,7 +74,7 @@ def difference(
 
 def _bounds(value: float, pull: Floats, *, equal: bool, swing: float, tail: float) -> Bounds:
     if np.abs(pull).max() > 1e-12 * max(1.0, abs(value)):
-        low, high = skewed_bounds(value, pull, tails=1.0, tail=tail)
+        low, high = skewed_bounds(value, pull, tails="two-sided", tail=tail)
         method = "paired, t, skewness removed (Hall)"
         return Bounds(low=low, high=high, method=method, reason=carried_by_one(pull))
     if equal:

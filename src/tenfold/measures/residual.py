@@ -54,7 +54,7 @@ RMSE = Metric(
     needs=("scores",),
     interval="root-mean",
     scale="log",
-    tails=1.0,
+    tails="heavy",
 )
 MAE = Metric(
     name="mae", form=Moments(statistics=_absolute, combine=first), needs=("scores",), interval="mean", scale="log"

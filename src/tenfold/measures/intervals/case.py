@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tenfold.measures.metric import Metric
+from tenfold.measures.metric import Metric, Tails
 from tenfold.measures.outcome import Floats, Outcome
 
 
@@ -72,20 +72,22 @@ def student(degrees: float, tail: float) -> float:
     return float(stdtrit(degrees, 1.0 - tail))
 
 
-def degrees_of_freedom(pull: Floats, share: float) -> float:
-    """Return the degrees of freedom of the variance of ``pull``, the given share of its kurtosis considered.
+def degrees_of_freedom(pull: Floats, tails: Tails) -> float:
+    """Return the degrees of freedom of the variance of ``pull``.
 
     Satterthwaite: a variance estimated from n units of kurtosis k varies as one of 2 n / (k - 1) normal units would.
-    With share 0 the kurtosis is taken for that of the normal, and n - 1 is left.
+    ``light`` takes the kurtosis for the normal's, n - 1. ``two-sided`` leaves out of k what goes with skewness (k >= 1
+    + skewness squared, for any distribution; Pearson, 1916), which is taken care of by itself.
     """
     units = len(pull)
     squares = pull**2
-    variance = squares.mean()
-    if variance <= 0.0 or share <= 0.0:
+    variance = float(squares.mean())
+    if variance <= 0.0 or tails == "light":
         return float(max(units - 1, 1))
-    kurtosis = float((squares**2).mean() / variance**2)
-    wanted = 2.0 * units / (share * (kurtosis - 1.0) + (1.0 - share) * 2.0)
-    return float(np.clip(wanted, min(3, units - 1), max(units - 1, 1)))
+    spread = float((squares**2).mean()) / variance**2 - 1.0
+    if tails == "two-sided":
+        spread -= float((pull**3).mean()) ** 2 / variance**3
+    return float(np.clip(2.0 * units / max(spread, 1e-9), min(3, units - 1), max(units - 1, 1)))
 
 
 def carried_by_one(pull: Floats) -> str:

@@ -18,7 +18,7 @@ def linearised_bounds(case: Case) -> Bounds:
     scale = case.metric.scale
     if case.error == 0.0 or at_the_end(case.value, scale):
         return flawless_bounds(case)
-    quantile = student(degrees_of_freedom(case.pull, 1.0), case.tail)
+    quantile = student(degrees_of_freedom(case.pull, "heavy"), case.tail)
     reach = quantile * case.error * _slope(case.value, scale)
     centre = _to_scale(case.value, scale)
     named = "linearised, t" if scale == "identity" else f"linearised on the {_NAMES[scale]} scale, t"
