@@ -61,7 +61,7 @@ def make_inputs(tmp_path: Path) -> Callable[..., Inputs]:
             record=Dataset(rows=rows, columns=columns, sources=(), snapshot="0"), files={"table.parquet": path}
         )
         ctx = StageContext(rng=np.random.default_rng(1))
-        planned = validation.run(problem, dataset, ValidationOptions(strategy=strategy, folds=3), ctx)
+        planned = validation.run(problem, dataset, ValidationOptions(strategy=strategy, folds=2), ctx)
         split = tmp_path / "split.parquet"
         split.write_bytes(planned.files["split.parquet"])
         plan: Received[ValidationPlan] = Received(record=planned.record, files={"split.parquet": split})

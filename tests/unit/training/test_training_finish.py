@@ -121,6 +121,6 @@ def test_models_of_folds_are_kept_for_the_best_alone(make_inputs, context):
             proposal(f"boosted-{leaves}", "lightgbm", {**PARTS["lightgbm"], "num_leaves": leaves})
             for leaves in range(3, 12)
         ]
-        trainer.fit_and_score("all", few, lambda *_: 3)
+        trainer.fit_and_score("all", few, lambda *_: 2)
         kept = [bool(one.folds) for one in trainer.complete]
     assert kept == [True] * 6 + [False] * 3

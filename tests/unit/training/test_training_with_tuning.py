@@ -99,7 +99,7 @@ def test_a_killed_search_goes_on_and_ends_the_same(make_inputs, context, tmp_pat
     whole = tuning.run(*inputs, candidates, options, context(), open_trainer=open_trainer)
     kept = MemoryCheckpoints()
     with pytest.raises(Killed):
-        tuning.run(*inputs, candidates, options, context(checkpoint=kept, map=DyingMap(12)), open_trainer=open_trainer)
+        tuning.run(*inputs, candidates, options, context(checkpoint=kept, map=DyingMap(9)), open_trainer=open_trainer)
     assert kept.kept
     resumed = tuning.run(*inputs, candidates, options, context(checkpoint=kept), open_trainer=open_trainer)
     assert served(resumed.files) == served(whole.files)

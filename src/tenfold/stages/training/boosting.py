@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from tenfold.bundle.matrix import Floats
 from tenfold.bundle.predictors.lightgbm import LightGBMPredictor
-from tenfold.bundle.predictors.link import Link
+from tenfold.bundle.predictors.lightgbm_library import TreeLibrary
+from tenfold.bundle.predictors.link import Link, linked
 from tenfold.bundle.predictors.protocols import Predictor
 from tenfold.foundation.clock import Deadline
+from tenfold.foundation.serial import canonical_json, from_json
 from tenfold.records.features import View
 from tenfold.stages.training.protocols import LEVELS, Fit, FitFailed, Fitted, Merge, Rows
 
@@ -24,6 +27,7 @@ USUAL_RATE = 0.1
 """LightGBM's own learning rate."""
 
 _PATIENCE = 50
+_END = "\nend of trees"
 
 # Column-wise histograms are summed in the order of the rows whatever the number of threads, so equal decisions give
 # equal bytes. Deterministic mode alone leaves the choice of histogram to a timing at start-up.
@@ -44,8 +48,9 @@ _OBJECTIVES: Mapping[str, tuple[str, str]] = {
 
 def merge_boosters(folds: Sequence[Mapping[str, bytes]]) -> Predictor:
     """Return one booster whose raw score is the mean of the folds' raw scores."""
-    models = [LightGBMPredictor.from_files(files) for files in folds]
-    return LightGBMPredictor.average([model.text for model in models], link=models[0].link)
+    texts = [files["lightgbm.txt"].decode() for files in folds]
+    link = from_json(dict[str, str | int], folds[0]["lightgbm.json"])["link"]
+    return LightGBMPredictor.average(texts, link=cast("Link", link))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +91,35 @@ class Boosting:
         kept = watch.best_round if held else booster.current_iteration()
         text = booster.model_to_string(num_iteration=kept)
         return Fitted(
-            predictor=LightGBMPredictor(text, link=_link(params)),
+            predictor=_FreshBooster(text, fit.train.values.shape[1], fit.outputs, _link(params)),
             iterations=kept,
             curve=tuple(watch.curve),
             gave_up=watch.gave_up,
         )
+
+
+class _FreshBooster:
+    """A booster that was fitted in this process: it predicts at once, the bundle's predictor checks every tree first.
+
+    Its files are those of the bundle's predictor, in LightGBM's own words: read and written again they are canonical.
+    """
+
+    kind = LightGBMPredictor.kind
+
+    def __init__(self, text: str, columns: int, outputs: int, link: Link):
+        self._text = text.partition(_END)[0] + _END + "\n"
+        self._library = TreeLibrary(self._text, columns=columns, scores=outputs if link == "softmax" else 1)
+        self._link: Link = link
+
+    def predict(self, values: Floats) -> Floats:
+        raw = self._library.raw_row(values) if len(values) == 1 else self._library.raw(values)
+        return linked(raw, self._link)
+
+    def files(self) -> dict[str, bytes]:
+        return {
+            "lightgbm.json": canonical_json({"link": self._link, "divisor": 1}),
+            "lightgbm.txt": self._text.encode(),
+        }
 
 
 def learning_rate(params: Mapping[str, object]) -> float:

@@ -29,6 +29,9 @@ Values = npt.NDArray[np.float64]
 MOST_MERGED_BYTES = 24_000_000
 """Fold models that are larger than this together are replaced by one fit on all rows."""
 
+_SECONDS_PER_TREE = 5e-4
+"""Each tree of an average is checked and written anew."""
+
 _ENOUGH = 0.7
 """A refit that the deadline stopped before this part of its rounds is worse than the models of the folds."""
 
@@ -67,6 +70,9 @@ def merges(bench: Bench, scored: Scored) -> bool:
 
 def finishing_seconds(bench: Bench, chosen: Sequence[Scored], workers: int) -> float:
     """Return a guess at the wall time of finishing these candidates, from what their folds took."""
+    merged = [one for one in chosen if merges(bench, one)]
+    trees = sum(decision.iterations for one in merged for decision in one.candidate.fits)
+    averaging = _SECONDS_PER_TREE * trees * (bench.outputs if bench.task == "multiclass" else 1)
     refits = sorted(
         (bench.growth * _growth(bench, one) * one.fold_seconds for one in chosen if not merges(bench, one)),
         reverse=True,
@@ -74,7 +80,7 @@ def finishing_seconds(bench: Bench, chosen: Sequence[Scored], workers: int) -> f
     lanes = [0.0] * max(1, min(workers, len(refits)))
     for seconds in refits:
         lanes[lanes.index(min(lanes))] += seconds
-    return max(lanes)
+    return max(lanes) + averaging
 
 
 def finish(bench: Bench, blend: Blend, pool: Mapping[str, Scored], ctx: StageContext, deadline: Deadline) -> Assembled:
