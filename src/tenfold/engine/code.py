@@ -12,7 +12,7 @@ from pathlib import Path
 from tenfold.foundation.errors import InputError
 from tenfold.foundation.fingerprint import fingerprint, hash_bytes
 
-LIBRARIES = ("numpy", "polars", "lightgbm", "scikit-learn", "optuna")
+LIBRARIES = ("numpy", "scipy", "polars", "lightgbm", "scikit-learn", "optuna")
 """Libraries whose version may change a result; they are asked for by name, not imported."""
 
 _IMPORT = re.compile(
@@ -51,8 +51,10 @@ def sources_of(*modules: str, folder: Path = _PACKAGE_FOLDER) -> dict[str, str]:
             continue
         reached[name], imported = _read(path, name, folder.name)
         waiting.extend(imported)
-        if "." in name:
-            waiting.append(name.rpartition(".")[0])
+        parent = name.rpartition(".")[0]
+        # The package's own front door offers everything to users; what a stage does does not depend on it.
+        if parent != folder.name:
+            waiting.append(parent)
     return dict(sorted(reached.items()))
 
 
