@@ -18,7 +18,7 @@ from tenfold.bundle.model import Model, Part, Probe
 from tenfold.bundle.predictors.table import predictor_from_files
 from tenfold.bundle.signature import Signature, canonical_type
 from tenfold.bundle.view import FittedView
-from tenfold.foundation.errors import StoreError
+from tenfold.foundation.errors import StoreError, TenfoldError
 from tenfold.foundation.fingerprint import hash_bytes
 from tenfold.foundation.serial import canonical_json, from_json
 from tenfold.records.dataset import Field
@@ -203,6 +203,9 @@ def _model(files: Mapping[str, bytes]) -> Model:
     for name in facts.views:
         with _reading(f"views/{name}/"):
             views[name] = FittedView.from_files(_inside(files, f"views/{name}/"))
+        for column in views[name].inputs:
+            if column not in signature.names:
+                raise StoreError(f"'views/{name}/' of the bundle reads '{column}', which is not in its signature")
     parts = []
     for number, part in enumerate(facts.parts):
         with _reading(_folder(number)):
@@ -237,7 +240,7 @@ def _reading(what: str) -> Iterator[None]:
     """Name the file in whatever goes wrong while bytes that nobody vouches for are read."""
     try:
         yield
-    except StoreError as error:
+    except TenfoldError as error:
         raise StoreError(f"'{what}' of the bundle: {error}") from error
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
         raise StoreError(f"'{what}' of the bundle does not hold what it should ({type(error).__name__})") from error

@@ -14,7 +14,7 @@ from tenfold.bundle.arrays import pack, unpack
 from tenfold.bundle.matrix import Floats, Matrix
 from tenfold.bundle.transforms.protocols import Fitted, Row, State
 from tenfold.bundle.transforms.table import transform_called
-from tenfold.foundation.errors import InputError
+from tenfold.foundation.errors import InputError, StoreError
 from tenfold.foundation.serial import canonical_json, from_json
 from tenfold.records.features import Step
 from tenfold.records.problem import Task
@@ -115,6 +115,9 @@ class FittedView:
         """Build it again from its files."""
         written = from_json(tuple[_StepState, ...], files["view.json"])
         arrays = unpack(files["view.safetensors"], name="view.safetensors")
+        listed = {f"{position:04d}.{name}" for position, entry in enumerate(written) for name in entry.arrays}
+        if listed != set(arrays):
+            raise StoreError("'view.safetensors' does not hold the arrays that 'view.json' lists")
         steps, fitted = [], []
         for position, entry in enumerate(written):
             step = Step(kind=entry.kind, columns=entry.columns, settings=entry.settings)
@@ -152,6 +155,7 @@ def fit_view(
     fitted: list[Fitted] = []
     parts: list[Floats] = []
     rows = table.height
+    own = set(table.columns) & {column for step in steps for column in step.columns}
     for position, step in enumerate(steps):
         transform = transform_called(step.kind)
         if transform.cross_fit is not None and target is not None:
@@ -159,6 +163,9 @@ def fit_view(
         else:
             made = transform.fit(step, table, target, rng)
             values = made.apply(table)
+        for name in made.names:
+            if name in own and name not in step.columns:
+                raise InputError(f"two transforms make a column '{name}': rename the column of the table")
         fitted.append(made)
         parts.append(values)
         if _read_later(steps, position, made):
@@ -201,11 +208,6 @@ def _assembled(steps: Sequence[Step], fitted: Sequence[Fitted]) -> FittedView:
             categorical.extend(range(len(names), len(names) + len(keep)))
         names.extend(made.names[column] for column in keep)
         kept.append(np.array(keep, dtype=np.int64))
-    if len(set(names)) < len(names):
-        twice = next(name for position, name in enumerate(names) if name in names[:position])
-        raise InputError(
-            f"two transforms make a column called '{twice}': rename the column of the table that is called so"
-        )
     return FittedView(
         steps=tuple(steps),
         fitted=tuple(fitted),
