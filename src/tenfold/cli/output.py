@@ -62,7 +62,7 @@ def print_reply(reply: Reply, stream: TextIO) -> None:
     # Written by us and not by rich, which ends the process by itself when the reader has left.
     with console.capture() as written:
         reply.show(reply.document, console)
-    stream.write(written.get())
+    stream.write("\n".join(line.rstrip() for line in written.get().split("\n")))
 
 
 class _ToStderr(io.TextIOBase):

@@ -186,9 +186,9 @@ def _check_columns_section(spec: Spec) -> Iterator[Fault]:
                 yield Fault(message=message, line=line)
         if name == problem.target and column.available is not None:
             yield Fault(message=f"'{name}' is the target: it needs no `available`", line=line)
-        if column.feature is not None and column.role not in ("sensitive", "entity", "group"):
+        if column.feature is not None and column.role != "sensitive":
             yield Fault(
-                message=f"`feature` of '{name}' is read for the roles sensitive, entity and group only;"
+                message=f"`feature` of '{name}' is read beside `role: sensitive` only;"
                 " `role: ignored` leaves a column out",
                 line=line,
             )

@@ -26,6 +26,11 @@ _REQUIREMENTS: dict[Task, tuple[str, str]] = {
     "multiclass": ("log_loss <= baseline - 10%", "a tenth less log loss than always giving the classes' shares"),
     "regression": ("rmse <= baseline - 10%", "a tenth less error than always answering the same number"),
 }
+_RULES: dict[Task, str] = {
+    "binary": '"COLUMN >= 17"',
+    "multiclass": "\"CASE WHEN COLUMN >= 17 THEN 'a' ELSE 'b' END\"",
+    "regression": '"2 * COLUMN + 1"',
+}
 _FURTHER_METRICS: dict[Task, str] = {
     "binary": "precision, recall, f1",
     "multiclass": "accuracy, f1",
@@ -158,7 +163,8 @@ def _problem(draft: Draft) -> Iterator[str]:
             yield "  # value: {true_positive: 40, false_positive: -8, false_negative: 0, true_negative: 0}"
         else:
             yield "  # value: {TRUTH: {DECISION: amount, ...}, ...}"
-    yield from _comment('The rule in use today, as SQL: the model is held against it. baseline: "COLUMN >= 17"', "  ")
+    yield from _comment("The rule in use today, as SQL over the columns; the model is held against it:", "  ")
+    yield f"  # baseline: {_RULES[draft.task]}"
     yield "  requirements:"
     yield from _comment(f"{meaning[0].upper()}{meaning[1:]}; tighten it to what the decision needs.", "    ")
     yield f"    - {{id: beats-baseline, that: {that}}}"

@@ -289,6 +289,13 @@ def test_what_a_library_in_c_writes_meanwhile_does_not_reach_stdout(tmp_path: Pa
     assert "Traceback" not in full.stderr
 
 
+def test_every_command_stands_in_the_reference() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    for words in COMMANDS:
+        name = " ".join(words[:2] if words[0] in ("runs", "model", "store") else words[:1])
+        assert f"`tenfold {name}" in text
+
+
 def answer(content: dict[str, Any], *, ok: bool = True) -> Any:
     from tests.unit.cli.conftest import Answer
 

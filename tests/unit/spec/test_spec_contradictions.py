@@ -134,7 +134,7 @@ def test_settings_that_contradict_each_other_are_refused(rest: str, words: str) 
         ("{path: a, columns: {c: {timezone: Nowhere}}}", "'Nowhere' is not a time zone"),
         ("{path: a, columns: {y: {role: id}}}", "'y' is the target of the problem and cannot have the role id"),
         ("{path: a, columns: {y: {available: later}}}", "'y' is the target: it needs no `available`"),
-        ("{path: a, columns: {c: {feature: true}}}", "`feature` of 'c' is read for the roles"),
+        ("{path: a, columns: {c: {feature: true}}}", "`feature` of 'c' is read beside `role: sensitive` only"),
         ("{path: a, columns: {c: {role: entity}, d: {role: entity}}}", "only one column can have the role entity"),
     ],
 )
