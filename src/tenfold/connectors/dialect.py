@@ -26,7 +26,8 @@ class Dialect:
     """How a delimited text is written.
 
     ``names`` are the columns as the header gives them, or ``column_1`` ... where there is none. ``preamble_lines``
-    is the number of lines to skip before the header or the first row.
+    is the number of lines to skip before the header or the first row. ``second_header``: the first row under the header
+    looks like another heading.
     """
 
     delimiter: str
@@ -35,6 +36,7 @@ class Dialect:
     names: tuple[str, ...]
     preamble_lines: int = 0
     reason: str = ""
+    second_header: bool = False
 
     def recorded(self) -> dict[str, str]:
         """Return the dialect as it is kept with the source."""
@@ -99,7 +101,24 @@ def find_dialect(head: str, *, shown: str, whole: bool, hints: DialectHints, kno
     else:
         header, reason = has_header(rows, known)
     names = _names(rows[0], shown) if header else tuple(f"column_{number}" for number in range(1, width + 1))
-    return Dialect(delimiter=delimiter, quote=quote, header=header, names=names, preamble_lines=preamble, reason=reason)
+    return Dialect(
+        delimiter=delimiter,
+        quote=quote,
+        header=header,
+        names=names,
+        preamble_lines=preamble,
+        reason=reason,
+        second_header=header and _has_second_header(rows),
+    )
+
+
+def _has_second_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether in most columns the row under the header is unlike all rows below it: survey tools write such rows."""
+    if len(rows) < 12:
+        return False
+    votes = [_vote([cell.strip() for cell in rows[1]], rows[2:], place) for place in range(len(rows[1]))]
+    filled = sum(1 for cell in rows[1] if cell.strip())
+    return filled >= 3 and sum(vote > 0 for vote in votes) > 0.5 * filled
 
 
 def has_header(rows: Sequence[Sequence[str]], known: Sequence[str] = ()) -> tuple[bool, str]:

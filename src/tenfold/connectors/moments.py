@@ -34,7 +34,6 @@ _DAYS = (
 )  # fmt: skip
 _HOURS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S%.f", " %I:%M %p", " %I:%M:%S %p", "T%H:%M", "T%H:%M:%S",
           " %H:%M:%S %z", ":%H:%M:%S %z")  # fmt: skip
-FORMATS = tuple(day + hour for day in _DAYS for hour in _HOURS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +61,18 @@ def find_format(values: pl.Series) -> MomentFormat | None:
         return None
     fitting = [
         pattern
-        for pattern in FORMATS
+        for pattern in _candidates(few[0])
         if all(_regex(pattern).match(value) for value in few) and _all(read_text(values, pattern, None).is_not_null())
     ]
     if not fitting:
         return None
     return _day_or_month_first(values, fitting)
+
+
+def _candidates(value: str) -> list[str]:
+    """Return the patterns whose day a value begins with: compiling all of them would cost more than the reading."""
+    days = [day for day in _DAYS if re.match(_regex(day).pattern.removesuffix("$"), value)]
+    return [day + hour for day in days for hour in _HOURS]
 
 
 def looks_compact(values: pl.Series, name: str) -> bool:

@@ -29,7 +29,7 @@ _ROW_GROUP = 131_072
 _WIDENINGS = 6
 _ODD_VALUES = 1000
 # Up to here a table is held in memory while its columns are read; beyond, it streams.
-_IN_MEMORY_CELLS = 100_000_000
+_IN_MEMORY_CELLS = 50_000_000
 _ENDINGS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".data": "csv", ".parquet": "parquet", ".pq": "parquet",
     ".json": "json", ".jsonl": "json", ".ndjson": "json", ".db": "sqlite", ".sqlite": "sqlite", ".sqlite3": "sqlite",
@@ -229,10 +229,13 @@ def _misfits(
 
 def _describe(read: pl.LazyFrame, inferred: Mapping[str, tuple[Field, str]]) -> tuple[Field, ...]:
     """Complete the fields with what only all rows tell: the levels of categories, whether all numbers are whole."""
+    words = [found.name for found, _ in inferred.values() if found.kind == "categorical"]
+    # Whether there are too many levels to list shows in the first rows, mostly; collecting millions would fill memory.
+    few = read.head(_SAMPLE_ROWS).select(pl.col(words).n_unique() <= LEVELS_LISTED).collect(engine="streaming")
     expressions = []
     for found, _ in inferred.values():
         value = pl.col(found.name)
-        if found.kind == "categorical":
+        if found.kind == "categorical" and few[found.name][0]:
             expressions.append(value.drop_nulls().unique().implode().alias(found.name))
         elif found.kind == "numeric":
             expressions.append(((value == value.floor()).all() & (value.count() > 0)).alias(found.name))
@@ -241,19 +244,22 @@ def _describe(read: pl.LazyFrame, inferred: Mapping[str, tuple[Field, str]]) -> 
     for found, reason in inferred.values():
         known = replace(found, reason=reason)
         if found.kind == "categorical":
-            distinct = seen[found.name][0]
-            levels = sorted(distinct.to_list()) if len(distinct) <= LEVELS_LISTED else []
-            known = replace(known, levels=tuple(levels), reason=_counted(reason, len(distinct)))
+            levels = sorted(seen[found.name][0].to_list()) if found.name in seen.columns else None
+            known = replace(known, reason=_counted(reason, levels))
+            if levels is not None and len(levels) <= LEVELS_LISTED:
+                known = replace(known, levels=tuple(levels))
         elif found.kind == "numeric":
             known = replace(known, integer=bool(seen[found.name][0]))
         described.append(known)
     return tuple(described)
 
 
-def _counted(reason: str, distinct: int) -> str:
-    """Return the reason of a category with the number of its levels."""
+def _counted(reason: str, levels: Sequence[str] | None) -> str:
+    """Return the reason of a category with the number of its levels; None are too many to be counted."""
     first, separator, rest = reason.partition(";")
-    return f"{first} ({distinct:,} distinct){separator}{rest}" if distinct else reason
+    if levels is None:
+        return f"{first} (more than {LEVELS_LISTED:,} distinct){separator}{rest}"
+    return f"{first} ({len(levels):,} distinct){separator}{rest}" if levels else reason
 
 
 def _does_not_fit(rows: pl.LazyFrame, found: Field, dtype: pl.DataType, odd: pl.Series, shown: str) -> str:
@@ -295,7 +301,10 @@ def _stage(request: SourceRequest, workdir: Path) -> _Staged:
     rows = scan_delimited(text, dialect, shown=shown)
     recorded = {**dialect.recorded(), "encoding": text.encoding, "compression": text.compression or "none"}
     note = f"{shown}: {'a header was found' if dialect.header else 'no header was found'} ({dialect.reason})"
-    return _Staged(rows=rows, format="csv", dialect=recorded, notes=(note,))
+    notes = [note]
+    if dialect.second_header:
+        notes.append(f"{shown}: the first row under the header looks like a second header; leave it out by the query")
+    return _Staged(rows=rows, format="csv", dialect=recorded, notes=tuple(notes))
 
 
 def _typed(rows: pl.LazyFrame, format_: str) -> _Staged:

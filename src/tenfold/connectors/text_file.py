@@ -148,7 +148,7 @@ def open_text(path: Path, *, shown: str, workdir: Path, encoding: str | None = N
     plain = path
     if compression:
         plain = workdir / f"{path.name}.plain"
-        _decompress(path, plain, shown)
+        _decompress(path, plain, shown, lines=lines)
     survey = _survey(plain, shown, wide=encoding is not None and encoding.startswith(("utf-16", "utf-32")), lines=lines)
     if encoding is None:
         encoding = "utf-8" if survey.utf8 else _eight_bit(plain)
@@ -193,17 +193,19 @@ def _survey(path: Path, shown: str, *, wide: bool, lines: bool) -> _Survey:
             last = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
             since_line_end = since_line_end + len(chunk) if last < 0 else len(chunk) - last - 1
             if lines and since_line_end > LONGEST_LINE_BYTES:
-                line = feeds + chunk.count(b"\n") + 1
-                raise DataError(
-                    f"{shown} has more than {LONGEST_LINE_BYTES >> 20} MiB without a line end (line {line}): "
-                    f"it is not a text table with one row a line"
-                )
+                raise DataError(_endless(shown, feeds + chunk.count(b"\n") + 1))
             joined = tail + chunk
             blank = blank or b"\n\n" in joined or b"\n\r\n" in joined
             tail = chunk[-2:]
             feeds += chunk.count(b"\n")
             returns += chunk.count(b"\r") if not feeds else 1
     return _Survey(utf8=utf8, carriage_returns_only=not wide and feeds == 0 and returns > 0, blank_lines=blank)
+
+
+def _endless(shown: str, line: int | None) -> str:
+    where = f" (line {line})" if line is not None else ""
+    longest = LONGEST_LINE_BYTES >> 20
+    return f"{shown} has more than {longest} MiB without a line end{where}: it is not a text table with one row a line"
 
 
 def _start(path: Path, shown: str) -> bytes:
@@ -250,9 +252,9 @@ def _eight_bit(path: Path) -> str:
     return "cp1252"
 
 
-def _decompress(path: Path, target: Path, shown: str) -> None:
+def _decompress(path: Path, target: Path, shown: str, *, lines: bool) -> None:
     compressed_bytes = path.stat().st_size
-    written = 0
+    written = since_line_end = 0
     with open_bytes(path, shown) as source, target.open("wb") as sink:
         while True:
             try:
@@ -263,6 +265,9 @@ def _decompress(path: Path, target: Path, shown: str) -> None:
                 return
             sink.write(chunk)
             written += len(chunk)
+            since_line_end = 0 if b"\n" in chunk or b"\r" in chunk else since_line_end + len(chunk)
+            if lines and since_line_end > LONGEST_LINE_BYTES:
+                raise DataError(_endless(shown, 1 if written == since_line_end else None))
             if written > EXPANSION_MATTERS_BYTES and written > LARGEST_EXPANSION * compressed_bytes:
                 raise DataError(f"{shown} grows more than {LARGEST_EXPANSION}-fold when unpacked; it is not a table")
 

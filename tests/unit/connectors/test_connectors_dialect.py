@@ -57,3 +57,12 @@ def test_a_header_that_names_a_column_twice_is_refused_after_blanks_are_evened()
 
 def test_the_dialect_is_recorded_in_words() -> None:
     assert find("a\tb\n1\t2\n").recorded() == {"delimiter": "tab", "quote": '"', "header": "yes", "columns": "2"}
+
+
+def test_a_second_header_is_seen_and_ordinary_first_rows_are_none() -> None:
+    answers = "".join(
+        f"{number},{'yes' if number % 2 else 'no'},{number % 5},{'often' if number % 3 else 'never'}\n"
+        for number in range(40)
+    )
+    assert find("id,seen,rank,how\n,Response,Film I,Response\n" + answers).second_header
+    assert not find("id,seen,rank,how\n" + answers).second_header
