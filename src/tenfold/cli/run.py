@@ -154,7 +154,9 @@ def _why(row: Mapping[str, Any]) -> str:
 
 
 def _show_metrics(document: Document, console: Console) -> None:
-    for part, metrics in (document.get("metrics") or {}).items():
+    parts = document.get("metrics") or {}
+    # What the verdicts rest on comes first.
+    for part, metrics in sorted(parts.items(), key=lambda entry: entry[0] != "test"):
         if metrics:
             console.print()
             rows(

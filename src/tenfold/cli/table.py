@@ -28,7 +28,8 @@ def number(value: object, digits: int = 4) -> str:
     if isinstance(value, float):
         if value.is_integer() and abs(value) < 1e15:
             return f"{int(value):,}"
-        return f"{value:,.{digits}g}" if 1e-4 <= abs(value) < 1e4 else f"{value:.{digits}g}"
+        # Prices and counts are read in full, not as powers of ten.
+        return f"{value:,.0f}" if 1e4 <= abs(value) < 1e12 else f"{value:.{digits}g}"
     return str(value)
 
 
