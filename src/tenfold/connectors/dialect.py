@@ -87,7 +87,8 @@ def find_dialect(head: str, *, shown: str, whole: bool, hints: DialectHints, kno
     preamble, text = _without_preamble(head)
     if not text.strip():
         raise DataError(f"{shown} holds no row")
-    hint = hints.delimiter
+    by_name = {name: delimiter for delimiter, name in NAMES.items()}
+    hint = by_name.get(hints.delimiter, hints.delimiter) if hints.delimiter else None
     if preamble and (match := re.match(r"^sep=(.)\r?\n", head, re.IGNORECASE)):
         hint = hint or match[1]
     delimiter = hint or _find_delimiter(text)

@@ -260,7 +260,7 @@ def _near_miss(words: pl.Series) -> str:
         return ""
     odd = words.filter(~number).unique(maintain_order=True).head(3).to_list()
     named = ", ".join(f"'{value}'" for value in odd)
-    return f"; {share:.1%} of the values are numbers, but not {named}: make NULL of such in the query to read numbers"
+    return f"; {share:.1%} of the values are numbers, but not {named}: name such under `missing` to read numbers"
 
 
 def _are_letter_codes(distinct: pl.Series, always: pl.Series) -> bool:

@@ -267,7 +267,7 @@ def _does_not_fit(rows: pl.LazyFrame, found: Field, dtype: pl.DataType, odd: pl.
     row = rows.with_row_index("__row").filter(unread).select("__row").head(1).collect().item() + 1
     return (
         f"{shown}: column '{found.name}' is declared {found.kind}, but row {row} holds '{odd[0]}'; "
-        f"make NULL of that value in the query, or declare another kind"
+        f"name that value under `missing`, or declare another kind"
     )
 
 
