@@ -216,7 +216,7 @@ def _predicted(numbers: Numbers) -> Figure | None:
     low, high = min(*said, *truth), max(*said, *truth)
     if not low < high:
         return None
-    frame = Frame(low_x=low, high_x=high, low_y=low, high_y=high, left=66)
+    frame = Frame(low_x=low, high_x=high, low_y=low, high_y=high, left=74)
     marks = [
         *axes(frame, "predicted", "truth"),
         *(dot((frame.x(x), frame.y(y)), 2.2, "scatter") for x, y in zip(said, truth, strict=True)),

@@ -19,7 +19,7 @@ from tenfold.records.tuning import Tuning
 from tenfold.records.validation import ValidationPlan
 from tenfold.reports.decisions import Decision, decisions
 from tenfold.reports.figures import Figure, draw_figures, interval_bar, interval_strip
-from tenfold.reports.words import MISSING, between, count, interval, meaning, number, percent, with_unit
+from tenfold.reports.words import MISSING, between, count, interval, meaning, number, percent, short, unit, with_unit
 
 OPERATIONAL = "operational"
 _MOST_COLUMNS = 60
@@ -158,9 +158,21 @@ def render_run_report(facts: RunFacts) -> str:
         lstrip_blocks=True,
     )
     environment.filters["drawn"] = Markup
+    environment.filters["told"] = _told
     environment.filters["count"] = count
     environment.filters["percent"] = percent
     return environment.get_template("run.html").render(page=_page(facts))
+
+
+def _told(sentence: str) -> str:
+    """Return a sentence as markup: what stands between backticks is code, everything is escaped."""
+    from markupsafe import Markup, escape
+
+    parts = sentence.split("`")
+    if len(parts) % 2 == 0:
+        return escape(sentence)
+    code = Markup("<code>{}</code>")
+    return Markup().join(escape(part) if place % 2 == 0 else code.format(part) for place, part in enumerate(parts))
 
 
 def _page(facts: RunFacts) -> Page:
@@ -177,8 +189,8 @@ def _page(facts: RunFacts) -> Page:
         tiles=_tiles(facts),
         judged=tuple(_judged(verdict) for verdict in facts.verdicts),
         measured=tuple(
-            _measured(evaluation, estimate, chosen_on, main=name == problem.metric.metric)
-            for name, estimate in evaluation.metrics.get(evaluation.judged_on, {}).items()
+            _measured(evaluation, estimate, chosen_on, main=estimate.metric == problem.metric.metric)
+            for estimate in _in_order(evaluation, problem.metric.metric)
         ),
         chosen_on=chosen_on,
         operational=tuple(
@@ -249,6 +261,13 @@ def _tiles(facts: RunFacts) -> tuple[Tile, ...]:
     return tuple(tiles)
 
 
+def _in_order(evaluation: Evaluation, main: str) -> list[Estimate]:
+    """Return the estimates of the judged rows: the main metric first, the others in the order of their table."""
+    order = {name: place for place, name in enumerate(METRIC_NAMES)}
+    found = evaluation.metrics.get(evaluation.judged_on, {}).values()
+    return sorted(found, key=lambda each: (each.metric != main, order.get(each.metric, len(order))))
+
+
 def interval_note(estimate: Estimate) -> str:
     """Return a measurement's interval as a note; empty when it has none of its own."""
     if estimate.low is None or estimate.low == estimate.high:
@@ -264,7 +283,7 @@ def _judged(verdict: Verdict) -> Judged:
         sign=_SIGN[verdict.verdict],
         bar=interval_bar(low=verdict.low, value=verdict.value, high=verdict.high, bound=verdict.bound, kind=tone),
         value=with_unit(verdict.metric, verdict.value),
-        bound=f"{verdict.direction.replace('>=', '≥').replace('<=', '≤')} {with_unit(verdict.metric, verdict.bound)}"
+        bound=f"{verdict.direction.replace('>=', '≥').replace('<=', '≤')} {short(verdict.bound)}{unit(verdict.metric)}"
         if verdict.bound is not None
         else MISSING,
         interval=between(verdict.low, verdict.high),

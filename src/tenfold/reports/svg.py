@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from tenfold.reports.words import number
+from tenfold.reports.words import short
 
 Point = tuple[float, float]
 
@@ -25,7 +25,7 @@ class Frame:
     high_y: float
     width: int = 360
     height: int = 270
-    left: int = 52
+    left: int = 58
     right: int = 14
     top: int = 12
     bottom: int = 44
@@ -87,15 +87,15 @@ def axes(frame: Frame, label_x: str, label_y: str) -> list[str]:
     for value in ticks(frame.low_x, frame.high_x):
         x = frame.x(value)
         marks.append(line((x, frame.top), (x, frame.height - frame.bottom), "grid"))
-        marks.append(text((x, frame.height - frame.bottom + 16), number(value), anchor="middle"))
+        marks.append(text((x, frame.height - frame.bottom + 16), short(value), anchor="middle"))
     for value in ticks(frame.low_y, frame.high_y):
         y = frame.y(value)
         marks.append(line((frame.left, y), (frame.width - frame.right, y), "grid"))
-        marks.append(text((frame.left - 7, y + 3.5), number(value), anchor="end"))
+        marks.append(text((frame.left - 7, y + 3.5), short(value), anchor="end"))
     middle = (frame.left + frame.width - frame.right) / 2
     marks.append(text((middle, frame.height - 8), label_x, "axis", anchor="middle"))
     upright = (frame.top + frame.height - frame.bottom) / 2
-    marks.append(text((13, upright), label_y, "axis", anchor="middle", turn=-90))
+    marks.append(text((12, upright), label_y, "axis", anchor="middle", turn=-90))
     return marks
 
 

@@ -27,6 +27,12 @@ def number(value: float | None) -> str:
     return text.rstrip("0").rstrip(".") if "." in text and size >= 1 else text
 
 
+def short(value: float | None) -> str:
+    """Return a number without the zeros at its end: for ticks and for bounds that a person wrote."""
+    text = number(value)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
 def count(value: int) -> str:
     """Return a whole number with separators."""
     return f"{value:,}"
@@ -41,9 +47,13 @@ def percent(share: float) -> str:
 
 def with_unit(metric: str, value: float | None) -> str:
     """Return a metric's value with its unit where it has a short one."""
+    return MISSING if value is None else number(value) + unit(metric)
+
+
+def unit(metric: str) -> str:
+    """Return the unit to write behind a value, with its blank; empty where there is none."""
     known = METRIC_NAMES.get(metric)
-    unit = _UNITS.get(known.unit, "") if known is not None else ""
-    return MISSING if value is None else number(value) + unit
+    return "" if known is None else _UNITS.get(known.unit, "")
 
 
 def interval(estimate: Estimate) -> str:

@@ -85,8 +85,8 @@ def numbers_of(column: pl.Series, known: Field) -> Floats:
 
 def codes_of(column: pl.Series, most: int) -> npt.NDArray[np.int64]:
     """Return each row's level, the most frequent 0; levels beyond ``most`` share the last code, missing is -1."""
-    tally = column.drop_nulls().value_counts().sort(["count", column.name], descending=[True, False])
-    levels = tally[column.name]
+    tally = column.drop_nulls().value_counts(name="\0rows")
+    levels = tally.sort(["\0rows", column.name], descending=[True, False])[column.name]
     codes = np.minimum(np.arange(len(levels)), most)
     if not len(levels):
         return np.full(len(column), -1, dtype=np.int64)

@@ -61,7 +61,7 @@ def read_target(table: Path, fields: Sequence[Field], options: ProblemOptions) -
             raise DataError(f"`problem.positive` needs two classes, but the target '{column.name}' is a number")
         return Target(task=task, values=column.cast(pl.Float64), reasons={"task": reason})
     values = labels_of(column)
-    tally = dict(values.drop_nulls().value_counts().sort(values.name).iter_rows())
+    tally = dict(values.drop_nulls().value_counts(name="\0rows").sort(values.name).iter_rows())
     classes = tuple(tally)
     reasons = {"task": reason}
     positive = None

@@ -75,12 +75,12 @@ def _chosen(facts: Facts, *, folds: bool, development: int, test: float) -> Choi
     if not folds:
         rejected.append(("stratified" if facts.classification else "kfold", "five fits of each model, for little gain"))
         kind = (
-            "one validation part, with the classes in equal proportions"
+            "every part gets the classes in equal proportions"
             if facts.classification
-            else "one validation part"
+            else "rows are taken as exchangeable"
         )
-        return Choice(strategy="holdout", folds=False, reason=f"{kind}: {size}", rejected=tuple(rejected))
-    rejected.append(("holdout", f"one validation part of {development} rows or less is too noisy to choose by"))
+        return Choice(strategy="holdout", folds=False, reason=f"{kind}; {size}", rejected=tuple(rejected))
+    rejected.append(("holdout", f"one validation part of {development:,} rows or less is too noisy to choose by"))
     if facts.classification:
         rejected.append(("kfold", "folds by chance alone would differ in their share of classes"))
         return Choice(
@@ -132,8 +132,8 @@ def _size_reason(folds: bool, development: int, test: float, *, forward: bool = 
         return "nothing is sealed (`test: 0`), so folds over all rows are the estimate"
     if folds:
         kind = "folds that move forward in time" if forward else "folds"
-        return f"{development} development rows are few enough for {kind}"
-    return f"{development} development rows are enough for one validation part"
+        return f"{development:,} development rows are few enough for {kind}"
+    return f"{development:,} development rows are enough for one validation part instead of folds"
 
 
 def _why_not_time(facts: Facts) -> str:
