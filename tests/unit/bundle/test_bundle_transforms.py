@@ -143,6 +143,16 @@ def test_scales_bring_numbers_to_their_range() -> None:
 
 
 @pytest.mark.parametrize("method", ["standard", "minmax", "robust"])
+@pytest.mark.parametrize("size", [1e-30, 1e30, 1e308])
+def test_numbers_of_any_size_are_scaled_without_overflow(method: str, size: float) -> None:
+    rows = pl.DataFrame({"a": [size * step for step in (-1.0, -0.5, 0.0, 0.5, 1.0)]})
+    transform = fitted_plain(Step(kind="scale", columns=("a",), settings={"method": method}), rows)
+    found = transform.apply(rows)[:, 0]
+    assert np.isfinite(found).all()
+    assert 0.9 < np.ptp(found) < 4.0
+
+
+@pytest.mark.parametrize("method", ["standard", "minmax", "robust"])
 def test_a_constant_column_is_scaled_to_zero_not_blown_up(method: str) -> None:
     rows = pl.DataFrame({"a": [0.1 + 0.2] * 7 + [0.3]})
     transform = fitted_plain(Step(kind="scale", columns=("a",), settings={"method": method}), rows)

@@ -14,6 +14,7 @@ from tenfold.foundation.errors import InputError, did_you_mean
 from tenfold.records.features import Step
 
 METHODS = ("standard", "minmax", "robust")
+_SMALLEST = 1e-150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ def _statistics(values: Floats, method: str) -> tuple[float, float]:
             f"{did_you_mean(method, METHODS)}"
         )
     # Rounding leaves a constant column with a spread of the order of its last digit: it must not be blown up.
-    constant = not np.isfinite(spread) or spread <= 1e-12 * max(1.0, abs(center))
+    constant = spread <= max(1e-12 * abs(center), _SMALLEST)
     return center, 1.0 if constant else spread
 
 

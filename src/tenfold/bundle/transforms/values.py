@@ -11,22 +11,24 @@ from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.protocols import Row
 
 NAN = math.nan
+_LARGEST = 1e150
+"""Numbers beyond it are read as it: their squares still add up, so that no statistic of a column overflows."""
 
 
 def numbers(table: pl.DataFrame, column: str) -> Floats:
-    """Return a column as float64 of shape (n_rows,); null and infinity become NaN."""
+    """Return a column as float64 of shape (n_rows,); null and infinity become NaN, the largest are cut to 1e150."""
     values: Floats = table[column].cast(pl.Float64).fill_null(NAN).to_numpy(writable=True)
     values[np.isinf(values)] = NAN
-    return values
+    return np.clip(values, -_LARGEST, _LARGEST, out=values)
 
 
 def number(row: Row, column: str) -> float:
-    """Return one value as a float; None and infinity become NaN."""
+    """Return one value as a float; None and infinity become NaN, the largest are cut to 1e150."""
     value = row[column]
     if value is None:
         return NAN
     result = float(value)  # type: ignore[arg-type]  # a canonical row holds numbers and booleans here
-    return result if math.isfinite(result) else NAN
+    return min(max(result, -_LARGEST), _LARGEST) if math.isfinite(result) else NAN
 
 
 def texts(table: pl.DataFrame, column: str) -> pl.Series:
