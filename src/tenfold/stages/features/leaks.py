@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +16,16 @@ from tenfold.records.features import FeatureLeak
 from tenfold.records.problem import Problem
 from tenfold.stages.features.candidates import Candidate
 
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
 NEAR_PERFECT = 0.999
 """AUC or R2 of a column alone, each half of the rows told by the other, from which on it knows the answer."""
 _FEWEST_ROWS = 100
 _FEWEST_OF_A_CLASS = 10
 _MOST_ROWS = 50_000
-_BINS = 256
-_MOST_LEVELS = 1_000
+_ROWS_OF_A_VALUE = 20
+"""A number of which each value stands in so many rows is compared by its values, else by its neighbours."""
 _RESULTS = frozenset({"outcome", "result", "label", "target", "actual", "truth"})
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
@@ -53,11 +57,11 @@ def leaks_by_name(candidates: Sequence[Candidate], problem: Problem) -> list[Fea
 def near_perfect(
     candidates: Sequence[Candidate],
     table: pl.DataFrame,
-    truth: npt.NDArray[np.int64] | Floats,
+    truth: Integers | Floats,
     problem: Problem,
     rng: np.random.Generator,
 ) -> list[FeatureLeak]:
-    """Return the columns from which alone, by the mean target of a value or a range, the target can be read.
+    """Return the columns from which alone, by the mean target of like rows, the target can be read.
 
     Parameters
     ----------
@@ -77,8 +81,7 @@ def near_perfect(
     for found in candidates:
         if found.kind == "text":
             continue
-        bins = _binned(found, table[found.name][rows])
-        strength = _strength(bins, seen, half, problem)
+        strength = _strength(_reading(found, table[found.name][rows]), seen, half, problem)
         if strength >= NEAR_PERFECT:
             measure = "R2" if problem.task == "regression" else "AUC"
             leaks.append(
@@ -100,7 +103,7 @@ def _words(name: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(name)] or [name.casefold()]
 
 
-def _can_tell(truth: npt.NDArray[np.int64] | Floats, problem: Problem) -> bool:
+def _can_tell(truth: Integers | Floats, problem: Problem) -> bool:
     if len(truth) < _FEWEST_ROWS:
         return False
     if problem.task == "regression":
@@ -109,28 +112,28 @@ def _can_tell(truth: npt.NDArray[np.int64] | Floats, problem: Problem) -> bool:
     return bool((counts >= _FEWEST_OF_A_CLASS).sum() >= 2)
 
 
-def _binned(found: Candidate, values: pl.Series) -> npt.NDArray[np.int64]:
-    """Return a number for each row's level or range of values; missing has one of its own."""
-    if found.kind in {"categorical", "boolean"}:
-        frequent = values.value_counts(sort=True)[values.name].drop_nulls()[:_MOST_LEVELS]
-        levels = frequent.cast(pl.String)
-        positions = values.cast(pl.String).cast(pl.Enum(levels), strict=False).to_physical().cast(pl.Int64) + 2
-        return positions.fill_null(pl.Series(values.is_null().cast(pl.Int64))).to_numpy()
-    numbers = values.dt.epoch("us") if found.kind == "datetime" else values
-    array = numbers.cast(pl.Float64).fill_null(np.nan).to_numpy()
-    known = array[np.isfinite(array)]
-    if not len(known):
-        return np.zeros(len(array), dtype=np.int64)
-    edges = np.unique(np.quantile(known, np.linspace(0.0, 1.0, _BINS + 1)[1:-1]))
-    # Values that many rows share stand alone, so that a column of few values is not blurred.
-    return np.where(np.isfinite(array), 1 + np.searchsorted(edges, array) + np.searchsorted(edges, array, "right"), 0)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Reading:
+    """A column as its rows are compared: by equal ``bins``, and where there are ``numbers``, by their neighbours.
+
+    Bin 0 is missing.
+    """
+
+    bins: Integers
+    numbers: Floats | None = None
 
 
-def _strength(
-    bins: npt.NDArray[np.int64], truth: npt.NDArray[np.int64] | Floats, half: npt.NDArray[np.bool_], problem: Problem
-) -> float:
+def _reading(found: Candidate, values: pl.Series) -> _Reading:
+    if found.kind in {"categorical", "boolean"} or values.n_unique() <= len(values) / _ROWS_OF_A_VALUE:
+        return _Reading(bins=values.rank("dense").fill_null(0).cast(pl.Int64).to_numpy())
+    numbers = (values.dt.epoch("us") if found.kind == "datetime" else values).cast(pl.Float64)
+    array = numbers.fill_null(np.nan).to_numpy()
+    return _Reading(bins=np.isfinite(array).astype(np.int64), numbers=array)
+
+
+def _strength(reading: _Reading, truth: Integers | Floats, half: Flags, problem: Problem) -> float:
     if problem.task == "regression":
-        predicted = _told(bins, truth.astype(np.float64), half)
+        predicted = _told(reading, truth.astype(np.float64), half, neighbours=1)
         spread = float(((truth - truth.mean()) ** 2).sum())
         return 1.0 - float(((truth - predicted) ** 2).sum()) / spread
     codes = truth.astype(np.int64)
@@ -141,18 +144,33 @@ def _strength(
         positive = codes == code
         if not 0 < positive.sum() < len(positive):
             return 0.0
-        found.append(roc_auc(positive, _told(bins, positive.astype(np.float64), half)))
+        found.append(roc_auc(positive, _told(reading, positive.astype(np.float64), half, neighbours=3)))
     return float(np.mean(found))
 
 
-def _told(bins: npt.NDArray[np.int64], target: Floats, half: npt.NDArray[np.bool_]) -> Floats:
-    """Return the mean target of each row's bin among the rows of the other half."""
-    size = int(bins.max()) + 1
-    result = np.empty(len(bins))
+def _told(reading: _Reading, target: Floats, half: Flags, *, neighbours: int) -> Floats:
+    """Return, for each row, the mean target of the rows of the other half that are like it.
+
+    Those are the rows of its bin; of a number, so many ``neighbours`` below it and above it.
+    """
+    result = np.empty(len(target))
+    size = int(reading.bins.max()) + 1
     for rows in (half, ~half):
-        overall = target[rows].mean()
-        counts = np.bincount(bins[rows], minlength=size)
-        sums = np.bincount(bins[rows], weights=target[rows] - overall, minlength=size)
+        overall, bins = target[rows].mean(), reading.bins[rows]
+        sums = np.bincount(bins, weights=target[rows] - overall, minlength=size)
         # A tenth of a row of the overall mean: bins without rows have it, and it moves the others by nearly nothing.
-        result[~rows] = overall + (sums / (counts + 0.1))[bins[~rows]]
+        means = overall + sums / (np.bincount(bins, minlength=size) + 0.1)
+        result[~rows] = means[reading.bins[~rows]]
+        if reading.numbers is not None:
+            there, asked = rows & (reading.bins > 0), ~rows & (reading.bins > 0)
+            result[asked] = _mean_around(reading.numbers[there], target[there], reading.numbers[asked], neighbours)
     return result
+
+
+def _mean_around(numbers: Floats, target: Floats, asked: Floats, neighbours: int) -> Floats:
+    order = np.argsort(numbers, kind="stable")
+    sums = np.concatenate([[0.0], np.cumsum(target[order])])
+    place = np.searchsorted(numbers[order], asked)
+    low, high = np.maximum(place - neighbours, 0), np.minimum(place + neighbours, len(numbers))
+    means: Floats = (sums[high] - sums[low]) / np.maximum(high - low, 1)
+    return means
