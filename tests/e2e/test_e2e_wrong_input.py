@@ -56,7 +56,7 @@ def test_a_typo_names_the_line_and_the_nearest_key(tmp_path: Path, tenfold: Comm
         ),
         (GOOD.replace("{target: target}", "{target: target, requirements: [{id: x, that: roc_auc >= 1.7}]}"), ["1.7"]),
         (GOOD.replace("{path: data.csv}", "{url: 'postgresql://u:secret@localhost/x', table: t}"), ["env"]),
-        (GOOD.replace("data.csv", "${env:TENFOLD_NO_SUCH_NAME}"), ["TENFOLD_NO_SUCH_NAME"]),
+        (GOOD.replace("data.csv", "'${env:TENFOLD_NO_SUCH_NAME}'"), ["TENFOLD_NO_SUCH_NAME"]),
         ("", ["tenfold.yaml"]),
         ("- 1\n- 2\n", ["tenfold.yaml"]),
     ],

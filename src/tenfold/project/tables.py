@@ -8,7 +8,7 @@ from tenfold.connectors.read import SourceRequest
 from tenfold.engine.stage import External
 from tenfold.lifecycle import Table
 from tenfold.spec.columns import check_columns
-from tenfold.spec.schema import SourceSection, Spec
+from tenfold.spec.schema import ColumnSection, SourceSection, Spec
 from tenfold.store.open import Store
 
 
@@ -32,11 +32,7 @@ def ingest_options(spec: Spec) -> IngestOptions:
         sources=tuple(_request(name, section, spec) for name, section in spec.data.sources.items()),
         query=spec.data.query,
         timezone=spec.data.timezone,
-        overrides={
-            name: FieldOverride(kind=column.kind)
-            for name, column in spec.data.columns.items()
-            if column.kind is not None
-        },
+        overrides={name: _override(column) for name, column in spec.data.columns.items()},
     )
 
 
@@ -54,6 +50,17 @@ def _request(name: str, section: SourceSection, spec: Spec) -> SourceRequest:
         delimiter=section.delimiter,
         quote=section.quote,
         header=section.header,
+        encoding=section.encoding,
+    )
+
+
+def _override(column: ColumnSection) -> FieldOverride:
+    return FieldOverride(
+        kind=column.kind,
+        missing=column.missing,
+        datetime_format=column.datetime_format,
+        timezone=column.timezone,
+        decimal_comma=column.decimal_comma,
     )
 
 
