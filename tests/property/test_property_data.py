@@ -12,6 +12,7 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tenfold.bundle.signature import Signature
 from tenfold.connectors.read import SourceRequest, SourceTable, read_for_model, read_source
 from tenfold.measures.contract import ColumnContract, Contract, contract_from_text, contract_to_text
 from tenfold.stages.data.duplicates import find_copies
@@ -79,7 +80,11 @@ def test_rows_to_predict_are_read_as_the_rows_to_learn_from(rows: list[tuple[str
         again = pl.concat(
             read_for_model(str(folder / "x.csv"), table.fields, dialect=table.source.dialect, rows_at_once=3)
         )
-        assert again.equals(pl.read_parquet(table.path))
+        learned = pl.read_parquet(table.path)
+    assert again.equals(learned)
+    # What a caller sends to the model is read by the bundle: it must come to the same.
+    sent = pl.DataFrame(written[1:], schema=written[0], orient="row")
+    assert Signature(fields=table.fields).conform(sent).equals(learned)
 
 
 @SLOW

@@ -32,6 +32,7 @@ def scan_delimited(text: PlainText, dialect: Dialect, *, shown: str) -> pl.LazyF
         schema=dict.fromkeys(dialect.names, pl.String),
         infer_schema=False,
         raise_if_empty=False,
+        glob=False,
     )
     try:
         if text.path.stat().st_size <= IN_MEMORY_BYTES:
@@ -104,7 +105,13 @@ def _without_empty_lines(rows: pl.LazyFrame, text: PlainText, dialect: Dialect, 
         return rows
     bare = rf"^[ \t]*{re.escape(dialect.delimiter)}"
     lines = pl.scan_csv(
-        text.path, has_header=False, separator="\x1f", quote_char=None, schema={"line": pl.String}, infer_schema=False
+        text.path,
+        has_header=False,
+        separator="\x1f",
+        quote_char=None,
+        schema={"line": pl.String},
+        infer_schema=False,
+        glob=False,
     )
     delimiters_only = (
         lines.select(pl.col("line").str.contains(rf"^[{re.escape(dialect.delimiter)} \t\r\"]+$").sum())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from tenfold.connectors.canonical import canonical, number_pattern, stripped
-from tenfold.connectors.moments import find_format, looks_compact
+from tenfold.connectors.moments import check_zone, find_format, looks_compact
 from tenfold.connectors.values import ALWAYS_MISSING, MISSING_AMONG_OTHERS
 from tenfold.foundation.errors import DataError, did_you_mean
 from tenfold.records.dataset import Field, Kind
@@ -64,7 +64,9 @@ def infer_fields(
         When an override names a column that does not exist.
     """
     overrides = overrides or {}
-    for name in overrides:
+    check_zone(timezone)
+    for name, override in overrides.items():
+        check_zone(override.timezone)
         if name not in sample.columns:
             raise DataError(f"'{name}' is declared but is not a column.{did_you_mean(name, sample.columns)}")
     if typed:

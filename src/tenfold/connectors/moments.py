@@ -6,8 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
+
+from tenfold.foundation.errors import DataError
 
 ISO = r"^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d+)?)?)?\s*(Z|z|UTC|[+-]\d{2}:?\d{2})?$"
 _PIECES = {
@@ -110,6 +113,20 @@ def moments(text: pl.Expr, pattern: str | None, timezone: str | None) -> pl.Expr
         pattern + (" %d" if day else ""), strict=False, time_unit="us", ambiguous="earliest"
     )
     return read.dt.convert_time_zone("UTC") if "%z" in pattern else in_utc(read, timezone)
+
+
+def check_zone(timezone: str | None) -> None:
+    """Say so when a time zone does not exist.
+
+    Raises
+    ------
+    DataError
+        When the name is not that of a zone.
+    """
+    try:
+        ZoneInfo(timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise DataError(f"'{timezone}' is not a time zone; write a name such as Europe/Berlin") from error
 
 
 def in_utc(local: pl.Expr, timezone: str | None) -> pl.Expr:

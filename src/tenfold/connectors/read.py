@@ -123,9 +123,12 @@ def read_source(
     into.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=into.parent, prefix="reading-") as folder:
         staged = _stage(request, Path(folder))
-        fields, count = canonicalise(
-            staged.rows, into, overrides=overrides or {}, timezone=timezone, shown=request.label
-        )
+        try:
+            fields, count = canonicalise(
+                staged.rows, into, overrides=overrides or {}, timezone=timezone, shown=request.label
+            )
+        except pl.exceptions.PolarsError as error:
+            raise DataError(f"{request.label} cannot be read: {str(error).splitlines()[0]}") from error
     source = Source(
         name=request.name,
         location=request.label,
@@ -319,7 +322,7 @@ def _typed(rows: pl.LazyFrame, format_: str) -> _Staged:
 
 def _scan_parquet(path: Path, shown: str) -> pl.LazyFrame:
     try:
-        rows = pl.scan_parquet(path)
+        rows = pl.scan_parquet(path, glob=False)
         rows.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{shown} is not a Parquet file, or damaged ({str(error).splitlines()[0]})") from error

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tenfold.connectors.moments import check_zone
 from tenfold.foundation.errors import DataError, did_you_mean
 from tenfold.records.dataset import Field
 
@@ -92,14 +93,10 @@ def _column(field: Field) -> str:
 
 
 def _lock(connection: Any, timezone: str | None) -> None:
-    import duckdb
-
     memory = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * _LARGEST_MEMORY_SHARE)
-    try:
-        connection.execute(f"SET TimeZone = '{(timezone or 'UTC').replace(chr(39), '')}'")
-    except duckdb.Error as error:
-        raise DataError(f"'{timezone}' is not a time zone; write a name such as Europe/Berlin") from error
+    check_zone(timezone)
     for setting in (
+        f"TimeZone = '{timezone or 'UTC'}'",
         f"memory_limit = '{memory >> 20}MiB'",
         "preserve_insertion_order = true",
         "python_enable_replacements = false",

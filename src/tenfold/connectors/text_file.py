@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import hashlib
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from tenfold.foundation.errors import DataError
+from tenfold.foundation.errors import DataError, did_you_mean
 
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 20
@@ -112,7 +112,10 @@ def open_bytes(path: Path, shown: str) -> Iterator[IO[bytes]]:
         else:
             with path.open("rb") as stream:
                 yield stream
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, OSError, zlib.error) as error:
+        # The operating system numbers its errors; damage in the content has none.
+        if not compression or (isinstance(error, OSError) and error.errno is not None):
+            raise
         raise DataError(f"{shown} is a damaged {compression} file ({error}); fetch it again") from error
 
 
@@ -257,10 +260,7 @@ def _decompress(path: Path, target: Path, shown: str, *, lines: bool) -> None:
     written = since_line_end = 0
     with open_bytes(path, shown) as source, target.open("wb") as sink:
         while True:
-            try:
-                chunk = source.read(CHUNK_BYTES)
-            except OSError as error:
-                raise DataError(f"{shown} is a damaged compressed file ({error}); fetch it again") from error
+            chunk = source.read(CHUNK_BYTES)
             if not chunk:
                 return
             sink.write(chunk)
@@ -294,18 +294,7 @@ def _head(path: Path) -> tuple[str, bool]:
     return start.decode("utf-8", "replace"), whole
 
 
-def content_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes as they lie on disk."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def _neighbours(path: Path) -> str:
-    from tenfold.foundation.errors import did_you_mean
-
     folder = path.parent
     if not folder.is_dir():
         return f" (there is no folder {folder})"

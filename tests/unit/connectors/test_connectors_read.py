@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -199,9 +198,25 @@ def test_a_text_named_parquet_is_refused(tmp_path: Path) -> None:
     assert "is not a Parquet file" in refusal("a,b\n1,2\n", tmp_path, name="x.parquet")
 
 
+def test_a_file_whose_name_looks_like_a_pattern_is_read(tmp_path: Path) -> None:
+    _, rows = read_text("a,b\n1,2\n", tmp_path, name="x[1]*.csv")
+    assert rows.height == 1
+    rows.write_parquet(tmp_path / "y[1]?.parquet")
+    assert read(tmp_path / "y[1]?.parquet", tmp_path)[1].height == 1
+
+
+def test_a_zone_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    assert "'Mars/Base' is not a time zone" in refusal("a,b\n1,2\n", tmp_path, timezone="Mars/Base")
+
+
 def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
-    packed = gzip.compress(os.urandom(100_000))
-    assert "damaged" in refusal(packed[:50_000], tmp_path, name="x.csv.gz")
+    import pyarrow
+
+    text = "a,b\n" + "".join(f"{number},{number * 7919 % 10007}\n" for number in range(20_000))
+    for packed in (gzip.compress(text.encode()), pyarrow.compress(text.encode(), codec="zstd", asbytes=True)):
+        assert "damaged" in refusal(packed[: len(packed) // 2], tmp_path)
+    packed = gzip.compress(text.encode())
+    assert "damaged" in refusal(packed[:5000] + b"overwritten" + packed[5011:], tmp_path)
 
 
 def test_an_endless_line_is_refused_after_sixteen_mebibytes(tmp_path: Path) -> None:
