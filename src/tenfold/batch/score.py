@@ -160,4 +160,4 @@ def _beside(kept: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
     for name in kept.columns:
         if name in predictions.columns:
             raise InputError(f"the column '{name}' to keep is called as a column of the predictions: rename it")
-    return kept.hstack(predictions)
+    return pl.DataFrame([*kept.get_columns(), *predictions.get_columns()])
