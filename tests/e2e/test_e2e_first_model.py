@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -79,8 +80,7 @@ def test_a_budget_in_trials_gives_the_same_bundle_in_another_folder(
     project: Path, tenfold: Command, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     other = tmp_path_factory.mktemp("other")
-    for name in ("tumours.csv", "tenfold.yaml"):
-        (other / name).write_bytes((project / name).read_bytes())
+    shutil.copytree(project, other, dirs_exist_ok=True)
 
     tenfold("run", "--json", cwd=project)
     tenfold("run", "--json", "--workers", "inline", cwd=other)

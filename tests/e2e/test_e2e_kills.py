@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,9 +30,7 @@ def test_a_killed_run_is_finished_by_the_next_and_the_store_is_clean(project: Pa
     for number in range(KILLS):
         delay = chance.uniform(0.3, whole)
         folder = project / f"kill{number}"
-        folder.mkdir()
-        for name in ("tumours.csv", "tenfold.yaml"):
-            (folder / name).write_bytes((project / name).read_bytes())
+        shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".tenfold", "kill*"))
         process = subprocess.Popen(
             [sys.executable, "-m", "tenfold.cli.main", "run", "--json"],
             cwd=folder,

@@ -37,9 +37,9 @@ def run(  # noqa: PLR0917  # a stage takes its inputs in the order in which they
 ) -> StageResult[Dataset]:
     """Prepare the canonical table that `connectors.ingest` wrote.
 
-    Rows without a target are left out and counted. Payload: ``table.parquet``, the rows in source order, the target in
-    its final form (String labels or Float64); ``copies.parquet`` when rows repeat each other: one column, the same
-    number for equal rows.
+    Rows without a target are left out and counted; where the problem names no target, the table is only looked at.
+    Payload: ``table.parquet``, the rows in source order, the target in its final form (String labels or Float64);
+    ``copies.parquet`` when rows repeat each other: one column, the same number for equal rows.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def run(  # noqa: PLR0917  # a stage takes its inputs in the order in which they
     """
     task = problem.record
     read = pl.read_parquet(table)
-    rows, without_target = with_target(read, task)
+    rows, without_target = with_target(read, task) if task.target else (read, 0)
     profiles = profile_columns(rows)
     parts = assign_roles(rows, fields, profiles, task, options.columns)
     identifiers = [name for name, part in parts.items() if part.role in {"id", "ignored"}]
@@ -61,7 +61,7 @@ def run(  # noqa: PLR0917  # a stage takes its inputs in the order in which they
         profiles, copies = profile_columns(rows), find_copies(rows, leaving_out=identifiers, texts=texts)
 
     conflicting = 0
-    if task.task != "regression":
+    if task.target and task.task != "regression":
         conflicting = conflicting_rows(rows, task.target, leaving_out=identifiers)
     columns = tuple(_column(known, parts[known.name], profiles[known.name], options) for known in fields)
     findings = find_faults(rows, columns, task, copies, conflicting=conflicting)
