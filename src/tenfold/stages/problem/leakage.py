@@ -20,14 +20,15 @@ NEAR_PERFECT = 0.995
 COPY_AGREEMENT = 0.94
 """Share of each class that a column of as many values as classes must name rightly to be taken as a copy."""
 SAME_PLACE_SHARE = 0.85
-SAME_PLACE = 0.02
-"""A number stands in the target's order when this share of rows is within 2 % of its place there."""
+SAME_PLACE = 0.03
+"""A number stands in the target's order when this share of rows is within 3 % of its place there."""
 MISSING_AGREEMENT = 0.97
 SUSPICIOUS = 0.3
 _FEWEST = 30
 _FEWEST_OF_A_CLASS = 10
 _SCREEN = 0.97
 _BINS = 128
+_ROWS_OF_A_BIN = 25
 
 
 def find_leaks(sample: Sample, allowed: Collection[str], *, seed: int) -> tuple[Leak, ...]:
@@ -245,7 +246,8 @@ def _strength(sample: Sample, predicted: Floats) -> float:
 
 def _binned(values: Floats) -> npt.NDArray[np.int64]:
     known = values[np.isfinite(values)]
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, _BINS + 1)[1:-1])) if len(known) else np.empty(0)
+    bins = int(np.clip(len(values) // _ROWS_OF_A_BIN, 8, _BINS))
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1])) if len(known) else np.empty(0)
     return np.where(np.isfinite(values), np.searchsorted(edges, values, side="left"), len(edges) + 1)
 
 
