@@ -11,7 +11,7 @@ from tenfold.connectors.ingest import Ingested, IngestOptions, ingest
 from tenfold.connectors.read import SourceRequest
 from tenfold.foundation.context import Received, StageContext
 from tenfold.foundation.errors import InputError, did_you_mean
-from tenfold.project.reports import InitReport, ProfileReport
+from tenfold.project.table_reports import InitReport, ProfileReport
 from tenfold.records.dataset import Column, Dataset
 from tenfold.records.problem import MetricChoice, Problem
 from tenfold.spec.draft import Draft, draft_spec

@@ -20,7 +20,7 @@ from tenfold.foundation.events import Event, Events, Silent
 from tenfold.foundation.serial import from_json
 from tenfold.gates.policy import may_register
 from tenfold.measures.judge import overall
-from tenfold.project.reports import RunReport
+from tenfold.project.run_reports import RunReport
 from tenfold.records.evaluation import Evaluation
 from tenfold.records.evidence import Verdict
 from tenfold.records.model import Candidates

@@ -11,7 +11,7 @@ from tenfold.engine.run import Surroundings, run_graph
 from tenfold.engine.session import open_run
 from tenfold.engine.stage import External, Stage
 from tenfold.foundation.events import Events, Silent
-from tenfold.project.reports import CheckReport
+from tenfold.project.run_reports import CheckReport
 from tenfold.spec.schema import Spec
 from tenfold.store.open import open_store
 

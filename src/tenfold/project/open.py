@@ -19,22 +19,18 @@ from tenfold.foundation.units import parse_seconds
 from tenfold.lifecycle import lifecycle
 from tenfold.project.carry import Journey, carry
 from tenfold.project.check import check
-from tenfold.project.reports import (
+from tenfold.project.document import Document
+from tenfold.project.registry_reports import HistoryReport, ModelReport, ModelsReport, StoreDoctor, StoreVerify
+from tenfold.project.reproduce import reproduce
+from tenfold.project.run_reports import (
     CheckReport,
     DiffReport,
-    Document,
-    HistoryReport,
-    ModelReport,
-    ModelsReport,
     PlanReport,
     ReproduceReport,
     RunReport,
     RunsReport,
     ShownRun,
-    StoreDoctor,
-    StoreVerify,
 )
-from tenfold.project.reproduce import reproduce
 from tenfold.project.tables import table_of
 from tenfold.project.wiring import options_of
 from tenfold.spec.load import load_spec

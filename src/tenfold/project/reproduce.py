@@ -13,7 +13,7 @@ from tenfold.foundation.errors import InputError
 from tenfold.foundation.events import Events, Silent
 from tenfold.foundation.serial import from_json
 from tenfold.lifecycle import RECORDS
-from tenfold.project.reports import ReproduceReport
+from tenfold.project.run_reports import ReproduceReport
 from tenfold.records.model import Candidates, Member
 from tenfold.store.open import Store
 

@@ -10,7 +10,7 @@ from tenfold.bundle.format import load_bundle
 from tenfold.bundle.model import Model
 from tenfold.foundation.clock import SystemClock
 from tenfold.foundation.errors import InputError
-from tenfold.project.reports import PredictReport
+from tenfold.project.table_reports import PredictReport
 from tenfold.spec.load import load_spec
 from tenfold.store.open import open_store
 

@@ -1,23 +1,21 @@
-"""What each action of a project came to: frozen, and as the JSON document that other programs rely on."""
+"""What runs, plans and checks came to: frozen, and as the JSON documents that other programs rely on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tenfold.engine.plan import PlannedStage
 from tenfold.engine.run import RunOutcome
 from tenfold.foundation.serial import plain
-from tenfold.records.dataset import Dataset, Finding
+from tenfold.project.document import Document
+from tenfold.records.dataset import Finding
 from tenfold.records.evaluation import Estimate
 from tenfold.records.evidence import Verdict
 from tenfold.records.model import Candidate, Candidates
 from tenfold.records.problem import Feasibility
-from tenfold.store.rows import DoctorReport, Run, RunStage, RunStatus, VerifyReport, Version
-
-Document = dict[str, Any]
+from tenfold.store.rows import Run, RunStage, RunStatus, Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,164 +288,4 @@ class ReproduceReport:
             "expected": self.expected,
             "found": self.found,
             "seconds": self.seconds,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelsReport:
-    """Registered versions; the document is ``tenfold.models/1``."""
-
-    versions: tuple[Version, ...]
-    aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    ok: bool = True
-
-    def document(self) -> Document:
-        """Return the registry as JSON-ready values."""
-        return {"schema": "tenfold.models/1", "models": [self.line(version) for version in self.versions]}
-
-    def line(self, version: Version) -> Document:
-        """Return one version's line."""
-        named = self.aliases.get(version.name, {})
-        return {
-            "name": version.name,
-            "version": version.number,
-            "ref": version.ref,
-            "bundle": version.bundle,
-            "run": version.run,
-            "aliases": [alias for alias, number in named.items() if number == version.number],
-            "at": version.at.isoformat(),
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelReport:
-    """One version with its evidence; the document is ``tenfold.model/1``."""
-
-    version: Version
-    path: Path
-    task: str
-    inputs: tuple[Document, ...]
-    evidence: tuple[Document, ...]
-    ok: bool = True
-
-    def document(self) -> Document:
-        """Return the version as JSON-ready values."""
-        return {
-            "schema": "tenfold.model/1",
-            **ModelsReport(versions=()).line(self.version),
-            "path": str(self.path),
-            "task": self.task,
-            "threshold": self.version.facts.get("threshold"),
-            "inputs": list(self.inputs),
-            "evidence": list(self.evidence),
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryReport:
-    """Everything that happened to a model's versions, oldest first; the document is ``tenfold.history/1``."""
-
-    name: str
-    events: tuple[Document, ...]
-    ok: bool = True
-
-    def document(self) -> Document:
-        """Return the history as JSON-ready values."""
-        return {"schema": "tenfold.history/1", "name": self.name, "events": list(self.events)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreDoctor:
-    """The store's health; the document is ``tenfold.doctor/1``."""
-
-    found: DoctorReport
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing kept is lost or wrong."""
-        return self.found.ok
-
-    def document(self) -> Document:
-        """Return the checks as JSON-ready values."""
-        return {"schema": "tenfold.doctor/1", "ok": self.ok, **plain(self.found)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreVerify:
-    """History against the audit chain; the document is ``tenfold.verify/1``."""
-
-    found: VerifyReport
-
-    @property
-    def ok(self) -> bool:
-        """Whether everything is as it was written."""
-        return self.found.ok
-
-    def document(self) -> Document:
-        """Return the verification as JSON-ready values."""
-        return {"schema": "tenfold.verify/1", "ok": self.ok, **plain(self.found)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PredictReport:
-    """A scored file; the document is ``tenfold.predict/1``."""
-
-    model: str
-    output: str
-    rows: int
-    columns: tuple[str, ...]
-    seconds: float
-    ok: bool = True
-
-    def document(self) -> Document:
-        """Return the scoring as JSON-ready values."""
-        return {
-            "schema": "tenfold.predict/1",
-            "model": self.model,
-            "output": self.output,
-            "rows": self.rows,
-            "columns": list(self.columns),
-            "seconds": self.seconds,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileReport:
-    """A table looked at; the document is ``tenfold.profile/1``."""
-
-    dataset: Dataset
-    notes: tuple[str, ...] = ()
-    ok: bool = True
-
-    def document(self) -> Document:
-        """Return the profile as JSON-ready values."""
-        return {"schema": "tenfold.profile/1", "notes": list(self.notes), **plain(self.dataset)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InitReport:
-    """A new project file; the document is ``tenfold.init/1``."""
-
-    path: Path
-    contract: Path | None
-    target: str
-    task: str
-    metric: str
-    reasons: tuple[str, ...]
-    columns: int
-    rows: int
-    ok: bool = True
-
-    def document(self) -> Document:
-        """Return what was inferred as JSON-ready values."""
-        return {
-            "schema": "tenfold.init/1",
-            "path": str(self.path),
-            "contract": None if self.contract is None else str(self.contract),
-            "target": self.target,
-            "task": self.task,
-            "metric": self.metric,
-            "reasons": list(self.reasons),
-            "columns": self.columns,
-            "rows": self.rows,
         }

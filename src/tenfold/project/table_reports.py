@@ -1,0 +1,75 @@
+"""What came of looking at tables and scoring them: frozen, and as JSON documents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenfold.foundation.serial import plain
+from tenfold.project.document import Document
+from tenfold.records.dataset import Dataset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictReport:
+    """A scored file; the document is ``tenfold.predict/1``."""
+
+    model: str
+    output: str
+    rows: int
+    columns: tuple[str, ...]
+    seconds: float
+    ok: bool = True
+
+    def document(self) -> Document:
+        """Return the scoring as JSON-ready values."""
+        return {
+            "schema": "tenfold.predict/1",
+            "model": self.model,
+            "output": self.output,
+            "rows": self.rows,
+            "columns": list(self.columns),
+            "seconds": self.seconds,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileReport:
+    """A table looked at; the document is ``tenfold.profile/1``."""
+
+    dataset: Dataset
+    notes: tuple[str, ...] = ()
+    ok: bool = True
+
+    def document(self) -> Document:
+        """Return the profile as JSON-ready values."""
+        return {"schema": "tenfold.profile/1", "notes": list(self.notes), **plain(self.dataset)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitReport:
+    """A new project file; the document is ``tenfold.init/1``."""
+
+    path: Path
+    contract: Path | None
+    target: str
+    task: str
+    metric: str
+    reasons: tuple[str, ...]
+    columns: int
+    rows: int
+    ok: bool = True
+
+    def document(self) -> Document:
+        """Return what was inferred as JSON-ready values."""
+        return {
+            "schema": "tenfold.init/1",
+            "path": str(self.path),
+            "contract": None if self.contract is None else str(self.contract),
+            "target": self.target,
+            "task": self.task,
+            "metric": self.metric,
+            "reasons": list(self.reasons),
+            "columns": self.columns,
+            "rows": self.rows,
+        }
