@@ -60,7 +60,16 @@ def test_one_row_alone_is_predicted_as_among_others(kind: Any, classes: int) -> 
     fitted = kind(12, random_state=0).fit(values(), target(classes))
     predictor = ForestPredictor.from_sklearn([fitted], classes=classes)
     alone = np.concatenate([predictor.predict(values(2)[row : row + 1]) for row in range(60)])
-    np.testing.assert_allclose(alone, predictor.predict(values(2))[:60], rtol=0, atol=1e-13)
+    np.testing.assert_array_equal(alone, predictor.predict(values(2))[:60])
+
+
+@FORESTS
+def test_few_rows_and_many_are_predicted_alike_to_the_last_bit(kind: Any, classes: int) -> None:
+    fitted = kind(7, random_state=0).fit(values(), target(classes))
+    predictor = ForestPredictor.from_sklearn([fitted], classes=classes)
+    many = np.concatenate([values(seed) for seed in range(70)])
+    few = np.concatenate([predictor.predict(many[start : start + 900]) for start in range(0, len(many), 900)])
+    np.testing.assert_array_equal(predictor.predict(many), few)
 
 
 def test_rows_exactly_on_a_threshold_go_where_scikit_learn_sends_them() -> None:
@@ -124,6 +133,8 @@ def test_missing_values_and_other_widths_are_refused() -> None:
         {"values": lambda leaves: leaves[:-1]},
         {"roots": lambda roots: roots + 10_000},
         {"roots": lambda roots: roots[:0]},
+        {"roots": lambda roots: roots[::-1]},
+        {"roots": lambda roots: roots[1:]},
     ],
 )
 def test_arrays_that_are_no_trees_are_refused(change: dict[str, Any]) -> None:

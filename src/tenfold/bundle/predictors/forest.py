@@ -15,6 +15,9 @@ from tenfold.foundation.errors import StoreError
 from tenfold.foundation.serial import canonical_json, from_json
 
 _CELLS_AT_ONCE = 1 << 16
+_ROWS_AT_ONCE = 1 << 14
+_ROWS_FOR_TREE_BY_TREE = 2048
+_STILL_WORTH = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,7 @@ class ForestPredictor:
             and self.values.ndim == 2
             and len(self.values) == int(leaf.sum())
             and len(self.roots) > 0
+            and bool(self.roots[0] == 0 and (np.diff(self.roots) > 0).all())
             and bool((self.roots >= 0).all() and (self.roots < nodes).all())
             and bool((self.feature >= 0).all() and (self.feature < max(columns, 1)).all())
             # Children stand behind their parent, so no walk can come back.
@@ -112,41 +116,45 @@ class ForestPredictor:
             raise ValueError("a forest reads the filled view, which has no missing values")
         with np.errstate(over="ignore"):
             rows = values.astype(np.float32)
+        total = np.empty((len(rows), self.values.shape[1]))
         if len(rows) == 1:
-            total = self._row(rows[0])[None, :]
-        else:
+            total[0] = self._row(rows[0])
+        elif len(rows) < _ROWS_FOR_TREE_BY_TREE:
             size = max(1, _CELLS_AT_ONCE // len(self.roots))
-            blocks = [self._block(rows[start : start + size]) for start in range(0, len(rows), size)]
-            total = np.concatenate(blocks) if blocks else np.empty((0, self.values.shape[1]))
+            for start in range(0, len(rows), size):
+                total[start : start + size] = self._all_trees(rows[start : start + size])
+        else:
+            for start in range(0, len(rows), _ROWS_AT_ONCE):
+                total[start : start + _ROWS_AT_ONCE] = self._tree_by_tree(rows[start : start + _ROWS_AT_ONCE])
         return np.concatenate([1.0 - total, total], axis=1) if self.binary else total
+
+    # The three ways add the trees up one after the other, so that they agree to the last bit.
 
     def _row(self, row: npt.NDArray[np.float32]) -> Floats:
         node = self.roots
         for _ in range(self.depth):
             node = self.first.take(node) + (row.take(self.feature.take(node)) > self.threshold.take(node))
-        total: Floats = self.values.take(self._leaf.take(node), axis=0).sum(axis=0)
+        total: Floats = self.values.take(self._leaf.take(node), axis=0).cumsum(axis=0)[-1]
         return total
 
-    def _block(self, rows: npt.NDArray[np.float32]) -> Floats:
-        """All rows of a block walk down all trees at once, one level a step."""
+    def _all_trees(self, rows: npt.NDArray[np.float32]) -> Floats:
+        """Few rows walk down all trees at once, one level a step."""
         count, trees = len(rows), len(self.roots)
-        flat = rows.ravel()
         start = np.repeat(np.arange(count, dtype=np.int64) * rows.shape[1], trees)
-        node = np.tile(self.roots, count)
-        result = node.copy()
-        places = np.arange(len(node))
-        for _ in range(self.depth):
-            ahead = self.first.take(node) + (flat.take(start + self.feature.take(node)) > self.threshold.take(node))
-            moving = ahead != node
-            if not moving.all():
-                result[places] = ahead
-                places, start, ahead = places[moving], start[moving], ahead[moving]
-            node = ahead
-            if not len(node):
-                break
-        result[places] = node
-        leaves = self._leaf.take(result).reshape(count, trees)
-        total: Floats = self.values.take(leaves, axis=0).sum(axis=1)
+        nodes = _walked(np.tile(self.roots, count), rows.ravel(), start, (self.first, self.feature, self.threshold))
+        leaves = self._leaf.take(nodes).reshape(count, trees)
+        total: Floats = self.values.take(leaves, axis=0).cumsum(axis=1)[:, -1]
+        return total
+
+    def _tree_by_tree(self, rows: npt.NDArray[np.float32]) -> Floats:
+        """Many rows walk down one tree after the other: a tree's nodes stay in the processor's nearest memory."""
+        total = np.zeros((len(rows), self.values.shape[1]))
+        start = np.arange(len(rows), dtype=np.int64) * rows.shape[1]
+        flat = rows.ravel()
+        for root, end in zip(self.roots, np.append(self.roots[1:], len(self.first)), strict=True):
+            tree = (self.first[root:end] - root, self.feature[root:end], self.threshold[root:end])
+            nodes = _walked(np.zeros(len(rows), dtype=np.int32), flat, start, tree)
+            total += self.values.take(self._leaf[root:end].take(nodes), axis=0)
         return total
 
     def files(self) -> dict[str, bytes]:
@@ -162,6 +170,34 @@ class ForestPredictor:
         facts = from_json(_Facts, files["forest.json"])
         arrays = unpack(files["forest.safetensors"], name="forest.safetensors")
         return cls(arrays, columns=facts.columns, binary=facts.binary)
+
+
+def _walked(
+    node: npt.NDArray[np.int32],
+    flat: npt.NDArray[np.float32],
+    start: npt.NDArray[np.int64],
+    nodes: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32]],
+) -> npt.NDArray[np.int32]:
+    """Return the leaf that each walker reaches from its ``node``; its row's values begin at ``start`` of ``flat``."""
+    first, feature, threshold = nodes
+    leaf = node
+    places: npt.NDArray[np.int64] | None = None
+    while True:
+        ahead = first.take(node)
+        ahead += flat.take(start + feature.take(node)) > threshold.take(node)
+        moving = ahead != node
+        count = int(np.count_nonzero(moving))
+        if places is None:
+            leaf = ahead
+        elif count < _STILL_WORTH * len(node) or not count:
+            leaf[places] = ahead
+        if not count:
+            return leaf
+        if count < _STILL_WORTH * len(node):
+            # Who has arrived is left behind.
+            places = np.flatnonzero(moving) if places is None else places[moving]
+            start, ahead = start[moving], ahead[moving]
+        node = ahead
 
 
 def _depth(roots: npt.NDArray[np.int32], first: npt.NDArray[np.int32]) -> int:
