@@ -11,6 +11,7 @@ import polars as pl
 from tenfold.bundle.member import Member
 from tenfold.bundle.model import Model
 from tenfold.foundation.stopwatch import Stopwatch
+from tenfold.measures.quantile import QUANTILES, estimate_quantile
 from tenfold.measures.threshold import decide
 from tenfold.records.evaluation import Estimate
 
@@ -36,11 +37,8 @@ def measure_latency(model: Model, rows: pl.DataFrame, calls: int) -> dict[str, E
         watch = Stopwatch()
         _answer(model, row)
         seconds[call] = watch.wall_seconds()
-    ordered = np.sort(seconds) * 1e3
-    return {
-        "latency_p50_ms": _quantile("latency_p50_ms", ordered, 0.5),
-        "latency_p99_ms": _quantile("latency_p99_ms", ordered, 0.99),
-    }
+    milliseconds = seconds * 1e3
+    return {name: estimate_quantile(name, milliseconds) for name in QUANTILES}
 
 
 def measure_size(content: bytes) -> Estimate:
@@ -67,18 +65,3 @@ def _answer(model: Model, row: Mapping[str, object]) -> None:
     scores = model.scores_row(model.signature.conform_row(row))
     if model.classes:
         decide(scores, model.threshold, model.value)
-
-
-def _quantile(name: str, ordered: np.ndarray[tuple[int], np.dtype[np.float64]], share: float) -> Estimate:
-    """Return a quantile; its interval runs between the order statistics that a binomial count allows."""
-    count = len(ordered)
-    middle, reach = count * share, 1.96 * np.sqrt(count * share * (1.0 - share))
-    low, high = (int(np.clip(np.floor(place), 0, count - 1)) for place in (middle - reach, middle + reach))
-    return Estimate(
-        metric=name,
-        value=float(ordered[min(int(middle), count - 1)]),
-        low=float(ordered[low]),
-        high=float(ordered[high]),
-        n=count,
-        method="order statistics of one-row calls",
-    )
