@@ -31,7 +31,3 @@ class Matrix:
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != len(self.names):
             raise ValueError(f"a matrix of shape {self.values.shape} does not have {len(self.names)} named columns")
-
-    def take(self, rows: npt.NDArray[np.int64]) -> Matrix:
-        """Return the matrix of these rows, in this order."""
-        return Matrix(values=self.values[rows], names=self.names, categorical=self.categorical)

@@ -23,12 +23,12 @@ class Step:
 class FeatureLeak:
     """A column that may know the answer, found while features were planned.
 
-    ``severity`` ``block``: it is left out unless the user vouches for it. ``warn``: it is told, and used.
-    ``strength`` is the AUC or R2 of the column alone, where that is what was found.
+    ``severity`` ``block``: it is left out, and the run stops, unless the user vouches for it. ``warn``: it is told and
+    used. ``strength`` is the AUC or R2 of the column alone, where that is what was found.
     """
 
     column: str
-    kind: Literal["near-perfect", "name", "availability"]
+    kind: Literal["near-perfect", "name"]
     severity: Literal["block", "warn"]
     reason: str
     strength: float | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import weakref
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,6 +48,13 @@ def _checked(status: int) -> None:
         raise StoreError(f"LightGBM refuses the model or the rows: {message}")
 
 
+def _free(library: ctypes.CDLL, one: ctypes.c_void_p, handle: ctypes.c_void_p) -> None:
+    if one.value is not None:
+        library.LGBM_FastConfigFree(one)
+    if handle.value is not None:
+        library.LGBM_BoosterFree(handle)
+
+
 class TreeLibrary:
     """One model inside the library: raw scores for one row, or for many on several threads.
 
@@ -64,6 +72,7 @@ class TreeLibrary:
         self._handle = ctypes.c_void_p()
         self._one = ctypes.c_void_p()
         library = _library()
+        weakref.finalize(self, _free, library, self._one, self._handle)
         iterations = ctypes.c_int(0)
         _checked(
             library.LGBM_BoosterLoadModelFromString(
@@ -127,9 +136,3 @@ class TreeLibrary:
             )
         )
         return result
-
-    def __del__(self) -> None:
-        if self._one.value is not None:
-            _library().LGBM_FastConfigFree(self._one)
-        if self._handle.value is not None:
-            _library().LGBM_BoosterFree(self._handle)
