@@ -226,7 +226,7 @@ def test_the_status_is_what_the_musts_come_to(words: list[VerdictName], status: 
 def test_verdicts_metrics_decisions_and_findings_are_shown() -> None:
     told = " ".join("".join(Tags(render_run_report(facts("flights"))).words).split())
     for shown in (
-        "0.79 to 0.83",
+        "0.7900 to 0.8300",
         "≥ 0.7",
         "1,500",
         "best constant",
