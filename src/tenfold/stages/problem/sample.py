@@ -50,7 +50,10 @@ def draw_sample(
     The classes of a binary task get up to half of the sample each: ranking does not depend on their share, and rare
     rows are what a comparison is short of.
     """
-    known = np.flatnonzero(target.values.is_not_null().to_numpy())
+    present = target.values.is_not_null()
+    if target.task == "regression":
+        present &= target.values.is_finite().fill_null(False)
+    known = np.flatnonzero(present.to_numpy())
     if target.task == "binary":
         positive = (target.values == target.classes[1]).fill_null(False).to_numpy()
         chosen = np.concatenate([_some(known[positive[known]], rng), _some(known[~positive[known]], rng)])
