@@ -18,7 +18,9 @@ MOST_MEMBERS = 4
 _MOST_ROUNDS = 12
 _STEPS = (1 / 3, 1 / 2, 1 / 6, 1 / 12)
 _LOOKED_AT = 3
-_SAME_MEMBERS_GAIN = 1e-4
+_SAME_MEMBERS_GAIN, _NEW_MEMBER_GAIN = 1e-4, 5e-4
+"""Parts of the loss that a step must gain; a further member costs latency. Few rows are no reason to ask for more: there
+averaging steadies the model most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,7 @@ class Blend:
     loss: float
 
 
-def choose_blend(oof: Mapping[str, Values], loss: Callable[[Values], float], rows: int) -> Blend:
+def choose_blend(oof: Mapping[str, Values], loss: Callable[[Values], float]) -> Blend:
     """Return the best blend that stepping towards one model at a time finds, never worse than the best single one.
 
     Parameters
@@ -38,10 +40,7 @@ def choose_blend(oof: Mapping[str, Values], loss: Callable[[Values], float], row
         Predictions for the same rows, without NaN; at least one.
     loss : callable
         From blended predictions to their loss.
-    rows : int
-        How many rows there are: on few rows a further model must gain more to be let in.
     """
-    margin = 0.0005 + 0.5 / max(rows, 1)
     keys = sorted(oof)
     losses = {key: loss(oof[key]) for key in keys}
     first = min(keys, key=lambda key: (losses[key], key))
@@ -51,7 +50,7 @@ def choose_blend(oof: Mapping[str, Values], loss: Callable[[Values], float], row
         steps = [
             (tried, key, step)
             for key, step, tried in _promising(open_to, oof, current, loss)
-            if best - tried > best * (_SAME_MEMBERS_GAIN if key in weights else margin)
+            if best - tried > best * (_SAME_MEMBERS_GAIN if key in weights else _NEW_MEMBER_GAIN)
         ]
         if not steps:
             break

@@ -124,7 +124,7 @@ class Trainer:
             return Blend(weights={CONSTANT: 1.0}, loss=self.pool[CONSTANT].candidate.loss)
         rows = predicted_rows(sum((one.oof for one in chosen), np.zeros_like(chosen[0].oof)))
         measure = self.bench.yardstick_of(rows)
-        return choose_blend({one.key: one.oof[rows] for one in chosen}, measure.loss, len(rows))
+        return choose_blend({one.key: one.oof[rows] for one in chosen}, measure.loss)
 
     def _forget_models(self) -> None:
         """Drop the folds' models of all but the best: a member without them is fitted again on all rows."""
