@@ -11,8 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import numpy as np
-
 from tenfold.measures.intervals.case import Bounds, Case, student
 from tenfold.measures.outcome import Floats
 
@@ -40,8 +38,12 @@ def curve_bounds(case: Case) -> Bounds:
     if found > 0.0:
         height = math.exp(trust * math.log(found / shape(area)) + (1.0 - trust) * math.log(_PRIOR_HEIGHT))
     quantile = student(_degrees(case, positives), case.tail)
-    low = _root(lambda t: area - t - quantile * math.sqrt(height * shape(t)), 0.0, area)
-    high = _root(lambda t: area - t + quantile * math.sqrt(height * shape(t)), area, 1.0)
+
+    def off(t: float) -> float:
+        return quantile * math.sqrt(height * shape(t))
+
+    low = 0.0 if area <= 0.0 else _root(lambda t: area - t - off(t), 0.0, area)
+    high = 1.0 if area >= 1.0 else _root(lambda t: area - t + off(t), area, 1.0)
     few = ""
     if min(positives, negatives) < 10:
         few = f"approximate: only {min(positives, negatives)} rows of one class"
@@ -77,15 +79,11 @@ def _sum_of_squares(pull: Floats) -> float:
 
 
 def _root(function: Callable[[float], float], low: float, high: float) -> float:
-    """Return where a falling function crosses zero, by bisection; an end when it does not."""
-    if function(low) <= 0.0:
-        return low
-    if function(high) >= 0.0:
-        return high
+    """Return where a function that is positive above ``low`` and then falls crosses zero, by bisection."""
     for _ in range(60):
         middle = (low + high) / 2.0
         if function(middle) > 0.0:
             low = middle
         else:
             high = middle
-    return float(np.clip((low + high) / 2.0, 0.0, 1.0))
+    return (low + high) / 2.0

@@ -31,16 +31,18 @@ def linearised_bounds(case: Case) -> Bounds:
 
 
 def flawless_bounds(case: Case) -> Bounds:
-    """Return the bounds where no row pulls: nothing went wrong on n rows, so more than 3 in n are not likely to.
+    """Return the bounds where no row pulls: what never happened in n rows happens in no more than about 3 in n.
 
     A metric that is constant without being perfect (one decision for every row) is known exactly.
     """
-    greater = case.metric.greater_is_better
-    if not at_the_end(case.value, case.metric.scale) or case.metric.scale in ("identity", "log") or not greater:
-        return Bounds(low=case.value, high=case.value, method="constant", reason="every row pulls alike")
-    rows = _smallest_class(case)
-    low = case.tail ** (1.0 / max(rows, 1))
-    return Bounds(low=low, high=case.value, method="rule of three", reason="approximate: no row went wrong")
+    value, scale = case.value, case.metric.scale
+    if not at_the_end(value, scale) or scale == "log":
+        return Bounds(low=value, high=value, method="constant", reason="every row pulls alike")
+    unseen = 1.0 - case.tail ** (1.0 / max(_smallest_class(case), 1))
+    reason = "approximate: not one row pulls the other way"
+    if value > 0.0:
+        return Bounds(low=value - unseen, high=value, method="rule of three", reason=reason)
+    return Bounds(low=value, high=value + unseen, method="rule of three", reason=reason)
 
 
 def at_the_end(value: float, scale: Scale) -> bool:
