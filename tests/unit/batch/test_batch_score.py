@@ -195,6 +195,14 @@ def test_a_killed_run_leaves_no_half_output(tmp_path: Path) -> None:
     assert read(tmp_path / "out.csv").height == 101
 
 
+def test_who_reads_the_old_output_reads_it_to_its_end(tmp_path: Path) -> None:
+    rows().write_csv(tmp_path / "in.csv")
+    (tmp_path / "out.csv").write_text("precious")
+    with (tmp_path / "out.csv").open() as reader:
+        score(model(), str(tmp_path / "in.csv"), tmp_path / "out.csv")
+        assert reader.read() == "precious"
+
+
 def past() -> History:
     return History(
         lags=(Lag(column="age", back=1, time="at", entity="who"),),
