@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,7 +18,15 @@ _MOST_CLASSES = 6
 _BATCH = 100
 
 
-def association_p(task: Task, truth: Truth, design: Floats, rng: np.random.Generator) -> float:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Association:
+    """How likely chance alone is to give what was seen; ``plain`` when there is no doubt and ``p`` is only a bound."""
+
+    p: float
+    plain: bool = False
+
+
+def find_association(task: Task, truth: Truth, design: Floats, rng: np.random.Generator) -> Association:
     """Return the p-value of "the target is independent of all columns together".
 
     Three statistics, each strong against another kind of dependence, are compared with what they are when the target is
@@ -33,17 +43,17 @@ def association_p(task: Task, truth: Truth, design: Floats, rng: np.random.Gener
     """
     targets = _targets(task, truth)
     if design.shape[1] == 0 or targets.shape[1] == 0:
-        return 1.0
+        return Association(p=1.0)
     columns = _Columns(design)
     observed = columns.statistics(targets[:, :, None])[:, 0]
     shuffled = columns.shuffled(targets, _FIRST_LOOK, rng)
     spread = shuffled.std(axis=1)
     if ((observed - shuffled.mean(axis=1)) > _PLAIN * spread).any():
-        return 1.0 / (_FIRST_LOOK + 1)  # far beyond doubt: more shuffling would only make the number smaller
+        return Association(p=1.0 / (_FIRST_LOOK + 1), plain=True)
     shuffled = np.concatenate([shuffled, columns.shuffled(targets, PERMUTATIONS - _FIRST_LOOK, rng)], axis=1)
     everything = np.concatenate([observed[:, None], shuffled], axis=1)
     smallest = np.min([_p_values(statistic) for statistic in everything], axis=0)
-    return float((smallest <= smallest[0]).mean())
+    return Association(p=float((smallest <= smallest[0]).mean()))
 
 
 class _Columns:

@@ -14,9 +14,17 @@ from tenfold.foundation.expression import evaluate
 from tenfold.measures.metrics import metric_called
 from tenfold.measures.outcome import Outcome
 from tenfold.records.problem import Feasibility, Leak, Requirement, Task
-from tenfold.stages.problem.association import association_p
+from tenfold.stages.problem.association import Association, find_association
 from tenfold.stages.problem.encode import Design, Floats, encode
-from tenfold.stages.problem.probes import Probe, Probed, probe
+from tenfold.stages.problem.probes import (
+    Course,
+    Probe,
+    constant_probe,
+    lay_course,
+    linear_probe,
+    mean_probe,
+    trees_probe,
+)
 from tenfold.stages.problem.sample import Sample, Truth
 from tenfold.stages.problem.signal import fold_ranks, signal_z
 
@@ -34,6 +42,7 @@ FEWEST_ROWS = 500
 FEWEST_OF_A_CLASS = 50
 """With less, quick models learn too little for their failure to mean anything."""
 _ONE_SIDED_95 = 1.6449
+_PLAIN_Z = 10.0
 
 
 def assess_feasibility(
@@ -47,19 +56,17 @@ def assess_feasibility(
 ) -> Feasibility:
     """Measure signal against chance and against the rule in use.
 
-    Infeasible only when no quick model beats chance (one-sided, at 1 % over all of them) and even the upper bound of
-    what they reach lies below what is required. Leaking columns are left out of the measurement.
+    Infeasible only when nothing beats chance (at about 1 %, over all that is tried) and even the upper bound of what
+    quick models reach lies below what is required. Leaking columns are left out of the measurement.
     """
     metric = METRIC[sample.task]
     blocking = frozenset(leak.column for leak in leaks if leak.severity == "block")
-    design = encode(sample, without=blocking)
-    probed = probe(sample, design, seed=seed, rng=rng)
-    truth = sample.truth[probed.rows]
-    detected = _detects(sample, probed, design, rng)
+    probed = _probe(sample, encode(sample, without=blocking), compared=rule is not None, seed=seed, rng=rng)
+    truth, detected = sample.truth[probed.course.rows], probed.detected
     reaches = [_reach(sample.task, truth, one, probed) for one in probed.probes]
     # Without signal the best of several is the luckiest of several: their mean is the fair one to look at.
     reach = max(reaches, key=lambda one: one.quality) if detected else reaches[-1]
-    chance = _chance(sample.task, truth, probed.constant)
+    chance = _chance(sample.task, truth, probed.constant.scores)
     level = _rule_level(sample, probed, rule)
     required = _required(sample.task, requirements, chance, truth)
     few = _too_few(sample)
@@ -97,17 +104,37 @@ class Reach:
     quality: float
 
 
-def _detects(sample: Sample, probed: Probed, design: Design, rng: np.random.Generator) -> bool:
-    """Return whether the target hangs together with the columns, beyond chance."""
-    truth = sample.truth[probed.rows]
-    zs = [signal_z(sample.task, truth, one.scores, probed.fold) for one in probed.probes]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """What quick models say of the rows of a course, and whether the target hangs together with the columns."""
+
+    course: Course
+    constant: Probe
+    probes: tuple[Probe, ...]
+    detected: bool
+
+
+def _probe(sample: Sample, design: Design, *, compared: bool, seed: int, rng: np.random.Generator) -> Probed:
+    """Try the cheapest first; trees are grown only while there is doubt, or a rule to compare with."""
+    course = lay_course(sample, rng)
+    constant, linear = constant_probe(sample, course), linear_probe(sample, design, course)
+    truth = sample.truth[course.rows]
+    z = signal_z(sample.task, truth, linear.scores, course.fold)
+    association = Association(p=1.0, plain=z > _PLAIN_Z)
+    if sample.time is None:
+        association = find_association(sample.task, sample.truth, design.dense, rng)
+    if association.plain and not compared:
+        return Probed(course=course, constant=constant, probes=(linear,), detected=True)
+    trees = trees_probe(sample, design, course, seed=seed)
+    probes = (linear, trees, mean_probe(linear, trees))
+    z = max(signal_z(sample.task, truth, one.scores, course.fold) for one in probes)
     if sample.time is not None:
         # Neighbours in time resemble each other, so shuffling proves nothing: only what predicts forward counts.
-        return max(zs) > _critical(FORWARD_P / len(zs))
-    if association_p(sample.task, sample.truth, design.dense, rng) <= SHUFFLED_P:
-        return True
-    # In shuffled folds every pair of rows meets twice, once on either side: the variance doubles.
-    return max(zs) / math.sqrt(2.0) > _critical(TREES_P)
+        detected = z > _critical(FORWARD_P / len(probes))
+    else:
+        # In shuffled folds every pair of rows meets twice, once on either side: the variance doubles.
+        detected = association.p <= SHUFFLED_P or z / math.sqrt(2.0) > _critical(TREES_P)
+    return Probed(course=course, constant=constant, probes=probes, detected=detected)
 
 
 def _critical(p: float) -> float:
@@ -121,13 +148,13 @@ def _outcome(task: Task, truth: Truth, scores: Floats) -> Outcome:
 def _reach(task: Task, truth: Truth, one: Probe, probed: Probed) -> Reach:
     metric = metric_called(METRIC[task])
     if task == "binary":
-        places = fold_ranks(one.scores[:, 1], probed.fold)
+        places = fold_ranks(one.scores[:, 1], probed.course.fold)
         outcome = _outcome(task, truth, np.column_stack([1 - places, places]))
         value = metric.compute(outcome)
         error = float(np.sqrt((metric.influence(outcome) ** 2).sum())) / outcome.n
         reach = _ONE_SIDED_95 * error
         return Reach(value=value, low=max(value - reach, 0.0), high=min(value + reach, 1.0), quality=value)
-    model, constant = _outcome(task, truth, one.scores), _outcome(task, truth, probed.constant)
+    model, constant = _outcome(task, truth, one.scores), _outcome(task, truth, probed.constant.scores)
     value, chance = metric.compute(model), metric.compute(constant)
     if value <= 0.0:
         return Reach(value=value, low=value, high=value, quality=-value)
@@ -147,8 +174,8 @@ def _rule_level(sample: Sample, probed: Probed, rule: str | None) -> float | Non
     """Return the rule's value of the same metric on the same rows; None when it has none."""
     if rule is None or sample.task == "multiclass":
         return None
-    said = evaluate(rule, sample.table).gather(probed.rows)
-    truth = sample.truth[probed.rows]
+    said = evaluate(rule, sample.table).gather(probed.course.rows)
+    truth = sample.truth[probed.course.rows]
     known = said.is_not_null().to_numpy()
     if sample.task == "binary":
         known[:] = True

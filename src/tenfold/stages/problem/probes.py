@@ -13,6 +13,9 @@ from tenfold.stages.problem.sample import Sample
 FOLDS = 5
 
 
+Rows = npt.NDArray[np.int64]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """A quick model's predictions for rows it was not fitted on.
@@ -28,49 +31,50 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probed:
-    """The quick models' predictions, beside those of the constant model, on the rows that were measured.
+class Course:
+    """The folds in which quick models are measured; with a time, each fold is predicted from the rows before it."""
 
-    Attributes
-    ----------
-    rows : ndarray of shape (n,)
-        Which rows of the sample.
-    fold : ndarray of shape (n,)
-        The fold in which each was measured.
-    constant : ndarray of shape (n, n_outputs)
-    """
+    folds: tuple[tuple[Rows, Rows], ...]
 
-    rows: npt.NDArray[np.int64]
-    fold: npt.NDArray[np.int64]
-    constant: Floats
-    probes: tuple[Probe, ...]
+    @property
+    def rows(self) -> Rows:
+        """Which rows of the sample are measured, fold by fold."""
+        return np.concatenate([measured for _, measured in self.folds])
+
+    @property
+    def fold(self) -> Rows:
+        """In which fold each of them is measured."""
+        return np.repeat(np.arange(len(self.folds)), [len(measured) for _, measured in self.folds])
 
 
-def probe(sample: Sample, design: Design, *, seed: int, rng: np.random.Generator) -> Probed:
-    """Cross-validate a ridge regression, small boosted trees, and the mean of both.
+def lay_course(sample: Sample, rng: np.random.Generator) -> Course:
+    """Return the folds of a sample."""
+    return Course(folds=_forward(len(sample.truth)) if sample.time is not None else _shuffled(sample, rng))
 
-    With a time, each fold is predicted from the rows before it.
-    """
-    folds = _forward(len(sample.truth)) if sample.time is not None else _shuffled(sample, rng)
+
+def constant_probe(sample: Sample, course: Course) -> Probe:
+    """Return what the best constant of the training rows says."""
     targets = _targets(sample)
-    parts: list[tuple[npt.NDArray[np.int64], Floats, Floats, Floats]] = []
-    for train, measured in folds:
-        constant = np.tile(targets[train].mean(axis=0), (len(measured), 1))
-        linear = _ridge(design.dense[train], targets[train], design.dense[measured])
-        trees = _boosted(sample, design, train, measured, seed)
-        parts.append((measured, constant, _as_scores(sample, linear), trees))
-    rows, constants, linears, boosted = (np.concatenate([part[index] for part in parts]) for index in range(4))
-    numbers = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
-    return Probed(
-        rows=rows.astype(np.int64),
-        fold=numbers,
-        constant=constants,
-        probes=(
-            Probe(name="linear", scores=linears),
-            Probe(name="boosted trees", scores=boosted),
-            Probe(name="mean of both", scores=(linears + boosted) / 2),
-        ),
-    )
+    parts = [np.tile(targets[train].mean(axis=0), (len(measured), 1)) for train, measured in course.folds]
+    return Probe(name="constant", scores=np.concatenate(parts))
+
+
+def linear_probe(sample: Sample, design: Design, course: Course) -> Probe:
+    """Return what a ridge regression says."""
+    targets = _targets(sample)
+    parts = [_ridge(design.dense[train], targets[train], design.dense[measured]) for train, measured in course.folds]
+    return Probe(name="linear", scores=_as_scores(sample, np.concatenate(parts)))
+
+
+def trees_probe(sample: Sample, design: Design, course: Course, *, seed: int) -> Probe:
+    """Return what small boosted trees say."""
+    parts = [_boosted(sample, design, train, measured, seed) for train, measured in course.folds]
+    return Probe(name="boosted trees", scores=np.concatenate(parts))
+
+
+def mean_probe(first: Probe, second: Probe) -> Probe:
+    """Return what two quick models say on average."""
+    return Probe(name="mean of both", scores=(first.scores + second.scores) / 2)
 
 
 def _targets(sample: Sample) -> Floats:
@@ -88,19 +92,19 @@ def _as_scores(sample: Sample, linear: Floats) -> Floats:
     return scores
 
 
-def _shuffled(sample: Sample, rng: np.random.Generator) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+def _shuffled(sample: Sample, rng: np.random.Generator) -> tuple[tuple[Rows, Rows], ...]:
     count = len(sample.truth)
     order = rng.permutation(count)
     if sample.task != "regression":
         order = order[np.argsort(sample.truth[order], kind="stable")]
     fold = np.empty(count, dtype=np.int64)
     fold[order] = np.arange(count) % FOLDS
-    return [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(FOLDS)]
+    return tuple((np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(FOLDS))
 
 
-def _forward(count: int) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+def _forward(count: int) -> tuple[tuple[Rows, Rows], ...]:
     blocks = np.array_split(np.arange(count), FOLDS + 1)
-    return [(np.concatenate(blocks[:number]), blocks[number]) for number in range(1, FOLDS + 1)]
+    return tuple((np.concatenate(blocks[:number]), blocks[number]) for number in range(1, FOLDS + 1))
 
 
 def _ridge(values: Floats, targets: Floats, others: Floats) -> Floats:
