@@ -91,12 +91,12 @@ def degrees_of_freedom(pull: Floats, tails: Tails) -> float:
 
 
 def carried_by_one(pull: Floats) -> str:
-    """Return why an interval is doubtful when one unit makes up much of the variance; empty otherwise."""
+    """Return why an interval is doubtful when one unit makes up most of the variance; empty otherwise."""
     squares = pull**2
     total = float(squares.sum())
     if total <= 0.0:
         return "every row pulls alike"
     largest = float(squares.max()) / total
-    if largest <= 0.2:
+    if largest <= 0.5:
         return ""
     return f"approximate: one row alone makes up {100 * largest:.0f} % of the variance"
