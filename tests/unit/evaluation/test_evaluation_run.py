@@ -319,7 +319,7 @@ def test_a_bound_by_baseline_is_judged_by_the_paired_difference(binary: Made) ->
 
 
 def test_money_is_judged_against_the_best_constant_action(binary: Made) -> None:
-    value = ValueMatrix(classes=("no", "yes"), amounts=((1.0, -10.0), (0.0, 10.0)))
+    value = ValueMatrix(classes=("no", "yes"), amounts=((0.0, -10.0), (0.0, 10.0)))
     (found,) = binary.verdicts(asked("value_per_row", ">=", Bound(reference="baseline", offset=0.5)), value=value)
     assert found.verdict == "pass"
     assert found.value is not None

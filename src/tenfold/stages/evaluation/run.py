@@ -34,7 +34,6 @@ from tenfold.stages.evaluation.rows import Divided, Rows, divide
 from tenfold.stages.evaluation.verdicts import Bench, judge_requirements
 
 OPERATIONAL = "operational"
-_NOTICEABLE = 1.0
 _PROBE_CALLS = 200
 
 
