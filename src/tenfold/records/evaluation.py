@@ -38,8 +38,8 @@ class Evaluation:
     ``bundle.zip`` (the model), ``verdicts.json``, ``predictions.parquet`` (row, truth, prediction, probabilities).
 
     What was measured on the running model and its files stands in the part ``operational``. ``references`` says, by
-    metric, which reference was the better and is therefore the baseline. ``row_cpu_us`` is the processor time of one row
-    by the key of the member. ``plots`` holds plain numbers by the name of the plot.
+    metric, which reference was the better and is therefore the baseline. ``row_cpu_us`` is the processor time of one
+    row by the key of the member. ``plots`` holds plain numbers by the name of the plot.
     """
 
     judged_on: str
