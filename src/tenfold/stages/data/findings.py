@@ -116,7 +116,8 @@ def _of_rows(table: pl.DataFrame, columns: tuple[Column, ...], copies: Copies, c
     found = []
     if copies.repeated:
         share = copies.repeated / table.height
-        text = f"{copies.repeated:,} rows ({share:.1%}) repeat an earlier row"
+        rows = "1 row repeats" if copies.repeated == 1 else f"{copies.repeated:,} rows ({share:.1%}) repeat"
+        text = f"{rows} an earlier row"
         text += (
             "; with so few distinct values that comes by chance" if copies.by_chance else "; copies stay in one fold"
         )
