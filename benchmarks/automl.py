@@ -4,8 +4,8 @@
 
 DATA is a folder with the raw tables named below. Of each table 30 % of the rows are set aside before anything else.
 Tenfold's stages get the others; validation seals 15 % of them, and training and tuning together get the budget. The
-peer is ``lightgbm.LGBMClassifier()`` or ``LGBMRegressor()`` with its defaults on *all* the others, the sealed ones included,
-text columns as pandas categories.
+peer is ``lightgbm.LGBMClassifier()`` or ``LGBMRegressor()`` with its defaults on *all* the others, the sealed ones
+included, text columns as pandas categories.
 
 Printed for each table and seed: both scores on the rows set aside (AUC, log loss or RMSE), the difference in Tenfold's
 favour with its paired-bootstrap 95 % interval, that difference as a share of what was left to win, wall times, trials,

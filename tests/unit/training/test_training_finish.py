@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import numpy as np
 import polars as pl
 import pytest
@@ -22,12 +24,14 @@ PARTS = {
 }
 
 
+@contextmanager
 def trained(inputs, ctx, learners=tuple(PARTS)):
-    """Yield a trainer that has scored one candidate of each learner."""
-    trainer = open_trainer(inputs, {}, ctx)
-    bench = trainer.__enter__()
-    bench.fit_and_score("all", [proposal(name, name, PARTS[name]) for name in learners], lambda *_: bench.bench.folds)
-    return trainer, bench
+    """Give a trainer that has scored one candidate of each learner."""
+    with open_trainer(inputs, {}, ctx) as trainer:
+        folds = trainer.bench.folds
+        proposals = [proposal(name, name, PARTS[name]) for name in learners]
+        trainer.fit_and_score("all", proposals, lambda *_: folds, folds=folds)
+        yield trainer
 
 
 @pytest.mark.parametrize("strategy", ["auto", "holdout"])
@@ -35,10 +39,9 @@ def trained(inputs, ctx, learners=tuple(PARTS)):
 def test_members_are_rebuilt_from_their_decisions_to_equal_bytes(make_inputs, context, task, strategy):
     inputs = make_inputs(task, strategy=strategy)
     ctx = context()
-    manager, trainer = trained(inputs, ctx)
-    blend = Blend(weights={"lightgbm": 0.5, "random_forest": 0.3, "linear": 0.2}, loss=0.0)
-    made = finish(trainer.bench, blend, trainer.pool, ctx, Deadline())
-    manager.__exit__(None, None, None)
+    with trained(inputs, ctx) as trainer:
+        blend = Blend(weights={"lightgbm": 0.5, "random_forest": 0.3, "linear": 0.2}, loss=0.0)
+        made = finish(trainer.bench, blend, trainer.pool, ctx, Deadline())
     record = Candidates(metric="any", candidates=made.candidates, members=made.members)
     assert rebuild(*inputs, record, made.members, ctx) == made.files
 
@@ -46,27 +49,24 @@ def test_members_are_rebuilt_from_their_decisions_to_equal_bytes(make_inputs, co
 def test_folds_are_merged_in_kfold_and_fitted_again_on_all_rows_in_holdout(make_inputs, context):
     for strategy, refitted in (("auto", False), ("holdout", True)):
         ctx = context()
-        manager, trainer = trained(make_inputs(strategy=strategy), ctx, ("lightgbm",))
-        made = trainer.assemble(Deadline())
-        manager.__exit__(None, None, None)
+        with trained(make_inputs(strategy=strategy), ctx, ("lightgbm",)) as trainer:
+            made = trainer.assemble(Deadline())
         folds = [decision.fold for decision in made.candidates[0].fits]
         assert (ALL_ROWS in folds) == refitted
 
 
 def test_a_refit_makes_some_more_rounds_than_the_fold(make_inputs, context):
     ctx = context()
-    manager, trainer = trained(make_inputs(strategy="holdout"), ctx, ("lightgbm",))
-    fits = trainer.assemble(Deadline()).candidates[0].fits
-    manager.__exit__(None, None, None)
+    with trained(make_inputs(strategy="holdout"), ctx, ("lightgbm",)) as trainer:
+        fits = trainer.assemble(Deadline()).candidates[0].fits
     assert fits[0].iterations <= fits[1].iterations <= 1.2 * fits[0].iterations
 
 
 def test_served_members_predict_held_rows_as_well_as_their_folds_did(make_inputs, context):
     inputs = make_inputs("regression")
     ctx = context()
-    manager, trainer = trained(inputs, ctx)
-    made = trainer.assemble(Deadline())
-    manager.__exit__(None, None, None)
+    with trained(inputs, ctx) as trainer:
+        made = trainer.assemble(Deadline())
     table = pl.read_parquet(inputs[1].files["table.parquet"])
     test = np.flatnonzero(pl.read_parquet(inputs[2].files["split.parquet"])["part"].to_numpy() == "test")
     scores = np.zeros((len(test), 1))
@@ -85,23 +85,21 @@ def test_served_members_predict_held_rows_as_well_as_their_folds_did(make_inputs
 
 def test_without_time_for_refits_boosters_serve_their_folds_and_others_leave(make_inputs, context):
     ctx = context()
-    manager, trainer = trained(make_inputs(strategy="holdout"), ctx)
-    lay_out_views(trainer.bench, [("native", ALL_ROWS), ("filled", ALL_ROWS)], ctx)
-    blend = Blend(weights={"lightgbm": 0.5, "random_forest": 0.5}, loss=0.0)
-    clock = TickingClock(seconds=10.0)
-    made = finish(trainer.bench, blend, trainer.pool, ctx, Deadline(at_seconds=1.0, clock=clock))
-    manager.__exit__(None, None, None)
+    with trained(make_inputs(strategy="holdout"), ctx) as trainer:
+        lay_out_views(trainer.bench, [("native", ALL_ROWS), ("filled", ALL_ROWS)], ctx)
+        blend = Blend(weights={"lightgbm": 0.5, "random_forest": 0.5}, loss=0.0)
+        clock = TickingClock(seconds=10.0)
+        made = finish(trainer.bench, blend, trainer.pool, ctx, Deadline(at_seconds=1.0, clock=clock))
     assert [(member.key, member.weight) for member in made.members] == [("lightgbm", 1.0)]
     assert [decision.fold for decision in made.candidates[0].fits] == [0]
 
 
 def test_an_ensemble_that_cannot_be_made_becomes_the_constant(make_inputs, context):
     ctx = context()
-    manager, trainer = trained(make_inputs(), ctx, ("linear",))
-    clock = TickingClock(seconds=10.0)
-    blend = Blend(weights={"linear": 1.0}, loss=0.0)
-    made = finish(trainer.bench, blend, trainer.pool, ctx, Deadline(at_seconds=1.0, clock=clock))
-    manager.__exit__(None, None, None)
+    with trained(make_inputs(), ctx, ("linear",)) as trainer:
+        clock = TickingClock(seconds=10.0)
+        blend = Blend(weights={"linear": 1.0}, loss=0.0)
+        made = finish(trainer.bench, blend, trainer.pool, ctx, Deadline(at_seconds=1.0, clock=clock))
     assert made.members == (Member(key="constant", weight=1.0),)
 
 
@@ -121,6 +119,6 @@ def test_models_of_folds_are_kept_for_the_best_alone(make_inputs, context):
             proposal(f"boosted-{leaves}", "lightgbm", {**PARTS["lightgbm"], "num_leaves": leaves})
             for leaves in range(3, 12)
         ]
-        trainer.fit_and_score("all", few, lambda *_: 2)
+        trainer.fit_and_score("all", few, lambda *_: 2, folds=2)
         kept = [bool(one.folds) for one in trainer.complete]
     assert kept == [True] * 6 + [False] * 3

@@ -122,6 +122,19 @@ def test_one_class_alone_cannot_be_learned_by_the_linear_model():
         )
 
 
+def test_the_deadline_stops_the_linear_path_inside_a_penalty_and_it_is_repeated_exactly():
+    clock = TickingClock(tick=1.0)
+    wide = np.random.default_rng(1).normal(size=(60, 700))
+    train = Rows(values=wide, truth=(wide[:, 0] + wide[:, 1] > 0).astype(np.int64))
+    linear = learner_called("linear")
+    limit = Deadline(at_seconds=3.0, clock=clock)
+    part = linear.fit(fit_of("binary", "linear", train=train, held=train, deadline=limit))
+    whole = linear.fit(fit_of("binary", "linear", train=train, held=train))
+    assert 1 <= part.iterations < whole.iterations
+    again = linear.fit(fit_of("binary", "linear", train=train, held=None, iterations=part.iterations))
+    assert again.predictor.files() == part.predictor.files()
+
+
 def test_weights_of_two_count_like_two_copies_for_ridge():
     rows = rows_of("regression", 60, 3)
     weight = np.where(np.arange(60) < 20, 2.0, 1.0)

@@ -13,7 +13,7 @@ from tenfold.foundation.context import InlineMap
 from tenfold.stages.training import learners
 from tenfold.stages.training.forest import Forest
 from tenfold.stages.training.options import TrainingOptions
-from tenfold.stages.training.protocols import Fitted
+from tenfold.stages.training.protocols import FitFailed, Fitted
 from tenfold.stages.training.run import run
 from tenfold.stages.training.trainer import open_trainer
 
@@ -41,9 +41,9 @@ def test_the_ladder_leaves_references_and_models_best_first(make_inputs, context
     best = result.record.candidates[0]
     assert best.low < best.score < best.high
     assert best.seconds > 0
-    oof = np.load(io.BytesIO(result.files[f"{best.key}/oof.npy"]))
-    assert oof.shape == (240, {"binary": 2, "multiclass": 3, "regression": 1}[task])
-    assert not np.isnan(oof[:204]).all()
+    held = [np.load(io.BytesIO(result.files[f"{best.key}/held/{fold}.npy"])) for fold in (0, 1)]
+    assert sum(len(part) for part in held) == 204
+    assert {part.shape[1] for part in held} == {{"binary": 2, "multiclass": 3, "regression": 1}[task]}
 
 
 def test_with_a_budget_in_trials_two_runs_are_equal_in_whatever_order_fits_end(make_inputs, context):
@@ -58,7 +58,7 @@ def test_with_a_budget_in_trials_two_runs_are_equal_in_whatever_order_fits_end(m
 
 def test_the_number_of_trials_is_kept(make_inputs, context):
     result = run(*make_inputs(), TrainingOptions(budget_trials=1), context())
-    assert [each.key for each in result.record.candidates if each.origin != "reference"] == ["linear"]
+    assert [each.key for each in result.record.candidates if each.origin != "reference"] == ["lightgbm-usual"]
     assert not result.record.complete
     assert "budget" in result.record.note
 
@@ -153,11 +153,28 @@ def test_a_rule_for_a_number_is_its_own_prediction(make_inputs, context):
 def test_any_metric_can_rank(make_inputs, context, metric):
     result = run(*make_inputs(metric=metric), TrainingOptions(budget_trials=1), context())
     assert result.record.metric == metric
-    assert 0 < result.record.candidate("linear").score < 1
+    assert 0 < result.record.candidate("lightgbm-usual").score < 1
 
 
 def test_weights_reach_the_fits(make_inputs, context):
-    plain = run(*make_inputs("regression"), TrainingOptions(budget_trials=1), context())
-    weighted = run(*make_inputs("regression", weighted=True), TrainingOptions(budget_trials=1), context())
-    assert plain.files["linear/oof.npy"] != weighted.files["linear/oof.npy"]
-    assert plain.files["constant/oof.npy"] != weighted.files["constant/oof.npy"]
+    plain = run(*make_inputs("regression"), TrainingOptions(budget_trials=2), context())
+    weighted = run(*make_inputs("regression", weighted=True), TrainingOptions(budget_trials=2), context())
+    for name in ("linear/held/0.npy", "lightgbm-usual/held/0.npy"):
+        assert plain.files[name] != weighted.files[name]
+    assert plain.record.candidate("constant").score != weighted.record.candidate("constant").score
+
+
+def test_a_candidate_that_failed_is_told_and_not_ranked(make_inputs, context, monkeypatch):
+    class Failing(Forest):
+        def fit(self, fit):
+            raise FitFailed("the forest would take a thousand years")
+
+    monkeypatch.setattr(learners, "LEARNERS", {**learners.LEARNERS, "random_forest": Failing(kind="random")})
+    kept = MemoryCheckpoints()
+    options = TrainingOptions(learners=("linear", "random_forest"), budget_trials=2)
+    result = run(*make_inputs(), options, context(checkpoint=kept))
+    assert "random-forest" not in {candidate.key for candidate in result.record.candidates}
+    assert result.record.facts["left_out"] == {"random-forest": "the forest would take a thousand years"}
+    again = run(*make_inputs(), options, context(checkpoint=kept))
+    assert without_seconds(again.record.candidates) == without_seconds(result.record.candidates)
+    assert again.files == result.files

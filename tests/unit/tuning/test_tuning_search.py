@@ -58,7 +58,7 @@ class FakeTrainer:
         done = [each for each in self.known if not each.dropped]
         return sorted(done, key=lambda each: each.candidate.loss)
 
-    def fit_and_score(self, name, proposals, keep, *, seconds=None, deadline=None, bars=()):
+    def fit_and_score(self, name, proposals, keep, *, folds, share=None, deadline=None, bars=()):
         self.asked.append(name)
         self.barred.append(bars)
         made = []

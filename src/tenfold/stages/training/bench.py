@@ -106,13 +106,13 @@ class Bench:
             weight=None if weights is None else weights[numbers],
         )
 
-    def yardstick(self, fold: int) -> Yardstick:
-        """Return what predictions for a fold's held-out rows are held against."""
-        return self.yardstick_of(self.row_numbers(fold)[1])
+    def held_rows(self, folds: Sequence[int]) -> npt.NDArray[np.int64]:
+        """Return the rows that are held out in these folds, one fold after the other."""
+        return np.concatenate([self.row_numbers(fold)[1] for fold in folds])
 
-    def yardstick_of(self, rows: npt.NDArray[np.int64]) -> Yardstick:
-        """Return what predictions for these rows of the table are held against."""
-        weights = self.weights()
+    def yardstick(self, folds: Sequence[int]) -> Yardstick:
+        """Return what predictions for the held-out rows of these folds are held against."""
+        rows, weights = self.held_rows(folds), self.weights()
         return yardstick(self.problem, self.truth()[rows], None if weights is None else weights[rows])
 
     def fitted_view(self, view: View) -> FittedView:

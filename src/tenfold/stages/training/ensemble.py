@@ -19,8 +19,8 @@ _MOST_ROUNDS = 12
 _STEPS = (1 / 3, 1 / 2, 1 / 6, 1 / 12)
 _LOOKED_AT = 3
 _SAME_MEMBERS_GAIN, _NEW_MEMBER_GAIN = 1e-4, 5e-4
-"""Parts of the loss that a step must gain; a further member costs latency. Few rows are no reason to ask for more: there
-averaging steadies the model most."""
+"""Parts of the loss that a step must gain; a further member costs latency. Few rows are no reason to ask for more:
+there averaging steadies the model most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,8 +29,7 @@ Values = npt.NDArray[np.float64]
 MOST_MERGED_BYTES = 24_000_000
 """Fold models that are larger than this together are replaced by one fit on all rows."""
 
-_SECONDS_PER_TREE = 5e-4
-"""Each tree of an average is checked and written anew."""
+_LEAST_CLOSING_SECONDS, _SECONDS_PER_TREE, _SECONDS_PER_CELL = 0.1, 3e-4, 5e-8
 
 _ENOUGH = 0.7
 """A refit that the deadline stopped before this part of its rounds is worse than the models of the folds."""
@@ -70,9 +69,6 @@ def merges(bench: Bench, scored: Scored) -> bool:
 
 def finishing_seconds(bench: Bench, chosen: Sequence[Scored], workers: int) -> float:
     """Return a guess at the wall time of finishing these candidates, from what their folds took."""
-    merged = [one for one in chosen if merges(bench, one)]
-    trees = sum(decision.iterations for one in merged for decision in one.candidate.fits)
-    averaging = _SECONDS_PER_TREE * trees * (bench.outputs if bench.task == "multiclass" else 1)
     refits = sorted(
         (bench.growth * _growth(bench, one) * one.fold_seconds for one in chosen if not merges(bench, one)),
         reverse=True,
@@ -80,13 +76,25 @@ def finishing_seconds(bench: Bench, chosen: Sequence[Scored], workers: int) -> f
     lanes = [0.0] * max(1, min(workers, len(refits)))
     for seconds in refits:
         lanes[lanes.index(min(lanes))] += seconds
-    return max(lanes) + averaging
+    return max(lanes) + closing_seconds(bench, chosen)
+
+
+def closing_seconds(bench: Bench, chosen: Sequence[Scored]) -> float:
+    """Return a guess at the time that is needed after the last fit: to check and write trees and predictions."""
+    rounds = sum(
+        sum(decision.iterations for decision in one.candidate.fits)
+        for one in chosen
+        if learner_called(one.candidate.learner).merge is not None
+    )
+    trees = rounds * (bench.outputs if bench.task == "multiclass" else 1)
+    return _LEAST_CLOSING_SECONDS + _SECONDS_PER_TREE * trees + _SECONDS_PER_CELL * bench.rows * bench.outputs
 
 
 def finish(bench: Bench, blend: Blend, pool: Mapping[str, Scored], ctx: StageContext, deadline: Deadline) -> Assembled:
     """Make the members of a blend; one that cannot be made in time is left out, and the others share its weight."""
     if CONSTANT in blend.weights:
         return _only_constant(bench, pool)
+    deadline = deadline.less(closing_seconds(bench, [pool[key] for key in blend.weights]))
     learners = {key: learner_called(pool[key].candidate.learner) for key in blend.weights}
     lay_out_views(bench, [(learner.view, ALL_ROWS) for learner in learners.values()], ctx, deadline)
     ready = [key for key in blend.weights if bench.ready(learners[key].view, ALL_ROWS)]
@@ -116,7 +124,7 @@ def finish(bench: Bench, blend: Blend, pool: Mapping[str, Scored], ctx: StageCon
         members=tuple(Member(key=key, weight=weight) for key, weight in weights.items()),
         candidates=tuple(made[key][1] for key in weights),
         files=files,
-        oof=sum((weight * pool[key].oof for key, weight in weights.items()), np.zeros((bench.rows, bench.outputs))),
+        oof=blended(bench, weights, pool),
     )
 
 
@@ -163,6 +171,21 @@ def rebuild_members(
             )
         )
     return files
+
+
+def blended(bench: Bench, weights: Mapping[str, float], pool: Mapping[str, Scored]) -> Values:
+    """Return the ensemble's predictions for every row of the table; NaN where a member has none out of fold."""
+    folds = common_folds([pool[key] for key in weights])
+    oof = np.full((bench.rows, bench.outputs), np.nan)
+    oof[bench.held_rows(folds)] = sum(
+        (weight * pool[key].predictions(folds) for key, weight in weights.items()), np.zeros(())
+    )
+    return oof
+
+
+def common_folds(chosen: Sequence[Scored]) -> list[int]:
+    """Return the folds that all of these finished."""
+    return sorted(set.intersection(*(set(one.held) for one in chosen)))
 
 
 def _deciding(candidate: Candidate) -> tuple[FitDecision, ...]:
@@ -227,5 +250,5 @@ def _only_constant(bench: Bench, pool: Mapping[str, Scored]) -> Assembled:
         members=(Member(key=CONSTANT, weight=1.0),),
         candidates=(pool[CONSTANT].candidate,),
         files=_files(constant_member(bench)),
-        oof=pool[CONSTANT].oof,
+        oof=blended(bench, {CONSTANT: 1.0}, pool),
     )

@@ -22,6 +22,7 @@ from tenfold.stages.training.scored import Scored
 
 Values = npt.NDArray[np.float64]
 _ROWS_TIMED = 10
+_LEAST_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,17 +76,28 @@ class Limits:
 
     Attributes
     ----------
-    seconds : float or None
-        Longest time of one fit.
+    folds : int
+        How many folds each candidate will have if it stays in the race.
+    share : float or None
+        The part of the time until the deadline that all fits together may take; None does not limit them.
     deadline : Deadline
         When everything must be over; fits that are not are abandoned.
     bars : tuple of float
         Held-out losses on the first fold that a boosted candidate must reach at each level of progress.
     """
 
-    seconds: float | None = None
+    folds: int
+    share: float | None = None
     deadline: Deadline = field(default_factory=Deadline)
     bars: tuple[float, ...] = ()
+
+    def fit_seconds(self, fits: int, workers: int) -> float | None:
+        """Return how long one fit may take, beginning now, when so many are to come."""
+        left = self.deadline.remaining_seconds()
+        if self.share is None or math.isinf(left):
+            return None
+        waves = math.ceil(fits / workers)
+        return max(_LEAST_SECONDS, left * self.share / waves)
 
 
 def proposal(key: str, learner: str, params: Mapping[str, object], *, search: bool = False) -> Candidate:
@@ -108,19 +120,15 @@ def score_proposals(
 
     The result has the order of the proposals and does not depend on the order in which fits end.
     """
-    first = _fit(bench, [(place, 0) for place in range(len(proposals))], proposals, limits, ctx)
+    opening = [(place, 0) for place in range(len(proposals))]
+    first = _fit(bench, opening, proposals, limits, ctx, to_come=len(proposals) * limits.folds)
     wanted = {
-        place: keep(proposals[place], fit.seconds, bench.yardstick(fit.fold).loss(fit.predictions))
+        place: keep(proposals[place], fit.seconds, bench.yardstick([0]).loss(fit.predictions))
         for (place, _), fit in sorted(first.items(), key=lambda entry: entry[0])
         if not fit.failed and not fit.gave_up
     }
-    rest = _fit(
-        bench,
-        [(place, fold) for place, folds in wanted.items() for fold in range(1, folds)],
-        proposals,
-        replace(limits, bars=()),
-        ctx,
-    )
+    others = [(place, fold) for place, folds in wanted.items() for fold in range(1, folds)]
+    rest = _fit(bench, others, proposals, replace(limits, bars=()), ctx, to_come=len(others))
     fits = {**first, **rest}
     return [
         _scored(bench, candidate, [fits[at] for at in sorted(fits) if at[0] == place], wanted.get(place, 0))
@@ -194,6 +202,8 @@ def _fit(
     proposals: Sequence[Candidate],
     limits: Limits,
     ctx: StageContext,
+    *,
+    to_come: int,
 ) -> dict[tuple[int, int], FoldFit]:
     """Return the fits by (place of the proposal, fold), without those that the deadline cut off."""
     lay_out_views(
@@ -205,6 +215,7 @@ def _fit(
     ready = [
         (place, fold) for place, fold in places if bench.ready(learner_called(proposals[place].learner).view, fold)
     ]
+    seconds = limits.fit_seconds(to_come, ctx.map.workers) if ready else None
     tasks = [
         FoldTask(
             bench=bench,
@@ -213,7 +224,7 @@ def _fit(
             params=proposals[place].params,
             fold=fold,
             seed=model_seed(bench, proposals[place].key, fold),
-            seconds=limits.seconds,
+            seconds=seconds,
             deadline=limits.deadline,
             bars=limits.bars,
         )
@@ -224,15 +235,12 @@ def _fit(
 
 def _scored(bench: Bench, candidate: Candidate, fits: Sequence[FoldFit], wanted: int) -> Scored:
     """Put the folds of one candidate together."""
-    oof = np.full((bench.rows, bench.outputs), np.nan)
     made = [fit for fit in fits if not fit.failed]
-    for fit in made:
-        oof[bench.row_numbers(fit.fold)[1]] = fit.predictions
-    rows = predicted_rows(oof)
+    held = {fit.fold: fit.predictions for fit in made}
     loss, score, note = math.inf, math.nan, next((fit.failed for fit in fits if fit.failed), "")
-    if len(rows):
-        measure = bench.yardstick_of(rows)
-        loss, (score, note) = measure.loss(oof[rows]), measure.score(oof[rows])
+    if made:
+        measure, predictions = bench.yardstick(list(held)), np.concatenate(list(held.values()))
+        loss, (score, note) = measure.loss(predictions), measure.score(predictions)
     costs = sorted(fit.row_cpu_us for fit in made if fit.row_cpu_us is not None)
     return Scored(
         candidate=replace(
@@ -244,8 +252,8 @@ def _scored(bench: Bench, candidate: Candidate, fits: Sequence[FoldFit], wanted:
             fits=tuple(FitDecision(fold=fit.fold, iterations=fit.iterations, seed=fit.seed) for fit in made),
             note=note,
         ),
-        oof=oof,
-        first_loss=bench.yardstick(0).loss(made[0].predictions) if made and made[0].fold == 0 else math.inf,
+        held=held,
+        first_loss=bench.yardstick([0]).loss(held[0]) if 0 in held else math.inf,
         folds={fit.fold: fit.files for fit in made if fit.files},
         curve=made[0].curve if made else (),
         dropped=_dropped(fits, wanted),
@@ -259,11 +267,6 @@ def _dropped(fits: Sequence[FoldFit], wanted: int) -> str:
     if wanted == 0:
         return "race"
     return "" if len(fits) == wanted else "time"
-
-
-def predicted_rows(oof: Values) -> npt.NDArray[np.int64]:
-    """Return the rows that out-of-fold predictions exist for."""
-    return np.flatnonzero(~np.isnan(oof[:, 0]))
 
 
 def _row_cpu_us(predictor: Predictor, values: Values) -> float:

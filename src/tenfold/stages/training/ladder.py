@@ -10,14 +10,15 @@ from tenfold.foundation.context import StageContext
 from tenfold.foundation.events import Event
 from tenfold.foundation.units import format_seconds
 from tenfold.records.model import Candidate
+from tenfold.stages.training.fitting import Limits
 from tenfold.stages.training.options import TrainingOptions
-from tenfold.stages.training.pace import Pace, affordable_folds, hurried, measured
+from tenfold.stages.training.pace import Pace, affordable_folds, guessed, hurried, measured
 from tenfold.stages.training.portfolio import first_rung, later_rungs
 from tenfold.stages.training.trainer import Trainer
 
-_FIRST_SHARE = 0.5
+_FIRST_SHARE = 0.3
 _PORTFOLIO_SHARE = 0.6
-_RUNG_SHARE = 0.4
+_RUNG_SHARE = 0.6
 _ESSENTIAL = 4
 _LAST_SHARE = 0.1
 _BOOSTED_SLACK, _OTHER_SLACK = 1.15, 1.4
@@ -39,8 +40,8 @@ class Ladder:
         self.deadline = _deadline(options, ctx) if self.timed else Deadline()
         self._whole_seconds = self.deadline.remaining_seconds()
         rows = trainer.bench.development
-        self._first = first_rung(rows, options.learners)
-        self._rungs = later_rungs(trainer.bench.task, rows, options.learners)
+        self._first = first_rung(trainer.bench.task, rows, options.learners)
+        self._rungs = later_rungs(trainer.bench.task, rows, trainer.bench.outputs, options.learners)
         self._climbed = 0
         self._tried = 0
         self._pace: Pace | None = None
@@ -73,11 +74,15 @@ class Ladder:
     def climb_first(self) -> None:
         """Fit the quick candidates; the first boosted fit tells how fast this machine is on this table."""
         rung = self._within_trials(self._first)
-        if rung and not self.deadline.expired:
-            self.climb(rung, share=_FIRST_SHARE)
+        if not rung or self.deadline.expired:
+            return
+        self._pace = guessed(self._trainer.bench)
+        rung = self._hurried(rung, _FIRST_SHARE)
+        self._pace = None
+        self.climb(rung, share=_FIRST_SHARE)
 
     def next_rung(self) -> list[Candidate]:
-        """Return the next candidates to fit, at learning rates that the time allows; empty when the budget is spent."""
+        """Return the next candidates to fit, hurried as the time demands; empty when the budget is spent."""
         if not self._rungs:
             return []
         left = self.deadline.remaining_seconds()
@@ -86,16 +91,17 @@ class Ladder:
         rung = self._within_trials(self._rungs[0])
         if rung:
             self._rungs = self._rungs[1:]
-        if not self.timed or self._pace is None:
-            return rung
-        seconds = self._fit_seconds(len(rung), _RUNG_SHARE)
-        return [hurried(self._pace, candidate, seconds) for candidate in rung]
+        return self._hurried(rung, _RUNG_SHARE)
 
     def climb(self, rung: Sequence[Candidate], share: float = _RUNG_SHARE) -> None:
         """Score a rung, and tell."""
-        seconds = self._fit_seconds(len(rung), share) if self.timed else None
         scored = self._trainer.fit_and_score(
-            f"rung-{self._climbed:02d}", rung, self._keep, seconds=seconds, deadline=self.deadline
+            f"rung-{self._climbed:02d}",
+            rung,
+            self._keep,
+            folds=self._folds,
+            share=share if self.timed else None,
+            deadline=self.deadline,
         )
         self._climbed += 1
         self._tried += len(rung)
@@ -112,10 +118,13 @@ class Ladder:
             return list(rung)
         return list(rung[: max(0, self._options.budget_trials - self._tried)])
 
-    def _fit_seconds(self, candidates: int, share: float) -> float:
-        """Return how long one fit of the next rung may take, if all its fits are to end within a share of the time."""
-        lanes = self._ctx.map.workers / max(1, candidates * self._folds)
-        return max(0.1, self.deadline.remaining_seconds() * share * min(1.0, lanes))
+    def _hurried(self, rung: Sequence[Candidate], share: float) -> list[Candidate]:
+        """Return candidates that should have learned enough when a share of the time is over."""
+        if not self.timed or self._pace is None:
+            return list(rung)
+        limits = Limits(folds=self._folds, share=share, deadline=self.deadline)
+        seconds = limits.fit_seconds(len(rung) * self._folds, self._ctx.map.workers)
+        return [each if seconds is None else hurried(self._pace, each, seconds) for each in rung]
 
     def _keep(self, candidate: Candidate, seconds: float, loss: float) -> int:
         """Return how many folds a candidate may have, after its first."""
@@ -124,7 +133,7 @@ class Ladder:
         others = [one.first_loss for one in self._trainer.complete]
         bench = self._trainer.bench
         slack = _BOOSTED_SLACK if candidate.learner == "lightgbm" else _OTHER_SLACK
-        noise = _NOISE / math.sqrt(len(bench.row_numbers(0)[1]))
+        noise = _NOISE / math.sqrt(len(bench.held_rows([0])))
         if others and loss > slack * min(others) + noise:
             return 0
         lanes = max(1, min(self._ctx.map.workers, self._folds - 1))

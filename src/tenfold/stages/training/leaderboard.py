@@ -10,7 +10,6 @@ import numpy as np
 from tenfold.foundation.clock import Deadline
 from tenfold.records.model import Candidate
 from tenfold.stages.training.bench import Bench
-from tenfold.stages.training.fitting import predicted_rows
 from tenfold.stages.training.scored import Scored
 
 _LEAST_SECONDS = 0.5
@@ -22,15 +21,15 @@ def leaderboard(bench: Bench, pool: Iterable[Scored], deadline: Deadline) -> tup
     judged = []
     for one in sorted(pool, key=lambda one: (bool(one.dropped), one.candidate.loss, one.key)):
         candidate = one.candidate
-        rows = predicted_rows(one.oof)
-        if not len(rows):
+        if not one.held:
             continue
         if one.dropped:
             judged.append(replace(candidate, note=f"left the race after {one.finished} folds: {one.dropped}"))
             continue
         if not candidate.note and deadline.remaining_seconds() > _LEAST_SECONDS:
             rng = np.random.default_rng([bench.seed, *candidate.key.encode()])
-            found = bench.yardstick_of(rows).interval(one.oof[rows], rng)
+            folds = sorted(one.held)
+            found = bench.yardstick(folds).interval(one.predictions(folds), rng)
             candidate = replace(candidate, low=found.low, high=found.high)
         judged.append(candidate)
     return tuple(judged)

@@ -16,7 +16,8 @@ _PENALTIES = (1000.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1)
 """Strength of the squared penalty, in units of one row of weight one."""
 
 _LARGE_NEWTON = 600
-_MOST_ROWS = 200_000
+_FEWEST_ROWS, _MOST_ROWS, _MOST_CELLS = 5_000, 200_000, 40_000_000
+_PORTION, _MOST_PORTIONS = 20, 5
 _WORSE = 1.002
 """The walk along the path ends once the held-out loss has clearly turned."""
 
@@ -30,10 +31,13 @@ class Linear:
 
     def fit(self, fit: Fit) -> Fitted:
         """Walk the path until the held-out loss turns, the deadline passes, or ``iterations`` steps are gone."""
+        # Loaded first: the limit holds for the libraries that are there when it is set.
+        import sklearn.linear_model  # noqa: F401
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no stubs
 
-        train = _sample(fit.train, fit.seed)
-        path = _ridge(train) if fit.task == "regression" else _logistic(train, fit.outputs)
+        size = fit.train.values.shape[1] * (fit.outputs if fit.outputs > 2 else 1)
+        train = _sample(fit.train, size, fit.seed)
+        path = _ridge(train) if fit.task == "regression" else _logistic(train, fit.outputs, size)
         judged = fit.held if fit.iterations is None else None
         best: tuple[float, LinearPredictor, int] | None = None
         # One thread: sums in matrix products depend on the number of threads in their last bits.
@@ -49,17 +53,18 @@ class Linear:
         return Fitted(predictor=best[1], iterations=best[2])
 
 
-def _sample(rows: Rows, seed: int) -> Rows:
-    """Beyond some rows a linear model learns nothing more from further ones."""
-    if len(rows.truth) <= _MOST_ROWS:
+def _sample(rows: Rows, size: int, seed: int) -> Rows:
+    """Beyond some rows a linear model learns little more from further ones."""
+    most = min(_MOST_ROWS, max(_FEWEST_ROWS, _MOST_CELLS // max(size, 1)))
+    if len(rows.truth) <= most:
         return rows
-    chosen = np.sort(np.random.default_rng(seed).choice(len(rows.truth), _MOST_ROWS, replace=False))
+    chosen = np.sort(np.random.default_rng(seed).choice(len(rows.truth), most, replace=False))
     weight = None if rows.weight is None else rows.weight[chosen]
     return Rows(values=np.asarray(rows.values[chosen]), truth=rows.truth[chosen], weight=weight)
 
 
-def _logistic(train: Rows, outputs: int) -> Iterator[LinearPredictor]:
-    """Yield logistic regressions, each started from the one before."""
+def _logistic(train: Rows, outputs: int, size: int) -> Iterator[LinearPredictor]:
+    """Yield logistic regressions, each started from the one before; a penalty takes as many steps as it needs."""
     import warnings
 
     from sklearn.exceptions import ConvergenceWarning
@@ -68,16 +73,20 @@ def _logistic(train: Rows, outputs: int) -> Iterator[LinearPredictor]:
     present = np.unique(train.truth).astype(np.int64)
     if len(present) < 2:
         raise FitFailed("the linear model needs two classes among the training rows")
-    size = train.values.shape[1] * (1 if len(present) == 2 else len(present))
-    solver = "newton-cholesky" if size <= _LARGE_NEWTON else "lbfgs"
-    model = LogisticRegression(solver=solver, warm_start=True, max_iter=100, tol=1e-4)
+    newton = size <= _LARGE_NEWTON
+    model = LogisticRegression(
+        solver="newton-cholesky" if newton else "lbfgs", warm_start=True, max_iter=_PORTION, tol=1e-4
+    )
     for penalty in _PENALTIES:
         model.set_params(C=1.0 / penalty)
-        with warnings.catch_warnings():
-            # A path step that has not quite converged is judged by its held-out loss like any other.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(train.values, train.truth, sample_weight=train.weight)
-        yield _classifier(model.coef_, model.intercept_, present, outputs)
+        for _ in range(_MOST_PORTIONS):
+            with warnings.catch_warnings():
+                # A step that has not quite converged is judged by its held-out loss like any other.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model.fit(train.values, train.truth, sample_weight=train.weight)
+            yield _classifier(model.coef_, model.intercept_, present, outputs)
+            if model.n_iter_.max() < _PORTION:
+                break
 
 
 def _classifier(coef: Values, intercept: Values, present: npt.NDArray[np.int64], outputs: int) -> LinearPredictor:

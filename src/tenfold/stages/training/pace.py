@@ -6,31 +6,38 @@ import math
 from dataclasses import dataclass, replace
 
 from tenfold.records.model import Candidate
+from tenfold.stages.training.bench import Bench
 from tenfold.stages.training.boosting import learning_rate
 
 USUAL_LEAVES = 31
-FASTEST_RATE = 0.2
+FASTEST_RATE = 0.3
 """A learning rate beyond this loses more than the time it saves is worth."""
+
+LEAST_BAGGING = 0.1
+"""The smallest part of the rows that a tree may be grown on to save time."""
 
 _FOREST_COST = 1.5
 _SLACK = 1.6
+_FIT_SECONDS_PER_CELL = 2.5e-9
+_USUAL_ROUNDS = 150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """What one fit of the usual boosted trees on the first fold took.
+    """What one fit of boosted trees on the first fold takes.
 
     Attributes
     ----------
     seconds : float
         Wall time of that fit.
-    rate, leaves : float, int
-        Its learning rate and number of leaves.
+    rate, leaves, bagging : float, int, float
+        Its learning rate, its number of leaves, and the part of the rows that each tree was grown on.
     """
 
     seconds: float
-    rate: float
-    leaves: int
+    rate: float = 0.1
+    leaves: int = USUAL_LEAVES
+    bagging: float = 1.0
 
     def fit_seconds(self, candidate: Candidate) -> float:
         """Return a guess at the time of one fit of a candidate.
@@ -43,14 +50,27 @@ class Pace:
             return _FOREST_COST * self.seconds
         leaves = _number(candidate, "num_leaves", USUAL_LEAVES)
         columns = 0.3 + 0.7 * _number(candidate, "feature_fraction", 1.0)
+        rows = min(1.0, _number(candidate, "bagging_fraction", 1.0) / self.bagging)
         rounds = self.rate / learning_rate(candidate.params)
-        return self.seconds * rounds * math.sqrt(leaves / self.leaves) * columns
+        return self.seconds * rounds * math.sqrt(leaves / self.leaves) * columns * rows
+
+
+def guessed(bench: Bench) -> Pace:
+    """Return the pace of usual boosted trees by the size of the table alone, before anything was fitted."""
+    columns = sum(len(step.columns) for step in bench.views["native"])
+    trees = bench.outputs if bench.task == "multiclass" else 1
+    cells = bench.development / bench.growth * columns * trees
+    return Pace(seconds=_FIT_SECONDS_PER_CELL * cells * _USUAL_ROUNDS)
 
 
 def measured(candidate: Candidate, seconds: float) -> Pace:
     """Return the pace that one fit of a boosted candidate showed."""
-    leaves = int(_number(candidate, "num_leaves", USUAL_LEAVES))
-    return Pace(seconds=seconds, rate=learning_rate(candidate.params), leaves=leaves)
+    return Pace(
+        seconds=seconds,
+        rate=learning_rate(candidate.params),
+        leaves=int(_number(candidate, "num_leaves", USUAL_LEAVES)),
+        bagging=_number(candidate, "bagging_fraction", 1.0),
+    )
 
 
 def affordable_folds(pace: Pace, portfolio: list[Candidate], seconds: float, folds: int) -> int:
@@ -60,16 +80,24 @@ def affordable_folds(pace: Pace, portfolio: list[Candidate], seconds: float, fol
 
 
 def hurried(pace: Pace, candidate: Candidate, seconds: float) -> Candidate:
-    """Return the candidate with a learning rate at which one fit should take no longer than ``seconds``.
+    """Return the candidate with settings at which one fit should take no longer than ``seconds``.
 
-    One model that has learned enough beats many that were cut off on the way.
+    One model that has learned enough beats many that were cut off on the way: first the learning rate is raised, and
+    where that is not enough, trees are grown on a part of the rows.
     """
-    expected = pace.fit_seconds(candidate) / _SLACK
-    rate = learning_rate(candidate.params)
-    if candidate.learner != "lightgbm" or expected <= seconds or rate >= FASTEST_RATE:
+    if candidate.learner != "lightgbm":
         return candidate
-    faster = min(FASTEST_RATE, rate * expected / seconds)
-    return replace(candidate, params={**candidate.params, "learning_rate": round(faster, 3)})
+    excess = pace.fit_seconds(candidate) / _SLACK / seconds
+    if excess <= 1.0:
+        return candidate
+    rate = learning_rate(candidate.params)
+    faster = max(rate, min(FASTEST_RATE, rate * excess))
+    params = {**candidate.params, "learning_rate": round(faster, 3)}
+    excess /= faster / rate
+    if excess > 1.0:
+        bagging = _number(candidate, "bagging_fraction", 1.0)
+        params["bagging_fraction"] = round(max(min(LEAST_BAGGING, bagging), bagging / excess), 3)
+    return replace(candidate, params=params)
 
 
 def _number(candidate: Candidate, name: str, usual: float) -> float:

@@ -18,21 +18,25 @@ MOST_FOREST_ROWS = 50_000
 SMALL_ROWS = 2_000
 
 
-def first_rung(rows: int, learners: Sequence[str]) -> list[Candidate]:
-    """Return the quick candidates: a linear model, and boosted trees of usual strength."""
+def first_rung(task: Task, rows: int, learners: Sequence[str]) -> list[Candidate]:
+    """Return the quick candidates: boosted trees of usual strength, which show the pace, and a linear model."""
     usual: dict[str, object] = {"learning_rate": 0.1}
     if rows < SMALL_ROWS:
         usual = {"learning_rate": 0.05, "num_leaves": 15, "feature_fraction": 0.8}
-    rung = [proposal("linear", "linear", {}), proposal("lightgbm-usual", "lightgbm", usual)]
+    usual = _damped(task, usual)
+    rung = [proposal("lightgbm-usual", "lightgbm", usual), proposal("linear", "linear", {})]
     return [candidate for candidate in rung if not learners or candidate.learner in learners]
 
 
-def later_rungs(task: Task, rows: int, learners: Sequence[str]) -> list[list[Candidate]]:
+def later_rungs(task: Task, rows: int, outputs: int, learners: Sequence[str]) -> list[list[Candidate]]:
     """Return the portfolio, the most promising first; two candidates of one rung are fitted side by side."""
-    boosted = {key: proposal(f"lightgbm-{key}", "lightgbm", params) for key, params in _boosted(task, rows).items()}
+    boosted = {
+        key: proposal(f"lightgbm-{key}", "lightgbm", _damped(task, params))
+        for key, params in _boosted(task, rows).items()
+    }
     forests = [
-        proposal("random-forest", "random_forest", _forest(task, rows, "random")),
-        proposal("extra-trees", "extra_trees", _forest(task, rows, "extra")),
+        proposal("random-forest", "random_forest", _forest(task, rows, outputs, "random")),
+        proposal("extra-trees", "extra_trees", _forest(task, rows, outputs, "extra")),
     ]
     if rows < SMALL_ROWS:
         rungs = [
@@ -50,6 +54,11 @@ def later_rungs(task: Task, rows: int, learners: Sequence[str]) -> list[list[Can
         ]
     kept = [[candidate for candidate in rung if not learners or candidate.learner in learners] for rung in rungs]
     return [rung for rung in kept if rung]
+
+
+def _damped(task: Task, params: dict[str, object]) -> dict[str, object]:
+    """Return settings under which leaves of rare classes cannot grow without bounds: with many classes some diverge."""
+    return {"lambda_l2": 1.0, **params} if task == "multiclass" else params
 
 
 def _boosted(task: Task, rows: int) -> dict[str, dict[str, object]]:
@@ -113,12 +122,13 @@ def _boosted(task: Task, rows: int) -> dict[str, dict[str, object]]:
     }
 
 
-def _forest(task: Task, rows: int, kind: str) -> dict[str, object]:
+def _forest(task: Task, rows: int, outputs: int, kind: str) -> dict[str, object]:
     """Return a random forest of large leaves, for noisy targets, or extra trees of small ones, for clear ones."""
     many = task == "regression" or kind == "extra"
     return {
         "trees": 200 if rows < SMALL_ROWS else 80,
         "min_samples_leaf": 5 if kind == "random" else 2,
         "max_features": 0.5 if many else "sqrt",
-        "max_leaf_nodes": 8000,
+        # Each leaf holds a number for each class: the size of the model is kept within bounds.
+        "max_leaf_nodes": max(256, 16_000 // max(outputs, 2)),
     }

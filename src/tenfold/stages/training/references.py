@@ -12,7 +12,6 @@ from tenfold.bundle.view import fit_view
 from tenfold.foundation.expression import columns_of, evaluate
 from tenfold.records.model import Candidate
 from tenfold.stages.training.bench import ALL_ROWS, Bench
-from tenfold.stages.training.fitting import predicted_rows
 from tenfold.stages.training.scored import Scored
 
 Values = npt.NDArray[np.float64]
@@ -23,9 +22,12 @@ RULE = "rule"
 
 def references(bench: Bench) -> list[Scored]:
     """Return the constant and, where the problem names one, the rule, with their predictions for the held-out rows."""
-    made = [_scored(bench, CONSTANT, _constant_oof(bench), "the same for every row")]
+    constant = {fold: _constant_held(bench, fold) for fold in range(bench.folds)}
+    made = [_scored(bench, CONSTANT, constant, "the same for every row")]
     if bench.problem.rule is not None:
-        made.append(_scored(bench, RULE, _rule_oof(bench, bench.problem.rule), bench.problem.rule))
+        answers = _answers(bench, bench.problem.rule)
+        rule = {fold: _rule_held(bench, answers, fold) for fold in range(bench.folds)}
+        made.append(_scored(bench, RULE, rule, bench.problem.rule))
     return made
 
 
@@ -43,21 +45,20 @@ def constant_member(bench: Bench) -> Member:
     )
 
 
-def _scored(bench: Bench, key: str, oof: Values, note: str) -> Scored:
-    rows = predicted_rows(oof)
-    measure = bench.yardstick_of(rows)
-    score, objection = measure.score(oof[rows])
+def _scored(bench: Bench, key: str, held: dict[int, Values], note: str) -> Scored:
+    measure, predictions = bench.yardstick(list(held)), np.concatenate(list(held.values()))
+    score, objection = measure.score(predictions)
     candidate = Candidate(
         key=key,
         learner=key,
         params={},
         view="",
-        loss=measure.loss(oof[rows]),
+        loss=measure.loss(predictions),
         score=score,
         origin="reference",
         note="; ".join(part for part in (note, objection) if part),
     )
-    return Scored(candidate=candidate, oof=oof)
+    return Scored(candidate=candidate, held=held)
 
 
 def _constant(bench: Bench, rows: npt.NDArray[np.int64]) -> Values:
@@ -72,31 +73,29 @@ def _constant(bench: Bench, rows: npt.NDArray[np.int64]) -> Values:
     return np.array([np.average(truth, weights=weight)])
 
 
-def _constant_oof(bench: Bench) -> Values:
-    oof = np.full((bench.rows, bench.outputs), np.nan)
-    for fold in range(bench.folds):
-        train, held = bench.row_numbers(fold)
-        oof[held] = _constant(bench, train)
-    return oof
+def _constant_held(bench: Bench, fold: int) -> Values:
+    train, held = bench.row_numbers(fold)
+    return np.tile(_constant(bench, train), (len(held), 1))
 
 
-def _rule_oof(bench: Bench, rule: str) -> Values:
-    """Return the rule's answers; for classes as the shares that the training rows with the same answer have."""
+def _answers(bench: Bench, rule: str) -> npt.NDArray[np.generic]:
+    """Return what the rule says of every row of the table: numbers, or for classes the number of the answer."""
     answer = evaluate(rule, pl.read_parquet(bench.table, columns=list(columns_of(rule))))
-    oof = np.full((bench.rows, bench.outputs), np.nan)
     if bench.task == "regression":
-        said = answer.cast(pl.Float64).to_numpy()
-        for fold in range(bench.folds):
-            train, held = bench.row_numbers(fold)
-            oof[held, 0] = np.where(np.isfinite(said[held]), said[held], _constant(bench, train)[0])
-        return oof
-    groups = answer.cast(pl.String).fill_null("").rank("dense").to_numpy().astype(np.int64) - 1
-    truth = bench.truth()
-    for fold in range(bench.folds):
-        train, held = bench.row_numbers(fold)
-        counts = np.zeros((int(groups.max()) + 1, bench.outputs))
-        np.add.at(counts, (groups[train], truth[train].astype(np.int64)), 1.0)
-        # One row's worth of the overall shares: an answer that no training row has says nothing.
-        counts += _constant(bench, train)
-        oof[held] = (counts / counts.sum(axis=1, keepdims=True))[groups[held]]
-    return oof
+        return answer.cast(pl.Float64).to_numpy()
+    return answer.cast(pl.String).fill_null("").rank("dense").to_numpy().astype(np.int64) - 1
+
+
+def _rule_held(bench: Bench, answers: npt.NDArray[np.generic], fold: int) -> Values:
+    """Return the rule's answers; for classes as the shares that the training rows with the same answer have."""
+    train, held = bench.row_numbers(fold)
+    overall = _constant(bench, train)
+    if bench.task == "regression":
+        said = answers.astype(np.float64)[held]
+        return np.where(np.isfinite(said), said, overall[0])[:, None]
+    groups = answers.astype(np.int64)
+    counts = np.zeros((int(groups.max()) + 1, bench.outputs))
+    np.add.at(counts, (groups[train], bench.truth()[train].astype(np.int64)), 1.0)
+    # One row's worth of the overall shares: an answer that no training row has says nothing.
+    counts += overall
+    return np.asarray((counts / counts.sum(axis=1, keepdims=True))[groups[held]])

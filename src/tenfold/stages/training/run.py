@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +17,7 @@ from tenfold.stages.training.finish import rebuild_members
 from tenfold.stages.training.ladder import Ladder
 from tenfold.stages.training.leaderboard import leaderboard
 from tenfold.stages.training.options import TrainingOptions
+from tenfold.stages.training.scored import Scored
 from tenfold.stages.training.trainer import open_trainer
 
 
@@ -43,8 +45,14 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
                 complete=ladder.finished,
                 facts=ladder.facts(),
             ),
-            files={name: content for one in trainer.pool.values() for name, content in one.files().items()},
+            files=_payload(trainer.pool.values()),
         )
+
+
+def _payload(pool: Iterable[Scored]) -> dict[str, bytes]:
+    """Return the files of all candidates; references are made again at any time."""
+    kept = [one for one in pool if one.candidate.origin != "reference"]
+    return {name: content for one in kept for name, content in one.files().items()}
 
 
 def rebuild(  # noqa: PLR0917 - likewise

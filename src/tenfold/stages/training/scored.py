@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +26,8 @@ class Scored:
     ----------
     candidate : Candidate
         With loss and decisions; its loss is infinite when no fold was finished.
-    oof : ndarray of shape (n_rows, n_outputs)
-        Out-of-fold predictions; NaN for rows that were not predicted.
+    held : mapping from fold to ndarray of shape (n_held, n_outputs)
+        Predictions for the held-out rows of each fold that was finished.
     first_loss : float
         Loss on the first fold.
     folds : mapping from fold to its model's files
@@ -39,7 +39,7 @@ class Scored:
     """
 
     candidate: Candidate
-    oof: Values
+    held: Mapping[int, Values]
     first_loss: float = math.inf
     folds: Mapping[int, Mapping[str, bytes]] = field(default_factory=dict)
     curve: tuple[float, ...] = ()
@@ -53,7 +53,11 @@ class Scored:
     @property
     def finished(self) -> int:
         """How many folds were finished."""
-        return sum(decision.fold >= 0 for decision in self.candidate.fits)
+        return len(self.held)
+
+    def predictions(self, folds: Sequence[int]) -> Values:
+        """Return predictions for the held-out rows of these folds, one fold after the other."""
+        return np.concatenate([self.held[fold] for fold in folds])
 
     @property
     def fold_seconds(self) -> float:
@@ -61,14 +65,16 @@ class Scored:
         return self.candidate.seconds / max(self.finished, 1)
 
     def files(self) -> dict[str, bytes]:
-        """Return ``<key>/scored.json``, ``<key>/oof.npy`` and the folds' models ``<key>/folds/<fold>/...``."""
+        """Return ``<key>/scored.json``, ``<key>/held/<fold>.npy`` and the models ``<key>/folds/<fold>/...``."""
+        candidate = self.candidate if self.held else replace(self.candidate, loss=0.0, score=0.0)
         facts = _Facts(
-            candidate=self.candidate,
+            candidate=candidate,
             first_loss=self.first_loss if math.isfinite(self.first_loss) else None,
             curve=self.curve,
             dropped=self.dropped,
         )
-        files = {f"{self.key}/scored.json": to_json(facts), f"{self.key}/oof.npy": array_bytes(self.oof)}
+        files = {f"{self.key}/scored.json": to_json(facts)}
+        files.update({f"{self.key}/held/{fold}.npy": array_bytes(values) for fold, values in self.held.items()})
         for fold, model in self.folds.items():
             files.update({f"{self.key}/folds/{fold}/{name}": content for name, content in model.items()})
         return files
@@ -76,7 +82,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Facts:
-    """What stands in ``scored.json``; absent numbers are null."""
+    """What stands in ``scored.json``; without a finished fold the candidate's loss and score mean nothing."""
 
     candidate: Candidate
     first_loss: float | None
@@ -99,14 +105,17 @@ def array_bytes(values: Values) -> bytes:
 
 def _read(files: Files, key: str) -> Scored:
     facts = from_json(_Facts, _content(files[f"{key}/scored.json"]))
-    oof: Values = np.load(io.BytesIO(_content(files[f"{key}/oof.npy"])), allow_pickle=False)
+    held = {
+        int(name.removesuffix(".npy")): _array(_content(files[f"{key}/held/{name}"]))
+        for name in _under(files, f"{key}/held/")
+    }
     folds: dict[int, dict[str, bytes]] = {}
     for name in _under(files, f"{key}/folds/"):
         fold, _, file = name.partition("/")
         folds.setdefault(int(fold), {})[file] = _content(files[f"{key}/folds/{name}"])
     return Scored(
-        candidate=facts.candidate,
-        oof=oof,
+        candidate=facts.candidate if held else replace(facts.candidate, loss=math.inf, score=math.nan),
+        held=dict(sorted(held.items())),
         first_loss=math.inf if facts.first_loss is None else facts.first_loss,
         folds=dict(sorted(folds.items())),
         curve=facts.curve,
@@ -120,3 +129,8 @@ def _under(files: Iterable[str], prefix: str) -> list[str]:
 
 def _content(file: bytes | Path) -> bytes:
     return file.read_bytes() if isinstance(file, Path) else file
+
+
+def _array(content: bytes) -> Values:
+    values: Values = np.load(io.BytesIO(content), allow_pickle=False)
+    return values

@@ -8,15 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
 from tenfold.foundation.clock import Deadline
 from tenfold.foundation.context import StageContext
 from tenfold.records.model import Candidate
 from tenfold.stages.training.bench import ALL_ROWS, Bench, Inputs, lay_out_views, set_up
 from tenfold.stages.training.ensemble import Blend, choose_blend
-from tenfold.stages.training.finish import Assembled, finish, finishing_seconds, merges
-from tenfold.stages.training.fitting import Keep, Limits, predicted_rows, score_proposals
+from tenfold.stages.training.finish import Assembled, common_folds, finish, finishing_seconds, merges
+from tenfold.stages.training.fitting import Keep, Limits, score_proposals
 from tenfold.stages.training.leaderboard import leaderboard
 from tenfold.stages.training.learners import learner_called
 from tenfold.stages.training.references import CONSTANT, references
@@ -52,7 +50,8 @@ class Trainer:
         proposals: Sequence[Candidate],
         keep: Keep,
         *,
-        seconds: float | None = None,
+        folds: int,
+        share: float | None = None,
         deadline: Deadline | None = None,
         bars: tuple[float, ...] = (),
     ) -> list[Scored]:
@@ -64,8 +63,10 @@ class Trainer:
         ----------
         keep : callable
             Says after the first fold how many folds a candidate may have.
-        seconds : float or None
-            Longest time of one fit.
+        folds : int
+            How many that usually is.
+        share : float or None
+            The part of the time until the deadline that all these fits may take.
         deadline : Deadline or None
             When everything must be over.
         bars : tuple of float
@@ -74,7 +75,7 @@ class Trainer:
         saved = self._ctx.checkpoint.load(name)
         if saved is None:
             proposals = [replace(each, view=learner_called(each.learner).view) for each in proposals]
-            limits = Limits(seconds=seconds, deadline=deadline or Deadline(), bars=bars)
+            limits = Limits(folds=folds, share=share, deadline=deadline or Deadline(), bars=bars)
             scored = score_proposals(self.bench, proposals, limits, keep, self._ctx)
             files: dict[str, bytes] = {}
             for one in scored:
@@ -111,8 +112,8 @@ class Trainer:
         made = finish(self.bench, self.blend(), self.pool, self._ctx, deadline)
         for candidate in made.candidates:
             self.pool[candidate.key] = replace(self.pool[candidate.key], candidate=candidate)
-        rows = predicted_rows(made.oof)
-        score, _ = self.bench.yardstick_of(rows).score(made.oof[rows])
+        folds = common_folds([self.pool[member.key] for member in made.members])
+        score, _ = self.bench.yardstick(folds).score(made.oof[self.bench.held_rows(folds)])
         return replace(made, candidates=leaderboard(self.bench, self.pool.values(), deadline), score=score)
 
     def _choose_blend(self) -> Blend:
@@ -122,9 +123,8 @@ class Trainer:
             chosen = sorted(unfinished, key=lambda one: (one.candidate.loss, one.key))[:1]
         if not chosen:
             return Blend(weights={CONSTANT: 1.0}, loss=self.pool[CONSTANT].candidate.loss)
-        rows = predicted_rows(sum((one.oof for one in chosen), np.zeros_like(chosen[0].oof)))
-        measure = self.bench.yardstick_of(rows)
-        return choose_blend({one.key: one.oof[rows] for one in chosen}, measure.loss)
+        folds = common_folds(chosen)
+        return choose_blend({one.key: one.predictions(folds) for one in chosen}, self.bench.yardstick(folds).loss)
 
     def _forget_models(self) -> None:
         """Drop the folds' models of all but the best: a member without them is fitted again on all rows."""
@@ -138,4 +138,4 @@ def open_trainer(inputs: Inputs, known: Files, ctx: StageContext) -> Iterator[Tr
     """Set up the development rows in a scratch folder, with the candidates that ``known`` files hold."""
     with TemporaryDirectory(prefix="tenfold-training-") as scratch:
         bench = set_up(inputs, Path(scratch), ctx.seed)
-        yield Trainer(bench, ctx, read_scored(known) or references(bench))
+        yield Trainer(bench, ctx, [*references(bench), *read_scored(known)])

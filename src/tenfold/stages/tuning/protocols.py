@@ -91,14 +91,15 @@ class Trainer(Protocol):
         proposals: Sequence[Candidate],
         keep: Keep,
         *,
-        seconds: float | None = None,
+        folds: int,
+        share: float | None = None,
         deadline: Deadline | None = None,
         bars: tuple[float, ...] = (),
     ) -> Sequence[Attempt]:
         """Score proposals, durably under ``name``; what an interrupted attempt finished under it is taken over.
 
-        ``seconds`` bounds each fit, ``deadline`` all of them. A boosted candidate whose loss on the first fold is above
-        a bar at a level of progress gives up.
+        A candidate usually has ``folds`` folds. All fits together may take a ``share`` of the time until the
+        ``deadline``. A boosted candidate whose loss on the first fold is above a bar at a level of progress gives up.
         """
         ...
 

@@ -27,7 +27,7 @@ _NEAR = 1.1
 """A second learner is searched too while its best loss is within this factor of the best."""
 
 _SLOWEST_RATE = 0.02
-_FIT_SHARE = 0.05
+_FIT_SHARE, _BATCH_SHARE = 0.05, 0.5
 _FINISH_SLACK, _FINISH_SECONDS = 1.5, 0.3
 
 
@@ -106,7 +106,8 @@ class Search:
             f"batch-{self._batches:03d}",
             proposals,
             keep,
-            seconds=self._fit_seconds(count),
+            folds=self._folds,
+            share=_BATCH_SHARE if self.timed else None,
             deadline=self.deadline.less(self._reserve()) if self.timed else None,
             bars=bars(self._trainer.complete) if study.learner == "lightgbm" else (),
         )
@@ -149,13 +150,6 @@ class Search:
 
     def _batch_size(self) -> int:
         return max(_BATCH, self._ctx.map.workers) if self.timed else _BATCH
-
-    def _fit_seconds(self, count: int) -> float | None:
-        """Return how long one fit may take, if the batch is to end in the time that is left."""
-        if not self.timed or self.deadline.at_seconds is None:
-            return None
-        lanes = min(1.0, self._ctx.map.workers / (count * self._folds))
-        return max(0.1, (self.deadline.remaining_seconds() - self._reserve()) * lanes * 0.5)
 
     def _reserve(self) -> float:
         """Return the seconds to keep for finishing the ensemble."""
