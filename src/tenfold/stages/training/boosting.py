@@ -20,8 +20,8 @@ from tenfold.stages.training.protocols import LEVELS, Fit, FitFailed, Fitted, Me
 if TYPE_CHECKING:
     import lightgbm
 
-MOST_ITERATIONS = 4000
-"""Boosting rounds beyond which a slow learning rate is not worth its latency."""
+MOST_TREES = 4_000
+"""Trees of one model beyond which a slow learning rate is not worth its latency; a round has one for each class."""
 
 USUAL_RATE = 0.1
 """LightGBM's own learning rate."""
@@ -81,7 +81,7 @@ class Boosting:
             booster = lightgbm.train(
                 params,
                 train,
-                num_boost_round=fit.iterations or MOST_ITERATIONS,
+                num_boost_round=fit.iterations or MOST_TREES // (fit.outputs if fit.task == "multiclass" else 1),
                 valid_sets=held,
                 callbacks=[watch],
                 keep_training_booster=True,

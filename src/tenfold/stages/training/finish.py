@@ -26,8 +26,8 @@ from tenfold.stages.training.scored import Scored
 
 Values = npt.NDArray[np.float64]
 
-MOST_MERGED_BYTES = 24_000_000
-"""Fold models that are larger than this together are replaced by one fit on all rows."""
+MOST_MERGED_BYTES, MOST_MERGED_TREES = 24_000_000, 3_000
+"""Fold models larger than this together are replaced by one fit on all rows: a row must walk down every tree."""
 
 _LEAST_CLOSING_SECONDS, _SECONDS_PER_TREE, _SECONDS_PER_CELL = 0.1, 3e-4, 5e-8
 
@@ -64,7 +64,15 @@ def merges(bench: Bench, scored: Scored) -> bool:
     """Whether the models of the folds can be averaged: all are there, together they saw every row, and are small."""
     if learner_called(scored.candidate.learner).merge is None or not bench.merges or len(scored.folds) < bench.folds:
         return False
+    if trees_of(bench, scored) > MOST_MERGED_TREES:
+        return False
     return sum(len(content) for model in scored.folds.values() for content in model.values()) <= MOST_MERGED_BYTES
+
+
+def trees_of(bench: Bench, scored: Scored) -> int:
+    """Return how many trees the models of a boosted candidate's folds have together."""
+    rounds = sum(decision.iterations for decision in scored.candidate.fits)
+    return rounds * (bench.outputs if bench.task == "multiclass" else 1)
 
 
 def finishing_seconds(bench: Bench, chosen: Sequence[Scored], workers: int) -> float:
@@ -81,12 +89,8 @@ def finishing_seconds(bench: Bench, chosen: Sequence[Scored], workers: int) -> f
 
 def closing_seconds(bench: Bench, chosen: Sequence[Scored]) -> float:
     """Return a guess at the time that is needed after the last fit: to check and write trees and predictions."""
-    rounds = sum(
-        sum(decision.iterations for decision in one.candidate.fits)
-        for one in chosen
-        if learner_called(one.candidate.learner).merge is not None
-    )
-    trees = rounds * (bench.outputs if bench.task == "multiclass" else 1)
+    boosted = [one for one in chosen if learner_called(one.candidate.learner).merge is not None]
+    trees = sum(trees_of(bench, one) / (1 if merges(bench, one) else one.finished) for one in boosted)
     return _LEAST_CLOSING_SECONDS + _SECONDS_PER_TREE * trees + _SECONDS_PER_CELL * bench.rows * bench.outputs
 
 

@@ -23,7 +23,7 @@ def first_rung(task: Task, rows: int, learners: Sequence[str]) -> list[Candidate
     usual: dict[str, object] = {"learning_rate": 0.1}
     if rows < SMALL_ROWS:
         usual = {"learning_rate": 0.05, "num_leaves": 15, "feature_fraction": 0.8}
-    usual = _damped(task, usual)
+    usual = _for_task(task, usual)
     rung = [proposal("lightgbm-usual", "lightgbm", usual), proposal("linear", "linear", {})]
     return [candidate for candidate in rung if not learners or candidate.learner in learners]
 
@@ -31,7 +31,7 @@ def first_rung(task: Task, rows: int, learners: Sequence[str]) -> list[Candidate
 def later_rungs(task: Task, rows: int, outputs: int, learners: Sequence[str]) -> list[list[Candidate]]:
     """Return the portfolio, the most promising first; two candidates of one rung are fitted side by side."""
     boosted = {
-        key: proposal(f"lightgbm-{key}", "lightgbm", _damped(task, params))
+        key: proposal(f"lightgbm-{key}", "lightgbm", _for_task(task, params))
         for key, params in _boosted(task, rows).items()
     }
     forests = [
@@ -56,9 +56,17 @@ def later_rungs(task: Task, rows: int, outputs: int, learners: Sequence[str]) ->
     return [rung for rung in kept if rung]
 
 
-def _damped(task: Task, params: dict[str, object]) -> dict[str, object]:
-    """Return settings under which leaves of rare classes cannot grow without bounds: with many classes some diverge."""
-    return {"lambda_l2": 1.0, **params} if task == "multiclass" else params
+def _for_task(task: Task, params: dict[str, object]) -> dict[str, object]:
+    """Return settings that suit many classes as well.
+
+    Leaves of rare classes must not grow without bounds, or some models diverge; and a round has a tree for each class,
+    so that rounds are dear.
+    """
+    if task != "multiclass":
+        return params
+    rate = params["learning_rate"]
+    assert isinstance(rate, float)
+    return {"lambda_l2": 1.0, **params, "learning_rate": min(0.1, 2.0 * rate)}
 
 
 def _boosted(task: Task, rows: int) -> dict[str, dict[str, object]]:

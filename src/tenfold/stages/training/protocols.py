@@ -18,7 +18,7 @@ from tenfold.records.problem import Task
 Values = npt.NDArray[np.float64]
 
 
-LEVELS = (1.25, 2.5, 5.0, 10.0, 20.0, 40.0)
+LEVELS = (2.5, 5.0, 10.0, 20.0, 40.0)
 """Progress of a boosted model, rounds times learning rate: there, models of different rates can be compared."""
 
 

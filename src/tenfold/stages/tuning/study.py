@@ -13,6 +13,7 @@ from tenfold.stages.tuning.spaces import Space
 
 _PRUNED_SHARE = 50.0
 _FEWEST_TO_COMPARE = 4
+_HOPELESS = 1.1
 
 
 class Study:
@@ -80,7 +81,7 @@ class Study:
 
 
 def bars(attempts: Sequence[Attempt]) -> tuple[float, ...]:
-    """Return, for each level of progress, the worst loss that a finished boosted model had there on the first fold.
+    """Return, for each level of progress, a loss clearly worse than any finished boosted model's on the first fold.
 
     No stricter: models that start slowly, such as randomised trees, often end best.
     """
@@ -90,7 +91,7 @@ def bars(attempts: Sequence[Attempt]) -> tuple[float, ...]:
         reached = [curve[level] for curve in curves if len(curve) > level]
         if len(reached) < _FEWEST_TO_COMPARE:
             break
-        found.append(max(reached))
+        found.append(_HOPELESS * max(reached))
     return tuple(found)
 
 
