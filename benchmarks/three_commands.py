@@ -8,8 +8,8 @@ anything else; Tenfold gets the rest, in the form of the source, through its com
 columns as pandas categories.
 
 Printed for each table: both scores (AUC, log loss or RMSE), the difference in Tenfold's favour with its
-paired-bootstrap 95 % interval, the difference as a share of what is left to win (1 - AUC) or of the peer's loss, and the wall time of
-``run``.
+paired-bootstrap 95 % interval, the difference as a share of what is left to win (1 - AUC) or of the peer's loss, and
+the wall time of ``run``.
 """
 
 from __future__ import annotations
