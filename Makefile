@@ -29,11 +29,11 @@ check: $(STAMP)  ## format, lint, types, import contracts, licences, unit tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python benchmarks/licences.py
-	$(BIN)/python -m pytest -q -m "not slow" tests/unit tests/architecture
+	$(BIN)/python -m pytest -q -n 2 -m "not slow" tests/unit tests/architecture
 
 test: $(STAMP)  ## every test
 	@scripts/browser
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2
 
 faults: $(STAMP)  ## kills and faults at full size (long)
 	TENFOLD_FAULTS=full $(BIN)/python -m pytest -q tests/faults

@@ -127,8 +127,8 @@ def _row_columns(rows: Sequence[object], names: Sequence[str]) -> dict[str, pl.S
         try:
             columns[name] = [row[name] for row in rows]  # type: ignore[index]  # all are mappings
         except KeyError:
-            number, short = next((at, row) for at, row in enumerate(rows, start=1) if name not in row)  # type: ignore[operator]
-            raise DataError(f"row {number}: {_missing(name, short)}") from None  # type: ignore[arg-type]
+            number, short = next((at, row) for at, row in enumerate(rows, start=1) if name not in row)  # type: ignore[operator]  # mappings
+            raise DataError(f"row {number}: {_missing(name, short)}") from None  # type: ignore[arg-type]  # a mapping is one
     return columns
 
 

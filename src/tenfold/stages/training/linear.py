@@ -32,7 +32,7 @@ class Linear:
     def fit(self, fit: Fit) -> Fitted:
         """Walk the path until the held-out loss turns, the deadline passes, or ``iterations`` steps are gone."""
         # Loaded first: the limit holds for the libraries that are there when it is set.
-        import sklearn.linear_model  # noqa: F401
+        import sklearn.linear_model  # noqa: F401 - loaded for its effect
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no stubs
 
         size = fit.train.values.shape[1] * (fit.outputs if fit.outputs > 2 else 1)
