@@ -31,7 +31,7 @@ from tenfold.store.rows import RunStatus, Version
 EXIT_SECONDS = 0.4
 """Kept back for the interpreter's own end."""
 
-_PRELOAD = ("tenfold.stages.training.run", "lightgbm", "sklearn.linear_model", "sklearn.ensemble")
+_PRELOAD = ("lightgbm", "sklearn.linear_model", "sklearn.ensemble")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,8 +24,9 @@ class Candidate:
     """One learner with its parameters, cross-validated.
 
     ``score`` is the main metric on out-of-fold rows, with its interval. ``loss`` is what the search minimises (lower is
-    better). Payload ``<key>/...``: the fitted member's files; ``<key>/oof.npy``: out-of-fold predictions, float64 of
-    shape (n_rows, n_outputs), NaN where the row was not predicted.
+    better). Payload of training: ``<key>/scored.json`` and ``<key>/held/<fold>.npy``, the predictions of the fold's
+    held-out rows, float64 of shape (n_rows, n_outputs); for the best whose folds can be merged, ``<key>/folds/<fold>/``
+    holds the fitted models.
     """
 
     key: str
