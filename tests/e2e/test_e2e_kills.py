@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,11 +58,16 @@ def test_a_killed_run_is_finished_by_the_next_and_the_store_is_clean(project: Pa
         assert after.code == reference_code(reference), f"{context}: {after.err}"
         cached = {stage["name"] for stage in after.document()["stages"] if stage["cached"]}
         assert finished <= cached, context
-        assert after.document()["metrics"] == reference["metrics"], context
+        assert quality(after.document()) == quality(reference), context
         assert tenfold("store", "doctor", "--json", cwd=folder).code == 0, context
         assert tenfold("store", "verify", "--json", cwd=folder).code == 0, context
 
 
-def reference_code(document: dict[str, object]) -> int:
+def reference_code(document: dict[str, Any]) -> int:
     """The exit code that goes with a run's status."""
     return 1 if document["status"] == "failed" else 0
+
+
+def quality(document: dict[str, Any]) -> dict[str, Any]:
+    """The metrics that do not depend on how busy the machine is."""
+    return {part: metrics for part, metrics in document["metrics"].items() if part != "operational"}
