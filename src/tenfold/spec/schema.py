@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from tenfold.foundation.errors import InputError
 from tenfold.foundation.units import parse_seconds
 from tenfold.records.dataset import Kind
-from tenfold.records.problem import Place, Requirement, Task, ValueMatrix
+from tenfold.records.problem import Place, Requirement, Task
 from tenfold.spec.requirement import parse_criterion
 from tenfold.spec.secret import Location, literal, variables_in
 from tenfold.spec.tree import Node
@@ -107,35 +107,6 @@ class Value(Section):
     false_negative: float = 0.0
     true_negative: float = 0.0
     amounts: Mapping[str, Mapping[str, float]] | None = None
-
-    def matrix(self, classes: tuple[str, ...]) -> ValueMatrix:
-        """Return the amounts in the order of ``classes``; for a binary task the positive class is the last.
-
-        Raises
-        ------
-        InputError
-            When the classes of the file are not those of the data.
-        """
-        if self.amounts is None:
-            if len(classes) != 2:
-                raise InputError(
-                    f"problem.value gives amounts for two classes, but the target has {len(classes)}:"
-                    " write amounts by class, `value: {TRUTH: {DECISION: amount}}`"
-                )
-            rows = ((self.true_negative, self.false_positive), (self.false_negative, self.true_positive))
-            return ValueMatrix(classes=classes, amounts=rows)
-        for name in self.amounts:
-            if name not in classes:
-                raise InputError(f"problem.value names the class '{name}', but the target has: {', '.join(classes)}")
-        for name in classes:
-            if set(self.amounts.get(name, {})) != set(classes):
-                raise InputError(
-                    f"problem.value needs, for the truth '{name}', one amount for each of: {', '.join(classes)}"
-                )
-        return ValueMatrix(
-            classes=classes,
-            amounts=tuple(tuple(self.amounts[truth][decision] for decision in classes) for truth in classes),
-        )
 
 
 def _value(written: object) -> object:

@@ -41,7 +41,7 @@ def test_the_flights_example_is_understood_whole() -> None:
     assert spec.problem.positive_label == "true"
     assert spec.problem.labels_after_seconds == 86_400.0
     assert spec.problem.value is not None
-    assert spec.problem.value.matrix(("false", "true")).amounts == ((0.0, -8.0), (0.0, 40.0))
+    assert (spec.problem.value.true_positive, spec.problem.value.false_positive) == (40.0, -8.0)
     assert [requirement.id for requirement in spec.requirements][:2] == ["ranks-well", "worth-it"]
     assert spec.requirements[2].slices == ("jfk", "evening")
     assert spec.requirements[2].level == "should"
@@ -95,16 +95,12 @@ engine: local
     assert spec.store_folder == Path("/project/state")
 
 
-def test_amounts_by_class_are_put_in_the_order_of_the_classes() -> None:
+def test_amounts_by_class_are_read_by_truth_and_decision() -> None:
     value = parse(
         "problem: {target: y, value: {b: {a: -1, b: 2}, a: {a: 1, b: 0.5}}}\ndata: {path: x.csv}"
     ).problem.value
     assert value is not None
-    assert value.matrix(("a", "b")).amounts == ((1.0, 0.5), (-1.0, 2.0))
-    with pytest.raises(InputError, match="names the class 'b', but the target has: a, c"):
-        value.matrix(("a", "c"))
-    with pytest.raises(InputError, match="for the truth 'a', one amount for each of: a, b, c"):
-        value.matrix(("a", "b", "c"))
+    assert value.amounts == {"b": {"a": -1.0, "b": 2.0}, "a": {"a": 1.0, "b": 0.5}}
 
 
 @pytest.mark.parametrize(
