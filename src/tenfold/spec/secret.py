@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from tenfold.foundation.errors import InputError, did_you_mean
 
 _PLACEHOLDER = re.compile(r"(\$?)\$\{env:([^{}]*)\}")
-_ANY_DOLLAR = re.compile(r"(?<!\$)\$\{([^{}]*)\}?")
+_OPENING = re.compile(r"(\$?)\$\{(?:([^{}]*)\})?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEYWORD_PASSWORD = re.compile(r"(?i)\b(password|passwd|pwd)\s*=\s*(?!\s*['\"]?\$\{env:)[^\s&]")
 _SECRET_PARAMETERS = frozenset({"password", "passwd", "pwd", "sslpassword", "token", "secret", "access_token"})
@@ -64,38 +64,40 @@ def variables_in(text: str) -> tuple[str, ...]:
 
 
 def literal(text: str) -> str:
-    """Return ``text`` with ``$${env:`` read as ``${env:``: for values in which nothing is substituted."""
-    return text.replace("$${env:", "${env:")
+    """Return ``text`` with ``$${`` read as ``${``: for values in which nothing is substituted."""
+    return text.replace("$${", "${")
 
 
 def escape(text: str) -> str:
     """Return ``text`` so that no part of it is substituted: the inverse of ``literal``."""
-    return text.replace("${env:", "$${env:")
+    return text.replace("${", "$${")
 
 
 def substitute(text: str, environ: Mapping[str, str]) -> str:
-    """Return ``text`` with each ``${env:NAME}`` replaced.
+    """Return ``text`` with each ``${env:NAME}`` replaced, and each ``$${`` read as ``${``.
 
     Raises
     ------
     InputError
         When a variable is not set, or another kind of substitution is asked for. The message holds no value.
     """
-    for match in _ANY_DOLLAR.finditer(text):
-        if not match[1].startswith("env:"):
-            raise InputError(f"'{match[0]}' is not understood: the only substitution is ${{env:NAME}}")
 
     def value(match: re.Match[str]) -> str:
-        if match[1]:
+        doubled, content = match[1], match[2]
+        if doubled:
             return match[0][1:]
-        name = match[2]
+        if content is None or not content.startswith("env:"):
+            raise InputError(
+                f"'{match[0]}' is not understood: the only substitution is ${{env:NAME}}; write $${{ for a plain ${{"
+            )
+        name = content.removeprefix("env:")
         if not _VARIABLE.fullmatch(name):
             raise InputError(f"'{name}' is not the name of an environment variable: write ${{env:NAME}}")
         if name not in environ:
             raise InputError(f"the environment variable '{name}' is not set.{did_you_mean(name, environ)}")
         return environ[name]
 
-    return _PLACEHOLDER.sub(value, text)
+    return _OPENING.sub(value, text)
 
 
 def plain_password(text: str) -> str | None:

@@ -4,7 +4,7 @@ import pickle
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tenfold.foundation.errors import InputError, SpecError
@@ -133,6 +133,14 @@ def test_a_value_is_not_substituted_again() -> None:
     assert substitute("${env:A}", {"A": "${env:B}", "B": "never"}) == "${env:B}"
 
 
-@given(st.text(alphabet="${env:NAME}x ", max_size=30))
-def test_escaped_text_means_itself(text: str) -> None:
+texts = st.text(alphabet="${env:NAME}x ", max_size=30)
+
+
+@given(texts)
+@example("${")
+@example("${env:")
+@example("$${env:N}")
+@example("$$${N}")
+def test_escaped_text_means_itself_wherever_it_stands(text: str) -> None:
     assert literal(escape(text)) == text
+    assert substitute(escape(text), {}) == text

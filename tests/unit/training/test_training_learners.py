@@ -54,6 +54,25 @@ def test_a_fit_repeated_with_its_iterations_and_without_held_rows_gives_equal_by
 
 
 @pytest.mark.parametrize("task", TASKS)
+def test_rounds_that_find_no_split_are_counted_alike_with_and_without_held_rows(task):
+    fitting = {
+        "learning_rate": 0.1,
+        "num_leaves": 7,
+        "extra_trees": True,
+        "feature_fraction": 0.3,
+        "min_data_in_leaf": 90,
+    }
+    first = learner_called("lightgbm").fit(fit_of(task, "lightgbm", params=fitting))
+    again = learner_called("lightgbm").fit(
+        fit_of(task, "lightgbm", params=fitting, held=None, iterations=first.iterations)
+    )
+    rounds = first.iterations * (3 if task == "multiclass" else 1)
+    assert first.predictor.files()["lightgbm.txt"].count(b"Tree=") < rounds
+    assert again.iterations == first.iterations
+    assert again.predictor.files() == first.predictor.files()
+
+
+@pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_every_learner_predicts_better_than_the_constant(task, learner):
     held = rows_of(task, 150, 2)

@@ -88,11 +88,11 @@ class Boosting:
             )
         except lightgbm.basic.LightGBMError as error:
             raise FitFailed(f"LightGBM could not fit: {error}") from error
-        kept = watch.best_round if held else booster.current_iteration()
-        text = booster.model_to_string(num_iteration=kept)
+        kept = watch.best if held else watch.done
+        text = booster.model_to_string(num_iteration=kept.trees)
         return Fitted(
             predictor=_FreshBooster(text, fit.train.values.shape[1], fit.outputs, _link(params)),
-            iterations=kept,
+            iterations=kept.rounds,
             curve=tuple(watch.curve),
             gave_up=watch.gave_up,
         )
@@ -129,6 +129,14 @@ def learning_rate(params: Mapping[str, object]) -> float:
     return float(rate)
 
 
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """How far boosting had come. A round in which no split is found is made and leaves no tree."""
+
+    rounds: int = 0
+    trees: int = 0
+
+
 @dataclass(eq=False)
 class _Watch:
     """After each round: remember the best, and stop when nothing is to be gained or no time is left.
@@ -139,29 +147,30 @@ class _Watch:
     deadline: Deadline
     rate: float
     bars: tuple[float, ...]
-    best: float = math.inf
-    best_round: int = 0
+    least: float = math.inf
+    best: _Stage = _Stage()
+    done: _Stage = _Stage()
     curve: list[float] = field(default_factory=list)
     gave_up: bool = False
     order: int = 30
     before_iteration: bool = False
 
     def __call__(self, env: Any) -> None:
-        done = env.iteration + 1
+        self.done = _Stage(env.iteration + 1, env.model.current_iteration())
         if env.evaluation_result_list:
-            self._look(done, env.evaluation_result_list[0][2])
-            if self.gave_up or done - self.best_round >= self._patience():
+            self._look(env.evaluation_result_list[0][2])
+            if self.gave_up or self.done.rounds - self.best.rounds >= self._patience():
                 self._stop()
         if self.deadline.expired:
             self._stop()
 
-    def _look(self, done: int, loss: float) -> None:
-        if loss < self.best or self.best_round == 0:
-            self.best, self.best_round = loss, done
+    def _look(self, loss: float) -> None:
+        if loss < self.least or self.best.rounds == 0:
+            self.least, self.best = loss, self.done
         level = len(self.curve)
-        if level < len(LEVELS) and done * self.rate >= LEVELS[level]:
-            self.curve.append(self.best)
-            self.gave_up = level < len(self.bars) and self.best > self.bars[level]
+        if level < len(LEVELS) and self.done.rounds * self.rate >= LEVELS[level]:
+            self.curve.append(self.least)
+            self.gave_up = level < len(self.bars) and self.least > self.bars[level]
 
     def _patience(self) -> int:
         """Slower learners get more rounds to show that they still improve."""
@@ -170,7 +179,7 @@ class _Watch:
     def _stop(self) -> None:
         import lightgbm
 
-        raise lightgbm.callback.EarlyStopException(max(self.best_round - 1, 0), [])
+        raise lightgbm.callback.EarlyStopException(max(self.best.rounds - 1, 0), [])
 
 
 def _parameters(fit: Fit) -> dict[str, object]:
