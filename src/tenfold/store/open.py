@@ -17,6 +17,7 @@ from tenfold.store.protocols import (
     EvidenceLog,
     Lockbox,
     Registry,
+    Releases,
     RunHistory,
     Runs,
     Scratch,
@@ -42,6 +43,7 @@ class Store:
     evidence: EvidenceLog
     registry: Registry
     aliases: Aliases
+    releases: Releases
     lockbox: Lockbox
     audit: AuditLog
     checkpoints: Checkpoints
@@ -97,6 +99,7 @@ def open_store(
     from tenfold.store.catalog.doctor import CatalogUpkeep
     from tenfold.store.catalog.evidence import CatalogEvidence, CatalogLockbox
     from tenfold.store.catalog.registry import CatalogAliases, CatalogRegistry
+    from tenfold.store.catalog.releases import CatalogReleases
     from tenfold.store.catalog.results import CatalogResults
     from tenfold.store.catalog.runs import CatalogRuns
     from tenfold.store.files.blobs import FileBlobs
@@ -119,6 +122,7 @@ def open_store(
         evidence=CatalogEvidence(ledger),
         registry=CatalogRegistry(ledger, blobs),
         aliases=CatalogAliases(ledger),
+        releases=CatalogReleases(ledger),
         lockbox=CatalogLockbox(ledger),
         audit=CatalogAudit(ledger),
         checkpoints=checkpoints,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +16,8 @@ from tenfold.store.rows import (
     DoctorReport,
     KeptResult,
     Look,
+    Release,
+    ReleaseOrder,
     Run,
     RunStage,
     RunStatus,
@@ -140,6 +143,29 @@ class Aliases(Protocol):
 
     def history(self, name: str) -> tuple[AliasChange, ...]:
         """Return every change, oldest first."""
+        ...
+
+
+class Releases(Protocol):
+    """What each endpoint served, from when on."""
+
+    def append(self, order: ReleaseOrder) -> Release:
+        """Let an endpoint serve a version from now on; ``champion`` and ``previous`` move in the same transaction.
+
+        StoreError when the endpoint was released by somebody else after the revision that the order rests on.
+        """
+        ...
+
+    def live(self, name: str, *, at: datetime, known: datetime | None = None) -> Release | None:
+        """Return what of model ``name`` was live at a moment of the project's clock.
+
+        Of all releases dated ``at`` or before, the one that was written last holds: who dates a release back overrules
+        what was said before. ``known`` leaves out what was recorded, by the system's clock, after it.
+        """
+        ...
+
+    def history(self, name: str) -> tuple[Release, ...]:
+        """Return every release of model ``name``, in the order in which they were written."""
         ...
 
 

@@ -20,7 +20,7 @@ from tenfold.foundation.errors import StoreError
 from tenfold.records.evidence import Verdict
 from tenfold.store.catalog import schema
 from tenfold.store.open import Store, open_store
-from tenfold.store.rows import KeptResult, RunStage
+from tenfold.store.rows import KeptResult, ReleaseOrder, RunStage
 
 _PRINT = "a" * 64
 
@@ -221,6 +221,10 @@ def fill(store: Store) -> None:
     blob = store.blobs.put(b"bundle")
     store.registry.register("late", bundle="x", blob=blob, run=run.id)
     store.aliases.point("late", "champion", 1, reason="first", by="ann")
+    order = ReleaseOrder(
+        endpoint="late", after=0, action="promote", name="late", number=1, previous=None, reason="first", by="ann"
+    )
+    store.releases.append(order)
     store.lockbox.record_look("split", run=run.id, reason="evaluation")
     verdict = Verdict(requirement="q", verdict="pass", place="test", level="must", metric="roc_auc", direction=">=")
     store.evidence.append((verdict,), subject="x", run=run.id, inputs={})

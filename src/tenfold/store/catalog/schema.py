@@ -7,12 +7,25 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    false,
+)
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration: known here so that opening an up-to-date store need not import the migration tool."""
 
-HISTORIES = ("run_stages", "evidence", "versions", "aliases", "looks", "audit")
+HISTORIES = ("run_stages", "evidence", "versions", "aliases", "releases", "looks", "audit")
 """Tables to which rows are only ever added; triggers refuse everything else."""
 
 metadata = MetaData()
@@ -116,6 +129,31 @@ aliases = Table(
     Column("by", String, nullable=False),
     Column("at", String, nullable=False),
     Column("recorded", String, nullable=False),
+    Column("replay", Boolean, nullable=False, server_default=false()),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("endpoint", String, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("action", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("previous", Integer),
+    Column("bundle", String, nullable=False),
+    Column("threshold", Float),
+    Column("reason", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("accepted", String, nullable=False),
+    Column("evidence", String, nullable=False),
+    Column("replay", Boolean, nullable=False),
+    Column("at", String, nullable=False),
+    Column("recorded", String, nullable=False),
+    UniqueConstraint("endpoint", "revision"),
+    ForeignKeyConstraint(["name", "version"], ["versions.name", "versions.number"]),
+    Index("releases_of_a_model", "name", "number"),
 )
 
 looks = Table(

@@ -33,6 +33,7 @@ _VOUCHED = (
     _Vouched(table=schema.evidence, action="evidence kept", subject=lambda row: str(row["id"])),
     _Vouched(table=schema.versions, action="version registered", subject=lambda row: f"{row['name']}@{row['number']}"),
     _Vouched(table=schema.aliases, action="alias moved", subject=lambda row: f"{row['name']}@{row['alias']}"),
+    _Vouched(table=schema.releases, action="released", subject=lambda row: f"{row['endpoint']}/{row['revision']}"),
     _Vouched(table=schema.looks, action="test part looked at", subject=lambda row: str(row["split"])),
 )
 
