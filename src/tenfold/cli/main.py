@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
-from tenfold.cli import check, data, model, predict, run, runs, store
+from tenfold.cli import check, data, model, predict, run, runs, serve, store
 from tenfold.cli.command import Command, Document, Reply
 from tenfold.cli.elapsed import Elapsed
 from tenfold.cli.failure import (
@@ -73,6 +73,7 @@ app.command("plan")(check.plan)
 app.command("run")(run.run)
 app.add_typer(runs.app, name="runs")
 app.command("predict")(predict.predict)
+app.command("serve")(serve.serve)
 app.add_typer(model.app, name="model")
 app.add_typer(store.app, name="store")
 
@@ -106,7 +107,8 @@ def execute(arguments: Sequence[str], elapsed: Elapsed) -> int:
     with kept_for_reply() as stream:
         try:
             reply = parsed.work()
-            return _print(reply, as_json=as_json, stream=stream)
+            code = _print(reply, as_json=as_json, stream=stream)
+            return code if reply.then is None else reply.then()
         except (KeyboardInterrupt, typer.Abort):
             interrupted = Failure(kind="interrupted", message="interrupted", exit=INTERRUPTED)
             return _tell(interrupted, as_json=as_json, stream=stream, aloud=False)
@@ -120,7 +122,7 @@ def _print(reply: Reply, *, as_json: bool, stream: TextIO | None) -> int:
         return code
     try:
         if as_json:
-            print_json(reply.document, stream)
+            print_json(reply.document, stream, one_line=reply.then is not None)
         else:
             print_reply(reply, stream)
         stream.flush()
