@@ -36,6 +36,9 @@ class Shape:
         The range that numbers may have; None: not judged.
     tracked : bool
         Drift is judged. Moments always move on, so they are not.
+    novelty : float
+        Share of the reference's rows whose category occurs in no other row: about the share of new ones to expect
+        (Good, 1953).
     """
 
     name: str
@@ -46,6 +49,7 @@ class Shape:
     low: float | None = None
     high: float | None = None
     tracked: bool = True
+    novelty: float = 0.0
 
     @property
     def bins(self) -> int:

@@ -54,4 +54,11 @@ def _range(numbers: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float
 def _of_words(words: pl.Series, kind: Kind) -> Shape:
     counted = words.drop_nulls().value_counts(name="rows").sort(["rows", words.name], descending=[True, False])
     levels = tuple(counted[words.name].head(MOST_LEVELS).to_list())
-    return Shape(name=words.name, kind=kind, levels=levels, closed=counted.height <= MOST_LEVELS)
+    once = int((counted["rows"] == 1).sum())
+    return Shape(
+        name=words.name,
+        kind=kind,
+        levels=levels,
+        closed=counted.height <= MOST_LEVELS,
+        novelty=once / max(int(counted["rows"].sum()), 1),
+    )
