@@ -97,7 +97,16 @@ def _facts(document: Document) -> list[tuple[str, object]]:
         ("time", format_seconds(float(seconds)) if seconds is not None else None),
         ("model", (document.get("model") or {}).get("path")),
         ("report", document.get("report")),
+        ("live", _promotion(document.get("promotion") or {})),
     ]
+
+
+def _promotion(promotion: Mapping[str, Any]) -> str | None:
+    if not promotion:
+        return None
+    return (
+        f"{promotion.get('ref', '')}: {'' if promotion.get('live') else 'not promoted, '}{promotion.get('reason', '')}"
+    )
 
 
 def _signal(feasibility: Mapping[str, Any]) -> str | None:
@@ -196,5 +205,7 @@ def _next(document: Document, model: Mapping[str, Any]) -> list[str]:
         return []
     commands = []
     if model.get("ref"):
+        if not (document.get("promotion") or {}).get("live") and document.get("status") == "passed":
+            commands.append(f"tenfold model promote {shlex.quote(str(model['ref']))}")
         commands.append(f"tenfold predict {shlex.quote(str(model['ref']))} NEW.csv --output scored.csv")
     return commands

@@ -32,6 +32,7 @@ class RunReport:
     report: Path | None = None
     looks: int = 0
     seconds: float = 0.0
+    promotion: Document | None = None
 
     @property
     def ok(self) -> bool:
@@ -69,6 +70,7 @@ class RunReport:
             "feasibility": plain(self.feasibility),
             "looks": self.looks,
             "report": None if self.report is None else str(self.report),
+            "promotion": self.promotion,
             "seconds": self.seconds,
         }
 

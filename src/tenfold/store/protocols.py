@@ -164,8 +164,8 @@ class Releases(Protocol):
         """
         ...
 
-    def history(self, name: str) -> tuple[Release, ...]:
-        """Return every release of model ``name``, in the order in which they were written."""
+    def history(self, name: str | None = None) -> tuple[Release, ...]:
+        """Return every release, of one model or of all, in the order in which they were written."""
         ...
 
 

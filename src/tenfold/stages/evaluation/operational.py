@@ -41,9 +41,9 @@ def measure_latency(model: Model, rows: pl.DataFrame, calls: int) -> dict[str, E
     return {name: estimate_quantile(name, milliseconds) for name in QUANTILES}
 
 
-def measure_size(content: bytes) -> Estimate:
+def measure_size(size_bytes: int) -> Estimate:
     """Return the size of a bundle in millions of bytes."""
-    size = len(content) / _MILLION
+    size = size_bytes / _MILLION
     return Estimate(metric="size_mb", value=size, low=size, high=size, n=1, method="exact")
 
 

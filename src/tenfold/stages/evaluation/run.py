@@ -57,7 +57,7 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
     Parameters
     ----------
     champion : Champion or None
-        The model in use today; without one, requirements that refer to it stay pending.
+        The model in use today; without one, or when it is this very model, requirements that refer to it stay pending.
     """
     divided = divide(problem.record, dataset, validation, features, tuning)
     threshold = _threshold(problem.record, divided)
@@ -69,11 +69,14 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
     baseline = Baseline(problem=problem.record, development=divided.development, rows=rows)
     operational = {
         **measure_latency(served.model, rows.table.select(served.model.signature.names), options.latency_calls),
-        "size_mb": measure_size(served.content),
+        "size_mb": measure_size(len(served.content)),
     }
     metrics = {rows.name: estimates(names, outcome, ctx.seed)}
     if rows is not divided.predicted:
         metrics[divided.predicted.name] = estimates(names, chosen, ctx.seed)
+    if champion is not None and champion.bundle == served.packed.name:
+        # The champion itself came out again: against itself nothing can be said.
+        champion = None
     there, objection = (None, "") if champion is None else champion.outcome(problem.record, rows)
     bench = Bench(
         outcome=outcome,
@@ -81,7 +84,7 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
         baseline=baseline,
         operational=operational,
         champion=there,
-        champion_operational=_operational_of(champion, rows),
+        champion_operational=None if champion is None or there is None else _operational_of(champion, rows),
     )
     verdicts = judge_requirements(problem.record.requirements, bench, ctx.seed)
     references = {name: baseline.against(metric_called(name)) for name in names}
@@ -153,11 +156,10 @@ def _judged(problem: Problem, divided: Divided, chosen: Outcome, model: Model) -
     return divided.sealed, outcome_of(problem, divided.sealed, scores, model.threshold)
 
 
-def _operational_of(champion: Champion | None, rows: Rows) -> dict[str, Estimate] | None:
-    if champion is None or not set(champion.model.signature.names) <= set(rows.table.columns):
-        return None
+def _operational_of(champion: Champion, rows: Rows) -> dict[str, Estimate]:
     table = champion.model.signature.conform(rows.table)
-    return measure_latency(champion.model, table, _PROBE_CALLS)
+    latency = measure_latency(champion.model, table, _PROBE_CALLS)
+    return latency if champion.size_bytes is None else {**latency, "size_mb": measure_size(champion.size_bytes)}
 
 
 def _findings(

@@ -73,9 +73,11 @@ class CatalogReleases:
             row = connection.execute(query.order_by(table.c.number.desc()).limit(1)).mappings().first()
         return None if row is None else _release_of(row)
 
-    def history(self, name: str) -> tuple[Release, ...]:
+    def history(self, name: str | None = None) -> tuple[Release, ...]:
         table = schema.releases
-        query = sa.select(table).where(table.c.name == name).order_by(table.c.number)
+        query = sa.select(table).order_by(table.c.number)
+        if name is not None:
+            query = query.where(table.c.name == name)
         with self._ledger.catalog.reading() as connection:
             return tuple(_release_of(row) for row in connection.execute(query).mappings())
 
