@@ -12,6 +12,7 @@ The reference is a sample too. It enters as counts, not as known shares: where i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,7 +130,7 @@ def log_ratio(known: Floats, counts: Floats) -> Floats:
 
 def mean_evidence(evidence: Floats) -> float:
     """Return the logarithm of the mean of e-detectors, given their logarithms: an e-detector of all columns."""
-    return float(np.logaddexp.reduce(evidence) - np.log(len(evidence))) if len(evidence) else -np.inf
+    return float(np.logaddexp.reduce(evidence) - np.log(len(evidence))) if len(evidence) else -math.inf
 
 
 def spread_of(parts: Floats) -> float:

@@ -9,6 +9,7 @@ from typing import Self
 
 from tenfold.foundation.clock import Clock, SystemClock
 from tenfold.store.files.disk import BeforeWrite, nothing
+from tenfold.store.monitoring import Deliveries, Incidents, Labels, WindowHistory, Windows
 from tenfold.store.protocols import (
     Aliases,
     AuditLog,
@@ -44,6 +45,11 @@ class Store:
     registry: Registry
     aliases: Aliases
     releases: Releases
+    windows: Windows
+    watched: WindowHistory
+    incidents: Incidents
+    deliveries: Deliveries
+    labels: Labels
     lockbox: Lockbox
     audit: AuditLog
     checkpoints: Checkpoints
@@ -98,10 +104,13 @@ def open_store(
     from tenfold.store.catalog.connection import Catalog
     from tenfold.store.catalog.doctor import CatalogUpkeep
     from tenfold.store.catalog.evidence import CatalogEvidence, CatalogLockbox
+    from tenfold.store.catalog.incidents import CatalogDeliveries, CatalogIncidents
+    from tenfold.store.catalog.labels import CatalogLabels
     from tenfold.store.catalog.registry import CatalogAliases, CatalogRegistry
     from tenfold.store.catalog.releases import CatalogReleases
     from tenfold.store.catalog.results import CatalogResults
     from tenfold.store.catalog.runs import CatalogRuns
+    from tenfold.store.catalog.windows import CatalogWindows
     from tenfold.store.files.blobs import FileBlobs
     from tenfold.store.files.checkpoints import FileCheckpoints
     from tenfold.store.files.disk import Disk
@@ -113,6 +122,7 @@ def open_store(
     blobs = FileBlobs(disk)
     checkpoints = FileCheckpoints(disk)
     runs = CatalogRuns(ledger, blobs, folder)
+    windows = CatalogWindows(ledger, blobs)
     return Store(
         folder=folder,
         blobs=blobs,
@@ -123,6 +133,11 @@ def open_store(
         registry=CatalogRegistry(ledger, blobs),
         aliases=CatalogAliases(ledger),
         releases=CatalogReleases(ledger),
+        windows=windows,
+        watched=windows,
+        incidents=CatalogIncidents(ledger),
+        deliveries=CatalogDeliveries(ledger),
+        labels=CatalogLabels(ledger, blobs),
         lockbox=CatalogLockbox(ledger),
         audit=CatalogAudit(ledger),
         checkpoints=checkpoints,

@@ -14,6 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from monitoring_scene import fill_monitoring
 
 import tenfold.store.migrations
 from tenfold.foundation.errors import StoreError
@@ -229,3 +230,4 @@ def fill(store: Store) -> None:
     verdict = Verdict(requirement="q", verdict="pass", place="test", level="must", metric="roc_auc", direction=">=")
     store.evidence.append((verdict,), subject="x", run=run.id, inputs={})
     store.runs.finish(run.id, status="passed", document=b"{}")
+    fill_monitoring(store)

@@ -67,9 +67,7 @@ def _constant(problem: Problem, metric: str, outcomes: Outcomes, known: Known) -
             raise DataError("the reference holds no outcomes to take a baseline from")
         return Outcome(task=problem.task, truth=truth, scores=np.full((len(truth), 1), centre))
     before = np.repeat(np.arange(len(outcomes.counts)), outcomes.counts)
-    return constant_outcome(
-        problem.task, before, truth, problem.value, metric=metric, classes=len(problem.classes)
-    )
+    return constant_outcome(problem.task, before, truth, problem.value, metric=metric, classes=len(problem.classes))
 
 
 def _rule(problem: Problem, outcomes: Outcomes, known: Known) -> Outcome:

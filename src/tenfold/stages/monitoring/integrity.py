@@ -63,10 +63,14 @@ def _column(
         return
     if shape in reference.said and now.missing:
         text = f"the model gave no number in {now.missing:,} of {now.n:,} rows"
-        yield IntegrityFinding(rule="nonsense", severity="critical", message=text, column=name, value=float(now.missing))
+        yield IntegrityFinding(
+            rule="nonsense", severity="critical", message=text, column=name, value=float(now.missing)
+        )
     if not now.known:
         if known.known:
-            text = f"'{name}' is missing in every one of {now.n:,} rows ({known.missing / known.n:.1%} in the reference)"
+            text = (
+                f"'{name}' is missing in every one of {now.n:,} rows ({known.missing / known.n:.1%} in the reference)"
+            )
             yield IntegrityFinding(
                 rule="empty", severity="critical", message=text, column=name, value=1.0, limit=known.missing / known.n
             )
@@ -133,14 +137,14 @@ def _numbers(shape: Shape, now: ColumnState, known: ColumnState) -> Iterator[Int
     if factor is not None:
         size = f"{factor:,.0f} times as large as" if factor > 1 else f"1/{1 / factor:,.0f} of the size"
         text = f"'{name}' is about {size}{'' if factor > 1 else ' that it has'} in the reference: another unit?"
-        yield IntegrityFinding(
-            rule="scale", severity="critical", message=text, column=name, value=factor, limit=_SCALE
-        )
+        yield IntegrityFinding(rule="scale", severity="critical", message=text, column=name, value=factor, limit=_SCALE)
     outside = now.below + now.above
     share = outside / now.known
     if outside >= _FEWEST_BAD and share > _OUTSIDE:
         reach = f"{now.low:g} to {now.high:g}"
-        ends = ("" if shape.low is None else f"{shape.low:g}") + " to " + ("" if shape.high is None else f"{shape.high:g}")
+        ends = (
+            ("" if shape.low is None else f"{shape.low:g}") + " to " + ("" if shape.high is None else f"{shape.high:g}")
+        )
         text = f"'{name}' lies outside of {ends} in {share:.0%} of the rows ({reach} was found)"
         yield IntegrityFinding(
             rule="range",

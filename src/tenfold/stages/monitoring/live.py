@@ -93,7 +93,11 @@ def measure(bench: Bench) -> Mapping[str, Measured]:
     """Return the main metric, those that requirements name and those asked for, each with a 95 % interval."""
     if bench.known is None:
         return {}
-    wanted = (bench.problem.metric.metric, *(each.metric for each in bench.problem.requirements), *bench.options.metrics)
+    wanted = (
+        bench.problem.metric.metric,
+        *(each.metric for each in bench.problem.requirements),
+        *bench.options.metrics,
+    )
     return {name: _measured(name, bench, bench.known) for name in dict.fromkeys(wanted) if name in METRICS}
 
 

@@ -138,7 +138,9 @@ def build_reference(
     )
 
 
-def said_of(task: str, classes: Sequence[str], scores: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> pl.DataFrame:
+def said_of(
+    task: str, classes: Sequence[str], scores: np.ndarray[tuple[int, int], np.dtype[np.float64]]
+) -> pl.DataFrame:
     """Return what is watched of predictions, given scores of shape (n, n_outputs).
 
     The probability of the positive class, or the number; with more classes the most probable one, and how probable.
@@ -149,7 +151,9 @@ def said_of(task: str, classes: Sequence[str], scores: np.ndarray[tuple[int, int
         return pl.DataFrame({f"prediction:{classes[-1]}": scores[:, -1]})
     finite = np.isfinite(scores).all(axis=1)
     best = np.where(finite, np.argmax(np.nan_to_num(scores), axis=1), -1)
-    names = pl.Series("prediction:class", [None if code < 0 else classes[code] for code in best.tolist()], dtype=pl.String)
+    names = pl.Series(
+        "prediction:class", [None if code < 0 else classes[code] for code in best.tolist()], dtype=pl.String
+    )
     return pl.DataFrame([names, pl.Series("prediction:confidence", scores.max(axis=1, initial=-np.inf))])
 
 
@@ -170,7 +174,11 @@ def _counted(
     full = [parts[start] for start in sorted(parts) if parts[start].rows >= _FEWEST_ROWS]
     if len(full) < _FEWEST_PARTS:
         return whole, {}, 0
-    return whole, {shape.name: _habit(shape, [part.columns[shape.name] for part in full]) for shape in shapes}, len(full)
+    return (
+        whole,
+        {shape.name: _habit(shape, [part.columns[shape.name] for part in full]) for shape in shapes},
+        len(full),
+    )
 
 
 def _habit(shape: Shape, parts: Sequence[ColumnState]) -> Habit:

@@ -59,7 +59,9 @@ def run(
         None: a version whose development rows are not known here; then only its worth is judged.
     """
     if reference is None:
-        health = Health(window=window, notes=("no reference of this version is kept: neither integrity nor drift is judged",))
+        health = Health(
+            window=window, notes=("no reference of this version is kept: neither integrity nor drift is judged",)
+        )
         return judged(Seen(health=health, detectors=detectors), rows, None, problem, options, ctx)
     state = count(reference, rows, problem)
     integrity = find_broken(reference, state, window, past, options)
@@ -76,9 +78,7 @@ def run(
         threshold=drift.threshold,
         notes=_left_out(broken),
     )
-    return judged(
-        Seen(health=health, state=state, detectors=drift.detectors), rows, reference, problem, options, ctx
-    )
+    return judged(Seen(health=health, state=state, detectors=drift.detectors), rows, reference, problem, options, ctx)
 
 
 def judged(

@@ -22,10 +22,13 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration: known here so that opening an up-to-date store need not import the migration tool."""
 
-HISTORIES = ("run_stages", "evidence", "versions", "aliases", "releases", "looks", "audit")
+HISTORIES = (
+    *("run_stages", "evidence", "versions", "aliases", "releases", "looks", "audit"),
+    *("log_readings", "window_parts", "windows", "window_references", "incidents", "deliveries", "label_batches"),
+)
 """Tables to which rows are only ever added; triggers refuse everything else."""
 
 metadata = MetaData()
