@@ -246,8 +246,12 @@ def _event(event: Document) -> str:
     if event.get("event") == "released":
         accepted = ", ".join(event.get("accepted") or [])
         replay = " (replay)" if event.get("replay") else ""
-        back = "back to " if event.get("action") == "rollback" else ""
-        return f"{back}{event.get('ref', '')} is live{f', accepted: {accepted}' if accepted else ''}{replay}"
+        what = (
+            f"back to {event.get('ref', '')}"
+            if event.get("action") == "rollback"
+            else f"{event.get('ref', '')} is live"
+        )
+        return f"{what}{f', accepted: {accepted}' if accepted else ''}{replay}"
     if event.get("event") == "alias":
         number_now = event.get("number")
         now = "nothing" if number_now is None else f"{event.get('name', '')}@{number_now}"

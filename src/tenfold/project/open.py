@@ -203,7 +203,10 @@ class Project:
             }
             for version in versions
         ]
-        events += [{"event": "alias", **plain(change)} for change in self.store.aliases.history(name)]
+        events += [
+            {"event": "alias", **plain(change), "at": change.at.isoformat(), "recorded": change.recorded.isoformat()}
+            for change in self.store.aliases.history(name)
+        ]
         events += [{"event": "released", **release_line(release)} for release in self.store.releases.history(name)]
         return HistoryReport(name=name, events=tuple(sorted(events, key=lambda event: str(event["recorded"]))))
 
