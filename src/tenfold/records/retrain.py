@@ -86,6 +86,8 @@ class Decision:
         On the newest labelled rows, which neither saw, and on the rows sealed when the champion was made.
     look : int
         How often this challenger was held against the champion, this time included.
+    window : str
+        The windows that were looked at, the newest first.
     waits_for : str
         ``rows``, ``person``, ``budget``, or empty.
     """
@@ -104,4 +106,5 @@ class Decision:
     lockbox: Gain | None = None
     evidence: tuple[str, ...] = ()
     look: int = 0
+    window: str = ""
     waits_for: str = ""

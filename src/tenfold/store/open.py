@@ -15,6 +15,7 @@ from tenfold.store.protocols import (
     AuditLog,
     Blobs,
     Checkpoints,
+    Decisions,
     EvidenceLog,
     Lockbox,
     Registry,
@@ -50,6 +51,7 @@ class Store:
     incidents: Incidents
     deliveries: Deliveries
     labels: Labels
+    decisions: Decisions
     lockbox: Lockbox
     audit: AuditLog
     checkpoints: Checkpoints
@@ -102,6 +104,7 @@ def open_store(
     # The SQL toolkit takes a sixth of a second to import; commands that open no store do without.
     from tenfold.store.catalog.audit import CatalogAudit, Ledger
     from tenfold.store.catalog.connection import Catalog
+    from tenfold.store.catalog.decisions import CatalogDecisions
     from tenfold.store.catalog.doctor import CatalogUpkeep
     from tenfold.store.catalog.evidence import CatalogEvidence, CatalogLockbox
     from tenfold.store.catalog.incidents import CatalogDeliveries, CatalogIncidents
@@ -138,6 +141,7 @@ def open_store(
         incidents=CatalogIncidents(ledger),
         deliveries=CatalogDeliveries(ledger),
         labels=CatalogLabels(ledger, blobs),
+        decisions=CatalogDecisions(ledger, blobs),
         lockbox=CatalogLockbox(ledger),
         audit=CatalogAudit(ledger),
         checkpoints=checkpoints,

@@ -9,11 +9,13 @@ from typing import Protocol
 
 from tenfold.foundation import context
 from tenfold.records.evidence import Evidence, Verdict
+from tenfold.records.retrain import Decision
 from tenfold.store.rows import (
     AliasChange,
     AuditEntry,
     AuditHead,
     DoctorReport,
+    KeptDecision,
     KeptResult,
     Look,
     Release,
@@ -166,6 +168,18 @@ class Releases(Protocol):
 
     def history(self, name: str | None = None) -> tuple[Release, ...]:
         """Return every release, of one model or of all, in the order in which they were written."""
+        ...
+
+
+class Decisions(Protocol):
+    """What was decided about renewing models."""
+
+    def keep(self, decision: Decision) -> KeptDecision:
+        """Keep a decision under its key; a key that has one keeps it, and that one is returned."""
+        ...
+
+    def of(self, endpoint: str | None = None) -> tuple[KeptDecision, ...]:
+        """Return the decisions about an endpoint, or all, in the order in which they were made."""
         ...
 
 

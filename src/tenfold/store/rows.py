@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from tenfold.records.retrain import Decision
+
 RunStatus = Literal["running", "passed", "failed", "inconclusive", "stopped", "crashed"]
 
 
@@ -146,6 +148,15 @@ class ReleaseOrder:
     evidence: tuple[str, ...] = ()
     replay: bool = False
     at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptDecision:
+    """A decision about renewing a model, as it is kept; ``decision.at`` is on the project's clock."""
+
+    number: int
+    decision: Decision
+    recorded: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

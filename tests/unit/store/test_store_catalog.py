@@ -14,6 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from decisions_scene import decision
 from monitoring_scene import fill_monitoring
 
 import tenfold.store.migrations
@@ -231,3 +232,4 @@ def fill(store: Store) -> None:
     store.evidence.append((verdict,), subject="x", run=run.id, inputs={})
     store.runs.finish(run.id, status="passed", document=b"{}")
     fill_monitoring(store)
+    store.decisions.keep(decision())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,6 +24,8 @@ class Situation:
         Judged windows since the champion was promoted, oldest first.
     trained : sequence of datetime
         When trainings were begun, on the project's clock.
+    answered : collection of str
+        Windows that were looked at when a training began: they are no reason for another.
     slot : datetime or None
         A moment of the schedule that has come and was not answered yet.
     asked : bool
@@ -37,9 +39,26 @@ class Situation:
     metric: str
     windows: Sequence[Seen] = ()
     trained: Sequence[datetime] = ()
+    answered: Collection[str] = ()
     slot: datetime | None = None
     asked: bool = False
     undecided: str = ""
+
+    @property
+    def newest(self) -> Seen | None:
+        """The newest window."""
+        return self.windows[-1] if self.windows else None
+
+    @property
+    def judged(self) -> Seen | None:
+        """The newest window whose outcomes are known, so that requirements could be judged on it."""
+        return next((window for window in reversed(self.windows) if window.labelled), None)
+
+    @property
+    def question(self) -> str:
+        """A name for what there is to look at: it changes when a window is added, or labels come for one."""
+        names = [window.key for window in (self.newest, self.judged) if window is not None]
+        return "+".join(dict.fromkeys(names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +76,10 @@ def decide(situation: Situation, options: RetrainingOptions) -> RetrainRequest |
     a challenger that waits for rows is settled first; no more trainings in a week than allowed, except when a person
     asks.
     """
-    newest = situation.windows[-1] if situation.windows else None
+    newest = situation.newest
     if newest is not None and newest.broken:
         return Refusal(reason=f"a broken feed starts no training: {'; '.join(newest.broken[:3])}")
-    cause, details = _cause(situation, options, newest)
+    cause, details = _cause(situation, options)
     if cause is None:
         return Refusal(reason=details)
     if situation.undecided and cause != "manual":
@@ -76,28 +95,29 @@ def decide(situation: Situation, options: RetrainingOptions) -> RetrainRequest |
         endpoint=situation.endpoint,
         reason=cause,
         at=situation.now,
-        window="" if newest is None or cause in {"schedule", "manual"} else newest.key,
+        window="" if situation.judged is None or cause in {"schedule", "manual"} else situation.judged.key,
         details=details,
         changed=diagnose(situation.windows, situation.metric),
     )
 
 
-def _cause(
-    situation: Situation, options: RetrainingOptions, newest: Seen | None
-) -> tuple[Cause, str] | tuple[None, str]:
+def _cause(situation: Situation, options: RetrainingOptions) -> tuple[Cause, str] | tuple[None, str]:
     if situation.asked:
         return "manual", "a person asked"
     if options.when == "off":
         return None, "retraining is off"
-    if newest is not None and newest.harmful:
-        return "harm", "the model does worse than using none"
-    if newest is not None and newest.failed:
-        return "requirement", f"a live requirement failed: {'; '.join(newest.failed)}"
+    judged, newest = situation.judged, situation.newest
+    answered = judged is not None and judged.key in situation.answered
+    if judged is not None and not answered:
+        if judged.harmful:
+            return "harm", "the model does worse than using none"
+        if judged.failed:
+            return "requirement", f"a live requirement failed: {'; '.join(judged.failed)}"
     if situation.slot is not None:
         return "schedule", f"the schedule says {situation.slot:%Y-%m-%d %H:%M}"
+    if judged is not None and answered and (judged.failed or judged.harmful):
+        return None, f"what failed in the window {judged.key} was answered by a training already"
+    holds = "every live requirement that could be judged holds"
     if newest is not None and newest.drifted:
-        return (
-            None,
-            f"inputs moved ({newest.drifted[0][0]} the most), but every live requirement that can be judged holds",
-        )
-    return None, "every live requirement that can be judged holds"
+        return None, f"inputs moved, {newest.drifted[0][0]} the most, but {holds}"
+    return None, holds

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from tenfold.foundation.serial import from_json, to_json
-from tenfold.records.retrain import Decision
+from tenfold.records.retrain import Decision, Gain
 from tenfold.store.catalog import schema
 from tenfold.store.catalog.audit import Ledger, next_number
 from tenfold.store.catalog.results import refer_to
@@ -24,12 +24,12 @@ class CatalogDecisions:
 
     def keep(self, decision: Decision) -> KeptDecision:
         table = schema.decisions
-        payloads = tuple(gain.payload for gain in (decision.newest, decision.lockbox) if gain and gain.payload)
+        newest, lockbox = _payload(decision.newest), _payload(decision.lockbox)
         with self._ledger.writing() as connection:
             known = connection.execute(sa.select(table).where(table.c.key == decision.key)).mappings().first()
             if known is not None:
                 return _kept(known)
-            refer_to(connection, self._blobs, payloads)
+            refer_to(connection, self._blobs, [blob for blob in (newest, lockbox) if blob is not None])
             stamp = self._ledger.stamp(decision.at)
             row = {
                 "number": next_number(connection, table.c.number),
@@ -37,6 +37,8 @@ class CatalogDecisions:
                 "endpoint": decision.endpoint,
                 "action": decision.action,
                 "decision": to_json(decision).decode(),
+                "newest": newest,
+                "lockbox": lockbox,
                 **stamp.row(),
             }
             self._ledger.insert(connection, table, row, action="retraining decided", subject=decision.key)
@@ -49,6 +51,10 @@ class CatalogDecisions:
             query = query.where(table.c.endpoint == endpoint)
         with self._ledger.catalog.reading() as connection:
             return tuple(_kept(row) for row in connection.execute(query).mappings())
+
+
+def _payload(gain: Gain | None) -> str | None:
+    return gain.payload or None if gain is not None else None
 
 
 def _kept(row: Mapping[str, object] | sa.RowMapping) -> KeptDecision:

@@ -22,11 +22,11 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration: known here so that opening an up-to-date store need not import the migration tool."""
 
 HISTORIES = (
-    *("run_stages", "evidence", "versions", "aliases", "releases", "looks", "audit"),
+    *("run_stages", "evidence", "versions", "aliases", "releases", "decisions", "looks", "audit"),
     *("log_readings", "window_parts", "windows", "window_references", "incidents", "deliveries", "label_batches"),
 )
 """Tables to which rows are only ever added; triggers refuse everything else."""
@@ -157,6 +157,20 @@ releases = Table(
     UniqueConstraint("endpoint", "revision"),
     ForeignKeyConstraint(["name", "version"], ["versions.name", "versions.number"]),
     Index("releases_of_a_model", "name", "number"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("key", String, nullable=False, unique=True),
+    Column("endpoint", String, nullable=False, index=True),
+    Column("action", String, nullable=False),
+    Column("decision", String, nullable=False),
+    Column("newest", String, ForeignKey("blobs.name")),
+    Column("lockbox", String, ForeignKey("blobs.name")),
+    Column("at", String, nullable=False),
+    Column("recorded", String, nullable=False),
 )
 
 looks = Table(
