@@ -30,6 +30,8 @@ class Window:
         ``waiting``: outcomes are not due yet. ``judged``: they are, and what is known was judged.
     revision : int
         1 when the window was first looked at; one more each time its rows or its outcomes changed.
+    judgements : int
+        How many of these looks judged the live requirements, this one included.
     """
 
     endpoint: str
@@ -41,6 +43,7 @@ class Window:
     labelled: int = 0
     status: WindowStatus = "waiting"
     revision: int = 1
+    judgements: int = 0
 
     @property
     def name(self) -> str:

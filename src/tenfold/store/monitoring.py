@@ -14,11 +14,13 @@ from tenfold.records.health import Health, Incident, IncidentChange
 class Reading:
     """How far an endpoint's prediction log was taken into windows.
 
-    ``sequence`` counts readings from 1; ``position`` holds, for each segment, the byte at which the next record begins.
+    ``sequence`` counts readings from 1; ``position`` holds, for each segment, the byte at which the next record begins;
+    ``labels`` is the newest batch of labels that every window has taken in.
     """
 
     endpoint: str
     sequence: int
+    labels: int = 0
     position: Mapping[str, int] = field(default_factory=dict)
 
 

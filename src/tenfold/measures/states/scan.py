@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -71,7 +72,7 @@ def _binned(numbers: NDArray[np.float64], shape: Shape) -> tuple[int, ...]:
     # One comparison for each edge is faster than a search while the edges are few.
     reached = [int((numbers >= edge).sum()) for edge in shape.edges]
     bounds = [len(numbers), *reached, 0]
-    return tuple(upper - lower for upper, lower in zip(bounds, bounds[1:], strict=False))
+    return tuple(upper - lower for upper, lower in pairwise(bounds))
 
 
 def _magnitudes(numbers: NDArray[np.float64]) -> tuple[int, ...]:

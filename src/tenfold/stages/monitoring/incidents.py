@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from tenfold.records.health import Health, Incident, IncidentChange, IncidentKind, Severity
+from tenfold.records.health import Health, Incident, IncidentChange, IncidentKind, Judged, Severity
 from tenfold.stages.monitoring.options import MonitoringOptions
 
 _NAMED = 3
@@ -42,7 +42,7 @@ def follow(
         if cause is not None:
             changes += _shown_again(incident, cause, window.start)
         elif window.start > _newest(incident, options) and _could_show(incident, health):
-            changes.append(_calmer(incident, window.start, options))
+            changes.append(_calmer(incident, health, options))
     for number, cause in enumerate(causes.values(), start=next_number):
         incident = Incident(
             id=f"i{number}",
@@ -80,7 +80,7 @@ def causes_of(health: Health) -> tuple[Cause, ...]:
 def _of_worth(health: Health) -> Iterable[Cause]:
     for verdict in health.verdicts:
         if verdict.verdict == "fail":
-            name = f"{verdict.requirement} ({verdict.slice})" if verdict.slice else verdict.requirement
+            name = _name(verdict)
             text = f"'{name}' fails live: {verdict.reason}"
             yield Cause(
                 kind="performance",
@@ -111,17 +111,24 @@ def _shown_again(incident: Incident, cause: Cause, start: datetime) -> Iterable[
         yield IncidentChange(change="updated", incident=after)
 
 
-def _calmer(incident: Incident, start: datetime, options: MonitoringOptions) -> IncidentChange:
-    calm = incident.calm + 1
-    enough = 1 if incident.kind == "data" else options.calm
+def _calmer(incident: Incident, health: Health, options: MonitoringOptions) -> IncidentChange:
+    start, calm = health.window.start, incident.calm + 1
+    enough = 1 if incident.kind == "data" or _passes(incident, health) else options.calm
     if calm < enough:
         return IncidentChange(change="updated", incident=replace(incident, calm=calm))
     return IncidentChange(change="closed", incident=replace(incident, calm=calm, closed=start))
 
 
-def _newest(incident: Incident, options: MonitoringOptions) -> datetime:
-    from datetime import timedelta
+def _passes(incident: Incident, health: Health) -> bool:
+    """Whether the requirement that failed is now surely kept."""
+    return any(_name(verdict) == incident.cause and verdict.verdict == "pass" for verdict in health.verdicts)
 
+
+def _name(verdict: Judged) -> str:
+    return f"{verdict.requirement} ({verdict.slice})" if verdict.slice else verdict.requirement
+
+
+def _newest(incident: Incident, options: MonitoringOptions) -> datetime:
     return incident.last + incident.calm * timedelta(seconds=options.window_seconds)
 
 

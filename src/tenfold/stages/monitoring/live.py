@@ -40,7 +40,7 @@ class Bench:
     problem: Problem
     known: Known | None
     outcomes: Outcomes | None
-    revision: int
+    judgements: int
     options: MonitoringOptions
     seed: int
 
@@ -59,7 +59,7 @@ def judge_live(bench: Bench) -> tuple[Verdict, ...]:
 def error_of(confidence: float, asked: int, bench: Bench) -> float:
     """Return the chance of error that one verdict of this look may have."""
     each = min(1.0 - confidence, 1.0 / (bench.options.quiet * max(asked, 1)))
-    return each / (bench.revision * (bench.revision + 1))
+    return each / (bench.judgements * (bench.judgements + 1))
 
 
 def _verdict(requirement: Requirement, name: str, asked: int, bench: Bench) -> Verdict:

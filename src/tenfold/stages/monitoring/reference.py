@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -191,7 +192,6 @@ def _habit(shape: Shape, parts: Sequence[ColumnState]) -> Habit:
         tells_time=spread > 1 + _TELLS_TIME * rows,
         constant=any(len(part.sketch) == 1 for part in known),
         repeats=any(
-            before.content == after.content and before.known == after.known
-            for before, after in zip(known, known[1:], strict=False)
+            before.content == after.content and before.known == after.known for before, after in pairwise(known)
         ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tenfold.foundation.context import StageContext
 from tenfold.measures.sequential import Detector
@@ -40,7 +40,7 @@ class Seen:
     detectors: Mapping[str, Detector] = field(default_factory=dict)
 
 
-def run(
+def run(  # noqa: PLR0917 - what a window is held against, then how
     reference: Reference | None,
     rows: Answered,
     window: Window,
@@ -49,7 +49,7 @@ def run(
     ctx: StageContext,
     *,
     past: Past,
-    detectors: Mapping[str, Detector],
+    detectors: Mapping[str, Detector] | None,
 ) -> Seen:
     """Look at a window for the first time: integrity, drift, and the live requirements when outcomes are due.
 
@@ -57,31 +57,49 @@ def run(
     ----------
     reference : Reference or None
         None: a version whose development rows are not known here; then only its worth is judged.
+    detectors : mapping of str to Detector, or None
+        Where the window before left them; None for a window that comes after later ones: drift is not judged of it.
     """
     if reference is None:
-        health = Health(
-            window=window, notes=("no reference of this version is kept: neither integrity nor drift is judged",)
-        )
-        return judged(Seen(health=health, detectors=detectors), rows, None, problem, options, ctx)
+        note = "no reference of this version is kept: neither integrity nor drift is judged"
+        return judged(Seen(health=Health(window=window, notes=(note,))), rows, None, problem, options, ctx)
     state = count(reference, rows, problem)
     integrity = find_broken(reference, state, window, past, options)
+    seen = Seen(health=Health(window=window, integrity=integrity), state=state)
+    if detectors is None:
+        note = "drift is not judged: the window's rows came after those of later windows"
+        seen = replace(seen, health=replace(seen.health, notes=(note,)))
+    elif window.rows:
+        seen = _drifted(seen, reference, state, detectors, options)
+    else:
+        seen = replace(seen, detectors=detectors)
+    return judged(seen, rows, reference, problem, options, ctx)
+
+
+def _drifted(
+    seen: Seen,
+    reference: Reference,
+    state: TableState,
+    detectors: Mapping[str, Detector],
+    options: MonitoringOptions,
+) -> Seen:
+    integrity = seen.health.integrity
     broken = {finding.column for finding in integrity if finding.severity == "critical" and finding.column}
     inputs = {shape.name for shape in reference.shapes}
     # What a model says of broken rows is no news of its own.
     apart = broken | {shape.name for shape in reference.said} if broken & inputs else broken
-    drift = find_drift(reference, state, window, detectors, options, apart=apart)
-    health = Health(
-        window=window,
-        integrity=integrity,
+    drift = find_drift(reference, state, seen.health.window, detectors, options, apart=apart)
+    health = replace(
+        seen.health,
         drift=drift.findings,
         evidence=_finite(drift),
         threshold=drift.threshold,
-        notes=_left_out(broken),
+        notes=(*seen.health.notes, *_left_out(broken)),
     )
-    return judged(Seen(health=health, state=state, detectors=drift.detectors), rows, reference, problem, options, ctx)
+    return replace(seen, health=health, detectors=drift.detectors)
 
 
-def judged(
+def judged(  # noqa: PLR0917 - as above
     seen: Seen,
     rows: Answered,
     reference: Reference | None,
@@ -100,23 +118,19 @@ def judged(
         problem=problem,
         known=known_rows(problem, rows),
         outcomes=None if reference is None else reference.outcomes,
-        revision=health.window.revision,
+        judgements=max(health.window.judgements, 1),
         options=options,
         seed=ctx.seed,
     )
     verdicts = judge_live(bench)
-    after = Health(
-        window=health.window,
-        integrity=health.integrity,
-        drift=health.drift,
-        evidence=health.evidence,
-        threshold=health.threshold,
+    after = replace(
+        health,
         metrics=measure(bench),
         verdicts=tuple(_shown(verdict) for verdict in verdicts),
         harmful=is_harmful(bench),
         notes=(*health.notes, *_oddities(bench)),
     )
-    return Seen(health=after, verdicts=verdicts, state=seen.state, detectors=seen.detectors)
+    return replace(seen, health=after, verdicts=verdicts)
 
 
 def count(reference: Reference, rows: Answered, problem: Problem) -> TableState:

@@ -23,6 +23,7 @@ log_readings = sa.Table(
     sa.Column("endpoint", sa.String, nullable=False),
     sa.Column("sequence", sa.Integer, nullable=False),
     sa.Column("position", sa.String, nullable=False),
+    sa.Column("labels", sa.Integer, nullable=False),
     sa.Column("at", sa.String, nullable=False),
     sa.Column("recorded", sa.String, nullable=False),
     sa.UniqueConstraint("endpoint", "sequence"),
@@ -89,6 +90,7 @@ class CatalogWindows:
                 "endpoint": reading.endpoint,
                 "sequence": reading.sequence,
                 "position": canonical_json(reading.position).decode(),
+                "labels": reading.labels,
                 **stamp,
             }
             subject = f"{reading.endpoint}/{reading.sequence}"
@@ -164,7 +166,9 @@ class CatalogWindows:
             row = connection.execute(query).mappings().first()
         if row is None:
             return Reading(endpoint=endpoint, sequence=0)
-        return Reading(endpoint=endpoint, sequence=row["sequence"], position=json.loads(row["position"]))
+        return Reading(
+            endpoint=endpoint, sequence=row["sequence"], labels=row["labels"], position=json.loads(row["position"])
+        )
 
     def parts(self, endpoint: str) -> tuple[Part, ...]:
         table = window_parts

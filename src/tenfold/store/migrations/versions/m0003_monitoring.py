@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("endpoint", sa.String, nullable=False),
         sa.Column("sequence", sa.Integer, nullable=False),
         sa.Column("position", sa.String, nullable=False),
+        sa.Column("labels", sa.Integer, nullable=False),
         *_stamped(),
         sa.UniqueConstraint("endpoint", "sequence"),
     )
