@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,11 +17,11 @@ from tenfold.bundle.inputs import input_table
 from tenfold.bundle.model import Model
 from tenfold.engine.stage import External
 from tenfold.foundation.context import Received
-from tenfold.foundation.errors import InputError
+from tenfold.foundation.errors import DataError, InputError
 from tenfold.foundation.fingerprint import fingerprint
-from tenfold.gates.policy import may_promote
 from tenfold.lifecycle import Table
 from tenfold.measures.judge import judge
+from tenfold.measures.metrics import metric_called
 from tenfold.measures.names import metric_name
 from tenfold.measures.outcome import Outcome
 from tenfold.project.reproduce import kept_results
@@ -28,6 +29,7 @@ from tenfold.records.dataset import Field
 from tenfold.records.evidence import Verdict
 from tenfold.records.problem import Problem
 from tenfold.records.retrain import Gain, RetrainRequest, Span
+from tenfold.stages.data.target import with_target
 from tenfold.stages.evaluation.champion import Champion
 from tenfold.stages.evaluation.outcomes import Baseline
 from tenfold.stages.evaluation.rows import Rows
@@ -121,17 +123,21 @@ def training_rows(base: External, request: RetrainRequest, champion: Made, store
     assert isinstance(table, Table)
     delay = timedelta(seconds=problem.labels_after_seconds)
     rows = known_rows(pl.read_parquet(table.path), time=problem.time, labels_after=delay, now=request.at)
-    rows = rows.filter(pl.col(problem.target).is_not_null())
+    if problem.target in rows.columns:
+        rows = rows.filter(pl.col(problem.target).is_not_null())
     sealed = champion.times(champion.sealed)
     if sealed is not None:
         rows = without_sealed(rows, time=problem.time, since=sealed[0], until=sealed[1])
     if not rows.height:
         raise InputError(f"no row with a known outcome at {request.at:%Y-%m-%d %H:%M}: nothing to train on")
     columns = tuple(name for name in champion.model.signature.names if name in rows.columns)
-    question = Question(
-        task=problem.task, target=problem.target, classes=problem.classes, columns=columns, time=problem.time
+    labelled, _ = with_target(rows, problem)
+    # A class that came up since the champion was made counts like the others.
+    classes = (
+        () if problem.task == "regression" else tuple(sorted(str(each) for each in labelled[problem.target].unique()))
     )
-    span = choose_span(rows, question, seed=seed, gap=delay)
+    question = Question(task=problem.task, target=problem.target, classes=classes, columns=columns, time=problem.time)
+    span = choose_span(labelled, question, seed=seed, gap=delay)
     if span.since is not None:
         rows = rows.filter(pl.col(problem.time) >= span.since)
     path = store.scratch.new_folder() / "table.parquet"
@@ -193,7 +199,7 @@ def contest(
     newest: Newest,
     options: RetrainingOptions,
     *,
-    tested: tuple[Verdict, ...],
+    objection: str | None,
     look: int,
     seed: int,
 ) -> Contest:
@@ -201,8 +207,8 @@ def contest(
 
     Parameters
     ----------
-    tested : tuple of Verdict
-        The challenger's verdicts at the place ``test``, by which the registry's rules let it become champion.
+    objection : str or None
+        Why the registry's rules would not let the challenger become champion.
     """
     problem = challenger.problem
     metric, confidence = problem.metric.metric, options.confidence_per_look
@@ -216,7 +222,7 @@ def contest(
         kept,
         [verdict for verdict in own if verdict.level == "must"],
         options,
-        objection=may_promote(tested),
+        objection=objection,
         look=look,
     )
     payloads = {name: duel.written() for name, duel in (("newest", fresh), ("lockbox", old)) if duel.rows is not None}
@@ -306,9 +312,9 @@ def _judged(challenger: Made, duel: _Duel, seed: int) -> tuple[Verdict, ...]:
         if requirement.bound.reference == "champion":
             reference = duel.champion
         elif requirement.bound.reference == "baseline":
-            from tenfold.measures.metrics import metric_called
-
-            reference = baseline.against(metric_called(requirement.metric))[1]
+            # The rule may rest on columns that are not logged: the verdict is pending then, and says so.
+            with suppress(DataError):
+                reference = baseline.against(metric_called(requirement.metric))[1]
         rng = np.random.default_rng([seed, *requirement.id.encode()])
         verdicts.append(judge(requirement, place=PLACE, outcome=duel.challenger, reference=reference, rng=rng))
     return tuple(verdicts)
