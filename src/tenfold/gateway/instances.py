@@ -22,13 +22,15 @@ _LARGEST_WHOLE = 2.0**63
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Conformed:
-    """Canonical rows: a mapping where there is one, a table where there are several; and column by column."""
+    """Canonical rows: mappings where there are few, else a table; and column by column in any case."""
 
-    row: dict[str, Value] | None
+    rows: Sequence[dict[str, Value]] | None
     table: pl.DataFrame
     columns: Canonical
 
 
+ROW_BY_ROW = 16
+"""Up to so many instances are scored one after the other: a table costs as much as some dozens of rows, however few."""
 _NO_TABLE = pl.DataFrame()
 
 
@@ -49,17 +51,19 @@ def conform(instances: Sequence[dict[str, Any]], signature: Signature, expected:
         if instance.keys() != expected:
             raise _wrong_columns(place, instance, signature.names)
     try:
-        if len(instances) == 1:
-            row = signature.conform_row(instances[0])
+        if len(instances) <= ROW_BY_ROW:
+            rows = [signature.conform_row(instance) for instance in instances]
             _refuse_lost_digits(instances, signature)
-            return Conformed(row=row, table=_NO_TABLE, columns={name: (value,) for name, value in row.items()})
+            columns = {name: [row[name] for row in rows] for name in signature.names}
+            return Conformed(rows=rows, table=_NO_TABLE, columns=columns)
         typed = _table(instances, signature.fields)
         if typed is None:
             _refuse_lost_digits(instances, signature)
         table = signature.conform(instances if typed is None else typed)
-    except DataError as error:
+    except (DataError, RecursionError) as error:
+        # A value nested a thousand deep cannot even be printed.
         raise _wrong_value(instances, signature.fields) from error
-    return Conformed(row=None, table=table, columns=table.to_dict(as_series=False))
+    return Conformed(rows=None, table=table, columns=table.to_dict(as_series=False))
 
 
 def _table(instances: Sequence[dict[str, Any]], fields: Sequence[Field]) -> pl.DataFrame | None:
@@ -110,10 +114,13 @@ def _wrong_columns(place: int, instance: Mapping[str, Any], names: Sequence[str]
 def _wrong_value(instances: Sequence[Mapping[str, Any]], fields: Sequence[Field]) -> Refused:
     for place, instance in enumerate(instances):
         for field in fields:
+            value = instance[field.name]
+            if isinstance(value, list | dict):
+                return _refusal(place, field, value)
             try:
-                canonical_value(field, instance[field.name])
+                canonical_value(field, value)
             except Unreadable:
-                return _refusal(place, field, instance[field.name])
+                return _refusal(place, field, value)
     raise AssertionError("a table was refused whose every value can be read")
 
 

@@ -65,7 +65,7 @@ class Version:
         )
 
     def score(self, instances: Sequence[dict[str, Any]]) -> Scored:
-        """Predict instances: one by the model's one-row path, several as a table.
+        """Predict instances: few by the model's one-row path, many as a table.
 
         Raises
         ------
@@ -76,7 +76,10 @@ class Version:
         """
         model = self.model
         conformed = conform(instances, model.signature, self.expected)
-        scores = model.scores_row(conformed.row) if conformed.row is not None else model.scores(conformed.table)
+        if conformed.rows is None:
+            scores = model.scores(conformed.table)
+        else:
+            scores = np.concatenate([model.scores_row(row) for row in conformed.rows])
         finite = np.isfinite(scores)
         if not finite.all():
             raise NotFinite(int(np.argmin(finite.all(axis=1))))
