@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,9 @@ from tenfold.records.model import Candidate
 
 Values = npt.NDArray[np.float64]
 Files = Mapping[str, bytes | Path]
+
+_NUMBERS = {"loss": math.inf, "score": math.nan}
+"""What a candidate without a finished fold has in place of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +65,10 @@ class Scored:
 
     def files(self) -> dict[str, bytes]:
         """Return ``<key>/scored.json``, ``<key>/oof.npy`` and the folds' models ``<key>/folds/<fold>/...``."""
+        absent = tuple(name for name in _NUMBERS if not math.isfinite(getattr(self.candidate, name)))
         facts = _Facts(
-            candidate=self.candidate,
+            candidate=replace(self.candidate, **dict.fromkeys(absent, 0.0)),
+            absent=absent,
             first_loss=self.first_loss if math.isfinite(self.first_loss) else None,
             curve=self.curve,
             dropped=self.dropped,
@@ -76,12 +81,16 @@ class Scored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Facts:
-    """What stands in ``scored.json``; absent numbers are null."""
+    """What stands in ``scored.json``; absent numbers are null.
+
+    ``absent`` names those numbers of a candidate that it does not have, since time ran out before its folds were done.
+    """
 
     candidate: Candidate
     first_loss: float | None
     curve: tuple[float, ...]
     dropped: str
+    absent: tuple[str, ...] = ()
 
 
 def read_scored(files: Files) -> list[Scored]:
@@ -105,7 +114,7 @@ def _read(files: Files, key: str) -> Scored:
         fold, _, file = name.partition("/")
         folds.setdefault(int(fold), {})[file] = _content(files[f"{key}/folds/{name}"])
     return Scored(
-        candidate=facts.candidate,
+        candidate=replace(facts.candidate, **{name: _NUMBERS[name] for name in facts.absent}),
         oof=oof,
         first_loss=math.inf if facts.first_loss is None else facts.first_loss,
         folds=dict(sorted(folds.items())),
