@@ -80,8 +80,8 @@ def show_run(document: Document, console: Console) -> None:
     subject = str(model.get("ref") or document.get("run", "run"))
     heading(console, subject, verdict=str(document.get("status", "")))
     pairs(console, _facts(document))
-    _show_requirements(document, console)
-    _show_metrics(document, console)
+    show_requirements(document, console)
+    show_metrics(document, console)
     _show_leaderboard(document, console)
     suggest(console, _next(document, model))
 
@@ -114,7 +114,8 @@ def _signal(feasibility: Mapping[str, Any]) -> str | None:
     return None if status in (None, "skipped") else f"{status}: {feasibility.get('reason', '')}".strip(": ")
 
 
-def _show_requirements(document: Document, console: Console) -> None:
+def show_requirements(document: Document, console: Console) -> None:
+    """Print each requirement with its verdict, and why where it did not pass."""
     requirements = document.get("requirements") or []
     if not requirements:
         return
@@ -162,7 +163,8 @@ def _why(row: Mapping[str, Any]) -> str:
     return "; ".join(part for part in (str(row.get("reason") or ""), needed) if part)
 
 
-def _show_metrics(document: Document, console: Console) -> None:
+def show_metrics(document: Document, console: Console) -> None:
+    """Print each metric by part."""
     parts = document.get("metrics") or {}
     # What the verdicts rest on comes first.
     for part, metrics in sorted(parts.items(), key=lambda entry: entry[0] != "test"):

@@ -19,6 +19,8 @@ from tenfold.foundation.events import Events
 from tenfold.foundation.serial import plain
 from tenfold.foundation.units import parse_seconds
 from tenfold.lifecycle import lifecycle
+from tenfold.project.adopt import Adoption, adopt
+from tenfold.project.adopt_report import AdoptReport
 from tenfold.project.carry import Journey, carry
 from tenfold.project.champion import CHAMPION, champion_external
 from tenfold.project.check import check
@@ -209,6 +211,10 @@ class Project:
         ]
         events += [{"event": "released", **release_line(release)} for release in self.store.releases.history(name)]
         return HistoryReport(name=name, events=tuple(sorted(events, key=lambda event: str(event["recorded"]))))
+
+    def adopt(self, adoption: Adoption, *, events: Events | None = None) -> AdoptReport:
+        """Register a model from elsewhere as a version, judged on the project's sealed rows."""
+        return adopt(self, adoption, events=events)
 
     def promote(
         self,

@@ -62,10 +62,10 @@ class RunReport:
                 for stage in self.outcome.stages
             ],
             "metrics": {
-                part: {name: _estimate(estimate) for name, estimate in estimates.items()}
+                part: {name: estimate_line(estimate) for name, estimate in estimates.items()}
                 for part, estimates in metrics.items()
             },
-            "requirements": [_verdict(verdict) for verdict in self.verdicts],
+            "requirements": [verdict_line(verdict) for verdict in self.verdicts],
             "leaderboard": self._leaderboard(),
             "feasibility": plain(self.feasibility),
             "looks": self.looks,
@@ -111,7 +111,8 @@ def _standing(candidate: Candidate, weight: float, speed: Mapping[str, float]) -
     }
 
 
-def _estimate(estimate: Estimate) -> Document:
+def estimate_line(estimate: Estimate) -> Document:
+    """Return a metric's value as JSON-ready values."""
     return {
         "value": estimate.value,
         "low": estimate.low,
@@ -121,7 +122,8 @@ def _estimate(estimate: Estimate) -> Document:
     }
 
 
-def _verdict(verdict: Verdict) -> Document:
+def verdict_line(verdict: Verdict) -> Document:
+    """Return a verdict as JSON-ready values."""
     return {
         "id": verdict.requirement,
         "place": verdict.place,

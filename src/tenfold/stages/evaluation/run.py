@@ -26,7 +26,7 @@ from tenfold.stages.evaluation.assemble import build_model, pack, read_members
 from tenfold.stages.evaluation.champion import Champion
 from tenfold.stages.evaluation.importance import permutation_importance
 from tenfold.stages.evaluation.measured import estimates, find_slices, metric_names, slice_estimates
-from tenfold.stages.evaluation.operational import measure_latency, measure_size, row_cpu_us
+from tenfold.stages.evaluation.operational import measure_latency, measure_size, operational_of, row_cpu_us
 from tenfold.stages.evaluation.options import EvaluationOptions
 from tenfold.stages.evaluation.outcomes import Baseline, outcome_of
 from tenfold.stages.evaluation.plots import plot_data
@@ -35,7 +35,6 @@ from tenfold.stages.evaluation.verdicts import Bench, judge_requirements
 
 OPERATIONAL = "operational"
 _NOTICEABLE = 1.0
-_PROBE_CALLS = 200
 
 
 def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
@@ -84,7 +83,7 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
         baseline=baseline,
         operational=operational,
         champion=there,
-        champion_operational=None if champion is None or there is None else _operational_of(champion, rows),
+        champion_operational=None if champion is None or there is None else operational_of(champion, rows),
     )
     verdicts = judge_requirements(problem.record.requirements, bench, ctx.seed)
     references = {name: baseline.against(metric_called(name)) for name in names}
@@ -154,12 +153,6 @@ def _judged(problem: Problem, divided: Divided, chosen: Outcome, model: Model) -
         return divided.predicted, chosen
     scores = model.scores(divided.sealed.table.select(model.signature.names))
     return divided.sealed, outcome_of(problem, divided.sealed, scores, model.threshold)
-
-
-def _operational_of(champion: Champion, rows: Rows) -> dict[str, Estimate]:
-    table = champion.model.signature.conform(rows.table)
-    latency = measure_latency(champion.model, table, _PROBE_CALLS)
-    return latency if champion.size_bytes is None else {**latency, "size_mb": measure_size(champion.size_bytes)}
 
 
 def _findings(
