@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
-from tenfold.cli import check, data, model, predict, run, runs, serve, store
+from tenfold.cli import adopt, check, data, model, predict, run, runs, serve, store
 from tenfold.cli.command import Command, Document, Reply
 from tenfold.cli.elapsed import Elapsed
 from tenfold.cli.failure import (
@@ -73,6 +73,7 @@ app.command("plan")(check.plan)
 app.command("run")(run.run)
 app.add_typer(runs.app, name="runs")
 app.command("predict")(predict.predict)
+app.command("import")(adopt.adopt)
 app.command("serve")(serve.serve)
 app.add_typer(model.app, name="model")
 app.add_typer(store.app, name="store")
