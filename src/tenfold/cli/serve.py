@@ -53,6 +53,7 @@ def serve(
         if host not in _LOOPBACK:
             _say(f"whoever reaches {host} may ask for predictions: the gateway asks nobody who they are")
         gateway = Gateway(options=options, said=_say)
+        gateway.obey_signals()
         return Reply(document=gateway.start(), show=show_serve, then=gateway.run)
 
     return Command(work=work, as_json=as_json)

@@ -23,6 +23,7 @@ from tenfold.gateway.watch import Watch
 from tenfold.store.predictions.log import PredictionLog
 
 _PREDICT = "/predict/"
+_DIGITS = 18
 _JSON = [("content-type", "application/json")]
 _STATUS: Mapping[Code, int] = {
     "bad_ids": 422,
@@ -194,22 +195,13 @@ class Application:
                 fix="send the body as it is, without the header 'content-encoding'",
             )
         limits = self._options.limits
-        declared = headers.get("content-length")
-        if declared is not None and declared.isdigit() and (len(declared) > 18 or int(declared) > limits.body_bytes):
-            raise _too_large(limits)
+        declared = headers.get("content-length", "")
         try:
             async with asyncio.timeout(limits.body_seconds):
-                if declared is not None:
+                if declared.isdigit() and len(declared) < _DIGITS and int(declared) <= limits.body_bytes:
                     whole: bytes = await proto()
                     return whole
-                # Of unknown length: taken piece by piece, so that nothing larger than the limit is ever held.
-                parts, size = [], 0
-                async for part in proto:
-                    size += len(part)
-                    if size > limits.body_bytes:
-                        raise _too_large(limits)
-                    parts.append(part)
-                return b"".join(parts)
+                return await _in_pieces(proto, limits)
         except TimeoutError as error:
             raise Refused(
                 "timeout",
@@ -320,13 +312,29 @@ def _is_json(media: str) -> bool:
     return kind.strip().lower() == "application/json" and charset in ("", "utf-8", "utf8")
 
 
-def _too_large(limits: Limits) -> Refused:
-    return Refused(
-        "too_large",
-        f"the body is larger than {limits.body_bytes} bytes",
-        field="body",
-        fix="send fewer instances in one request, or score a file with `tenfold predict`",
-    )
+async def _in_pieces(proto: Any, limits: Limits) -> bytes:
+    """Return a body that may be too large, holding no more of it than the limit.
+
+    What is too much is taken and dropped for a while: most clients read no answer before they have sent everything.
+    """
+    parts: list[bytes] = []
+    size = 0
+    async for part in proto:
+        size += len(part)
+        if size <= limits.body_bytes:
+            parts.append(part)
+        else:
+            parts.clear()
+        if size > limits.dropped_bytes:
+            break
+    if size > limits.body_bytes:
+        raise Refused(
+            "too_large",
+            f"the body is larger than {limits.body_bytes} bytes",
+            field="body",
+            fix="send fewer instances in one request, or score a file with `tenfold predict`",
+        )
+    return b"".join(parts)
 
 
 def _unknown_endpoint(name: str, endpoints: Mapping[str, object]) -> Refused:

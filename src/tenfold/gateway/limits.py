@@ -13,6 +13,8 @@ class Limits:
     ----------
     body_bytes : int
         A body of this size may take some twenty times as much memory once it is decoded.
+    dropped_bytes : int
+        How much of a body that is too large is taken and dropped, so that the client hears why.
     rows : int
         Instances of one request.
     id_characters : int
@@ -24,6 +26,7 @@ class Limits:
     """
 
     body_bytes: int = 8 << 20
+    dropped_bytes: int = 64 << 20
     rows: int = 10_000
     id_characters: int = 200
     body_seconds: float = 30.0

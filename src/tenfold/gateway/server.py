@@ -67,7 +67,7 @@ class _Worker:
 
 @dataclass(slots=True)
 class Gateway:
-    """A running gateway; `start` it, then `check` it now and then or `run` it until a signal comes."""
+    """A running gateway; `start` it, then `check` it now and then and `stop` it, or `run` it until a signal comes."""
 
     options: ServeOptions
     said: Callable[[str], None]
@@ -117,10 +117,13 @@ class Gateway:
                 os.close(self._spawn(number))
                 self._workers[number].pause = pause
 
-    def run(self) -> int:
-        """Keep the workers running until SIGTERM or SIGINT, then end them gently; return the exit code."""
+    def obey_signals(self) -> None:
+        """Let SIGTERM and SIGINT end `run`, from now on: before anybody is told that the gateway is ready."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
+
+    def run(self) -> int:
+        """Keep the workers running until a signal comes, then end them gently; return the exit code."""
         while not self._stopping.wait(_CHECK_SECONDS):
             self.check()
         self.stop()

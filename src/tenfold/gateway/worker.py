@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,8 @@ async def _serve(application: Application, options: WorkerOptions) -> None:
     loop.add_reader(_LIFELINE, on_lifeline)
 
     def tell_ready() -> None:
-        with os.fdopen(options.report, "wb") as stream:
+        # Who starts a worker in the place of a dead one does not wait to hear this.
+        with suppress(BrokenPipeError), os.fdopen(options.report, "wb") as stream:
             stream.write(orjson.dumps(application.readiness()) + b"\n")
 
     listener.on_startup(tell_ready)

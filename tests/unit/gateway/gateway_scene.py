@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from tests.unit.bundle.bundle_scene import model, table
 
 from tenfold.bundle.format import pack_bundle
 from tenfold.bundle.model import Model
@@ -29,7 +29,6 @@ from tenfold.records.release import Endpoint, Route
 from tenfold.store.endpoints import publish
 from tenfold.store.files.blobs import FileBlobs
 from tenfold.store.files.disk import Disk
-from tests.unit.bundle.bundle_scene import model, table
 
 ENDPOINT = "members"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -109,7 +108,9 @@ def hard_rows(count: int, *, seed: int = 11) -> list[dict[str, Any]]:
         instance["town"] = chance.choice([row["town"], "Nowhere", "Ünseen ✨", None, 12345678901234567])
         instance["member"] = chance.choice([row["member"], 0, 1, "TRUE", None])
         if joined is not None:
-            instance["joined"] = chance.choice([instance["joined"], joined.date().isoformat(), "2026-07-01 03:04:05-0500"])
+            instance["joined"] = chance.choice(
+                [instance["joined"], joined.date().isoformat(), "2026-07-01 03:04:05-0500"]
+            )
         if chance.random() < 0.02:
             instance = dict.fromkeys(instance)
         items = list(instance.items())
@@ -160,10 +161,39 @@ def malformed() -> list[tuple[str, bytes, dict[str, str]]]:
         {"instances": [ROW], "Instances": [ROW]}, {"instances": [ROW], SECRET[:7]: 1}, {"dataframe_records": [ROW]},
     ):  # fmt: skip
         add(f"document {json.dumps(document)[:40]}", json.dumps(document).encode())
-    for ids in ("a", [], ["a", "b"], [1], [None], [""], ["x" * 201], ["a\u0000"], ["\n"], {}, 5, [["a"]], [{"id": 1}], True):
+    for ids in (
+        "a",
+        [],
+        ["a", "b"],
+        [1],
+        [None],
+        [""],
+        ["x" * 201],
+        ["a\u0000"],
+        ["\n"],
+        {},
+        5,
+        [["a"]],
+        [{"id": 1}],
+        True,
+    ):
         add(f"ids {json.dumps(ids)[:20]}", body_of(ROW, ids=ids))
     add("ids twice", body_of(ROW, ROW, ids=["a", "a"]))
-    for number in ("NaN", "Infinity", "-Infinity", "1e400", "-1e999", "01", "+1", "1.", ".5", "0x1F", "1e", "nan", "1_000"):
+    for number in (
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "1e400",
+        "-1e999",
+        "01",
+        "+1",
+        "1.",
+        ".5",
+        "0x1F",
+        "1e",
+        "nan",
+        "1_000",
+    ):
         add(f"number {number}", good.replace(b'"age": 31', f'"age": {number}'.encode()))
     accented = json.dumps({"instances": [ROW]}, ensure_ascii=False)
     for encoding in ("utf-16", "utf-16-le", "utf-32", "utf-8-sig", "latin-1", "cp1252", "cp037"):
@@ -187,8 +217,10 @@ def malformed() -> list[tuple[str, bytes, dict[str, str]]]:
     add("form", b"age=31", {"content-type": "application/x-www-form-urlencoded"})
     add("too many", body_of(*[dict.fromkeys("a", 1)] * 10_001))
     add("too large", b'{"instances": [{"note": "' + b"x" * (8 << 20) + b'"}]}')
-    for media in ("", "text/plain", "application/xml", "application/jsonp", "application/json; charset=utf-16",
-                  "application/json; charset=latin-1", "multipart/form-data", "text/json", "*/*", "application"):  # fmt: skip
+    for media in (
+        "", "text/plain", "application/xml", "application/jsonp", "application/json; charset=utf-16", "text/json",
+        "application/json; charset=latin-1", "multipart/form-data", "*/*", "application",
+    ):  # fmt: skip
         add(f"media {media!r}", good, {"content-type": media} if media else {})
     for coding in ("gzip", "deflate", "br", "zstd", "gzip, identity"):
         add(f"coding {coding}", good, {**plain, "content-encoding": coding})

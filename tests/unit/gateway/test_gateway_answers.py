@@ -10,16 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tenfold.bundle.model import Model
-from tenfold.foundation.clock import SystemClock
-from tenfold.gateway.app import AppOptions, Application
-from tenfold.gateway.limits import Limits
-from tenfold.gateway.peers import Peers
-from tenfold.gateway.watch import Watch
-from tenfold.store.predictions.log import PredictionLog
-from tenfold.store.predictions.reader import read_predictions
-from tenfold.testing.faults import FailAtWrite
 from tests.unit.gateway.gateway_scene import (
     ENDPOINT,
     ROW,
@@ -34,6 +24,16 @@ from tests.unit.gateway.gateway_scene import (
     set_up,
     with_threshold,
 )
+
+from tenfold.bundle.model import Model
+from tenfold.foundation.clock import SystemClock
+from tenfold.gateway.app import Application, AppOptions
+from tenfold.gateway.limits import Limits
+from tenfold.gateway.peers import Peers
+from tenfold.gateway.watch import Watch
+from tenfold.store.predictions.log import PredictionLog
+from tenfold.store.predictions.reader import read_predictions
+from tenfold.testing.faults import FailAtWrite
 
 JSON = {"content-type": "application/json"}
 
@@ -57,8 +57,8 @@ class Proto:
         return self.body
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for start in range(0, len(self.body), 1000):
-            yield self.body[start : start + 1000]
+        for start in range(0, len(self.body), 1 << 16):
+            yield self.body[start : start + (1 << 16)]
 
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self.status, self.headers, self.reply = status, dict(headers), body

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.unit.gateway.gateway_scene import ENDPOINT, NOON, ROW, body_of, boosted, release, route, set_up
 
 from tenfold.bundle.predictors.constant import ConstantPredictor
 from tenfold.foundation.clock import SystemClock
@@ -24,7 +25,6 @@ from tenfold.gateway.watch import Watch
 from tenfold.records.release import Endpoint, Route
 from tenfold.store.endpoints import manifest_path, publish
 from tenfold.store.predictions.log import PredictionLog
-from tests.unit.gateway.gateway_scene import ENDPOINT, NOON, ROW, body_of, boosted, release, route, set_up
 
 
 @pytest.fixture
@@ -245,5 +245,3 @@ def test_counts_of_workers_add_up_and_survive_being_written(tmp_path: Path):
     assert 'tenfold_request_seconds_bucket{endpoint="e",le="0.0025"} 0' in text
     assert 'tenfold_request_seconds_bucket{endpoint="e",le="0.005"} 2' in text
     assert 'tenfold_request_seconds_count{endpoint="e"} 4' in text
-
-
