@@ -17,9 +17,6 @@ from tenfold.records.model import Candidate
 Values = npt.NDArray[np.float64]
 Files = Mapping[str, bytes | Path]
 
-_NUMBERS = {"loss": math.inf, "score": math.nan}
-"""What a candidate without a finished fold has in place of these."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
@@ -65,10 +62,14 @@ class Scored:
 
     def files(self) -> dict[str, bytes]:
         """Return ``<key>/scored.json``, ``<key>/oof.npy`` and the folds' models ``<key>/folds/<fold>/...``."""
-        absent = tuple(name for name in _NUMBERS if not math.isfinite(getattr(self.candidate, name)))
+        numbers = {"loss": self.candidate.loss, "score": self.candidate.score}
         facts = _Facts(
-            candidate=replace(self.candidate, **dict.fromkeys(absent, 0.0)),
-            absent=absent,
+            candidate=replace(
+                self.candidate,
+                loss=self.candidate.loss if math.isfinite(self.candidate.loss) else 0.0,
+                score=self.candidate.score if math.isfinite(self.candidate.score) else 0.0,
+            ),
+            absent=tuple(name for name, number in numbers.items() if not math.isfinite(number)),
             first_loss=self.first_loss if math.isfinite(self.first_loss) else None,
             curve=self.curve,
             dropped=self.dropped,
@@ -114,7 +115,11 @@ def _read(files: Files, key: str) -> Scored:
         fold, _, file = name.partition("/")
         folds.setdefault(int(fold), {})[file] = _content(files[f"{key}/folds/{name}"])
     return Scored(
-        candidate=replace(facts.candidate, **{name: _NUMBERS[name] for name in facts.absent}),
+        candidate=replace(
+            facts.candidate,
+            loss=math.inf if "loss" in facts.absent else facts.candidate.loss,
+            score=math.nan if "score" in facts.absent else facts.candidate.score,
+        ),
         oof=oof,
         first_loss=math.inf if facts.first_loss is None else facts.first_loss,
         folds=dict(sorted(folds.items())),
