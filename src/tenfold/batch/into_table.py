@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -127,9 +127,9 @@ class _Scorer:
 
     def rows(self, frame: pl.DataFrame, *, before: int) -> pl.DataFrame:
         """Return what is written of input rows that stand after ``before`` others."""
-        numbers = pl.Series(_ROW, range(before + 1, before + frame.height + 1), dtype=pl.Int64)
+        numbers = pl.int_range(before + 1, before + frame.height + 1, eager=True).alias(_ROW)
         predictions = self.model.predict(frame, history=self.history)
-        rows = beside(kept(frame, self.keep).with_columns(numbers), predictions)
+        rows = beside(kept(frame, self.keep), pl.DataFrame([numbers, *predictions.get_columns()]))
         return storable(
             rows.with_columns(
                 model_ref=pl.lit(self.job.model_ref),
@@ -218,6 +218,14 @@ def _work(scorer: _Scorer, given: Given, sink: Sink, options: TableOptions) -> W
         rows_at_once=options.chunk_rows,
         with_history=scorer.history is not None,
     )
+    with closing(frames):
+        return _write(frames, scorer, given, sink, options)
+
+
+def _write(
+    frames: Iterator[pl.DataFrame], scorer: _Scorer, given: Given, sink: Sink, options: TableOptions
+) -> WrittenToTable:
+    job = scorer.job
     first = next(frames, None)
     columns = () if first is None else scorer.columns(first)
     make_tables(sink, job, None if first is None else _shape(sink, columns, options.keep))
@@ -302,7 +310,7 @@ def _all_done(job: Job, known: Progress) -> bool:
 
 def _shape(sink: Sink, columns: tuple[Column, ...], keep: tuple[str, ...]) -> TableShape:
     for name in keep:
-        if name.lower() in {*_MADE, PREDICTION} or keep.count(name) > 1:
+        if name.lower() in {*_MADE, PREDICTION}:
             raise InputError(f"the column '{name}' to keep is called as another column of the table: rename it")
     sink.catalogue.refuse_names([column.name for column in columns], "column")
     return TableShape(columns=columns, key=(_JOB, _ROW))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import polars as pl
 
@@ -41,7 +41,7 @@ def read_rows(
     shown: str,
     rows_at_once: int,
     with_history: bool,
-) -> Iterator[pl.DataFrame]:
+) -> Generator[pl.DataFrame]:
     """Yield the input in its order: the model's columns in canonical form, then all others.
 
     Parameters
@@ -75,6 +75,8 @@ def read_rows(
 def kept(frame: pl.DataFrame, keep: Sequence[str]) -> pl.DataFrame:
     """Return the columns to keep, in the order in which they were asked for."""
     for name in keep:
+        if keep.count(name) > 1:
+            raise InputError(f"the column '{name}' to keep is named twice: name it once")
         if name not in frame.columns:
             raise DataError(f"the column '{name}' to keep is not in the input.{did_you_mean(name, frame.columns)}")
     return frame.select(keep)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,12 +106,13 @@ class _Batch:
             rows_at_once=options.chunk_rows,
             with_history=self._history is not None,
         )
-        for frame in frames:
-            columns = kept(frame, options.keep)
-            written = beside(columns, self._model.predict(frame, history=self._history))
-            self.rows += written.height
-            self.columns = tuple(written.columns)
-            yield written
+        with closing(frames):
+            for frame in frames:
+                columns = kept(frame, options.keep)
+                written = beside(columns, self._model.predict(frame, history=self._history))
+                self.rows += written.height
+                self.columns = tuple(written.columns)
+                yield written
         if not self.columns:
             nothing = np.empty((0, self._model.outputs))
             columns = pl.DataFrame(schema=dict.fromkeys(options.keep, pl.String))
