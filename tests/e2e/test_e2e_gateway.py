@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -95,9 +96,20 @@ def test_a_body_in_pieces_that_never_end_is_refused_with_its_reason(gateway: Run
     connection.close()
 
 
-def test_what_is_no_http_is_refused_and_the_gateway_goes_on(gateway: Running):
-    import socket
+def test_a_caller_who_leaves_in_the_middle_is_nobodys_failure(gateway: Running):
+    head = b"POST /predict/members HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    for length in (b"content-length: 1000\r\n\r\n", b"transfer-encoding: chunked\r\n\r\n5\r\n"):
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as raw:
+            raw.sendall(head + length + b'{"i')
+            time.sleep(0.1)
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as raw:
+        raw.sendall(head + b"content-length: %d\r\n\r\n" % len(body_of(*[ROW] * 2000)) + body_of(*[ROW] * 2000))
+    assert gateway.post(body_of(ROW))[0] == 200
+    time.sleep(0.3)
+    assert re.search(rb'status="5', gateway.get("/metrics")[1]) is None
 
+
+def test_what_is_no_http_is_refused_and_the_gateway_goes_on(gateway: Running):
     for junk in (b"\x16\x03\x01\x02\x00", b"GET\r\n\r\n", b"POST /predict/members HTTP/9.9\r\n\r\n", b"\x00" * 5000,
                  b"POST /predict/members HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n"):  # fmt: skip
         with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as raw:

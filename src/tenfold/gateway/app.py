@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import orjson
+from granian._granian import RSGIProtocolClosed, RSGIProtocolError
 
 from tenfold.foundation.clock import Clock
 from tenfold.foundation.errors import StoreError, did_you_mean
@@ -28,6 +29,7 @@ _JSON = [("content-type", "application/json")]
 _STATUS: Mapping[Code, int] = {
     "bad_ids": 422,
     "bad_time": 400,
+    "incomplete_body": 400,
     "log_unavailable": 503,
     "method_not_allowed": 405,
     "missing_field": 422,
@@ -208,6 +210,10 @@ class Application:
                 f"the body did not arrive within {limits.body_seconds:g} seconds",
                 field="body",
                 fix="send it at once",
+            ) from error
+        except (RSGIProtocolError, RSGIProtocolClosed) as error:
+            raise Refused(
+                "incomplete_body", "the body ended before it was whole", field="body", fix="send all of it"
             ) from error
 
     def _time(self, headers: Headers) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -21,30 +22,33 @@ class BreakerLimits:
 
 @dataclass(slots=True)
 class Breaker:
-    """Counts the answers of one version; times are seconds on one monotonic clock."""
+    """Counts the answers of one version, from several threads; times are seconds on one monotonic clock."""
 
     since: float
     limits: BreakerLimits = field(default_factory=BreakerLimits)
     _failed: deque[float] = field(default_factory=deque)
     _answered: deque[tuple[float, int]] = field(default_factory=deque)
+    _counting: threading.Lock = field(default_factory=threading.Lock)
 
     def succeeded(self, now: float) -> None:
         """Count a request that was answered, by tenths of a second."""
         tenth = round(now, 1)
-        if self._answered and self._answered[-1][0] == tenth:
-            self._answered[-1] = (tenth, self._answered[-1][1] + 1)
-            return
-        self._answered.append((tenth, 1))
-        while self._answered and self._answered[0][0] < now - self.limits.seconds:
-            self._answered.popleft()
+        with self._counting:
+            if self._answered and self._answered[-1][0] == tenth:
+                self._answered[-1] = (tenth, self._answered[-1][1] + 1)
+                return
+            self._answered.append((tenth, 1))
+            while self._answered[0][0] < now - self.limits.seconds:
+                self._answered.popleft()
 
     def failed(self, now: float) -> bool:
         """Count a failure and return whether they have become too many."""
         if now - self.since > self.limits.watched_seconds:
             return False
-        self._failed.append(now)
-        while self._failed[0] < now - self.limits.seconds:
-            self._failed.popleft()
-        failures = len(self._failed)
-        answered = sum(count for at, count in self._answered if at >= now - self.limits.seconds)
+        with self._counting:
+            self._failed.append(now)
+            while self._failed[0] < now - self.limits.seconds:
+                self._failed.popleft()
+            failures = len(self._failed)
+            answered = sum(count for at, count in self._answered if at >= now - self.limits.seconds)
         return failures >= self.limits.failures and failures >= self.limits.share * (failures + answered)

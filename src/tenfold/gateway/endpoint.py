@@ -61,6 +61,11 @@ class ServedEndpoint:
         self.problem = problem
         self.state = "unloaded" if self.live is None else "stale"
 
+    def confirm(self) -> None:
+        """Note that what is published is what was taken last, after all."""
+        if self.state == "stale":
+            self.state, self.problem = "serving", None
+
     def revert(self, live: Live, problem: str) -> bool:
         """Let the version before ``live`` answer again, if ``live`` is still what answers."""
         if live.previous is None or self.live is not live:

@@ -9,6 +9,7 @@ from tenfold.foundation.errors import TenfoldError
 Code = Literal[
     "bad_ids",
     "bad_time",
+    "incomplete_body",
     "log_unavailable",
     "method_not_allowed",
     "missing_field",

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tenfold.foundation.clock import Clock
-from tenfold.foundation.errors import TenfoldError
 from tenfold.gateway.endpoint import ServedEndpoint
 from tenfold.gateway.loading import Loader
+from tenfold.records.release import Endpoint
 from tenfold.store import endpoints as manifests
 
 POLL_SECONDS = 0.15
@@ -40,6 +40,7 @@ class Watch:
     endpoints: Mapping[str, ServedEndpoint] = field(default_factory=dict)
     _loader: Loader = field(init=False)
     _seen: dict[str, _Seen | None] = field(default_factory=dict)
+    _taken: dict[str, Endpoint] = field(default_factory=dict)
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -65,8 +66,8 @@ class Watch:
                 try:
                     self.look()
                     every()
-                except OSError as error:
-                    self.said(f"the store cannot be read: {error}")
+                except Exception as error:  # noqa: BLE001 - a run loop: the next look may succeed, and must be taken
+                    self.said(f"the store cannot be followed: {type(error).__name__}: {error}")
 
         self._thread = threading.Thread(target=follow, name="watch", daemon=True)
         self._thread.start()
@@ -83,12 +84,16 @@ class Watch:
             if manifest is None:
                 endpoint.keep(f"nothing is published for '{endpoint.name}': promote a version")
                 return
+            if self._taken.get(endpoint.name) == manifest:
+                endpoint.confirm()
+                return
             version = self._loader.load(manifest)
-        except (TenfoldError, OSError, MemoryError) as error:
-            endpoint.keep(str(error))
+        except Exception as error:  # noqa: BLE001 - whatever a bundle does when it is loaded, what is served goes on
+            endpoint.keep(str(error) or type(error).__name__)
             kept = "nothing is served" if endpoint.live is None else f"{endpoint.live.version.ref} goes on"
             self.said(f"{endpoint.name}: {error}; {kept}")
             return
+        self._taken[endpoint.name] = manifest
         endpoint.swap(version, manifest.revision, now=self.clock.monotonic())
         self.said(f"{endpoint.name}: {version.ref} answers (revision {manifest.revision})")
 

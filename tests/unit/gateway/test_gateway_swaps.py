@@ -106,6 +106,22 @@ def test_a_manifest_that_disappears_leaves_the_old_version_in_service(watch: Wat
     assert (version_of(served(watch)), served(watch).state) == ("members@1", "stale")
 
 
+def test_the_same_manifest_written_again_swaps_nothing(watch: Watch):
+    release(watch.folder, route(watch.folder, 2, ref="members@2"), revision=2)
+    watch.look()
+    live = served(watch).live
+    release(watch.folder, route(watch.folder, 2, ref="members@2"), revision=2)
+    watch.look()
+    assert served(watch).live is live
+    manifest_path(watch.folder, ENDPOINT).write_bytes(b"{}")
+    watch.look()
+    assert served(watch).state == "stale"
+    release(watch.folder, route(watch.folder, 2, ref="members@2"), revision=2)
+    watch.look()
+    assert served(watch).live is live
+    assert (served(watch).state, served(watch).problem) == ("serving", None)
+
+
 def test_two_routes_are_not_taken_for_one(watch: Watch):
     ways = tuple(route(watch.folder, number, ref=f"members@{number}") for number in (1, 2))
     publish(watch.folder, Endpoint(name=ENDPOINT, revision=2, routes=ways, at=NOON))

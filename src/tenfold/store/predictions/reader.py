@@ -84,7 +84,8 @@ def read_predictions(
     since : Position or None
         Where an earlier call ended; None reads all.
     most_rows : int or None
-        Stop after the request that reaches this number; call again with the position for more.
+        Stop after the request that reaches this number; call again with the position for more. Segments are read one
+        after the other, so the rows of several workers are then in order only within each call.
 
     Raises
     ------
@@ -99,15 +100,15 @@ def read_predictions(
         if most_rows is not None and count >= most_rows:
             break
         start = reached.get(path.name, len(HEADER))
-        content = _content(path)
-        for frame in frames(content, start):
+        content = _after(path, start)
+        for frame in frames(content, 0):
             if frame.skipped is not None:
-                damaged.append(Damage(segment=path.name, start=frame.skipped, end=frame.start))
+                damaged.append(Damage(segment=path.name, start=start + frame.skipped, end=start + frame.start))
             record = orjson.loads(frame.payload)
             shape = (record["bundle"], record["ref"], record["kinds"], tuple(record["columns"]))
             batches.setdefault(shape, _Batch(record)).add(record, count)
             count += len(record["ids"])
-            reached[path.name] = frame.end
+            reached[path.name] = start + frame.end
             if most_rows is not None and count >= most_rows:
                 break
     return Predictions(rows=_table(batches.values()), position=Position(segments=reached), damaged=tuple(damaged))
@@ -186,8 +187,13 @@ def _segments(folder: Path) -> Iterator[Path]:
         yield from sorted(path for path in folder.iterdir() if path.suffix == SUFFIX)
 
 
-def _content(path: Path) -> bytes:
-    content = path.read_bytes()
-    if content.startswith(HEADER) or HEADER.startswith(content):
-        return content
+def _after(path: Path, start: int) -> bytes:
+    """Return what a segment holds from a byte on."""
+    with path.open("rb") as stream:
+        header = stream.read(len(HEADER))
+        if header == HEADER:
+            stream.seek(start)
+            return stream.read()
+    if HEADER.startswith(header):
+        return b""
     raise StoreError(f"'{path}' is not a segment of the prediction log in the format that this version reads")
