@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def adopt(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A model in LightGBM's text format.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A model: LightGBM's text, or an .onnx file.")],
     *,
     signature: Annotated[
         Path | None, typer.Option("--signature", metavar="FILE", help="JSON with the model's inputs, in its order.")

@@ -52,7 +52,7 @@ class Adoption:
     Attributes
     ----------
     path : Path
-        A model in LightGBM's text format.
+        A model in LightGBM's text format, or in the ONNX format.
     signature : Path or None
         A JSON document with ``inputs``, as ``tenfold model show --json`` prints them, in the model's order.
     sample : str or None
@@ -169,6 +169,7 @@ def _judge_and_register(
 
 def _read(path: Path) -> Foreign:
     from tenfold.bundle.foreign_lightgbm import MOST_BYTES, read_trees
+    from tenfold.bundle.foreign_onnx import read_onnx
 
     try:
         size = path.stat().st_size
@@ -177,11 +178,14 @@ def _read(path: Path) -> Foreign:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"'{path}' cannot be read: {error.strerror}") from error
-    if not content.startswith(b"tree\n"):
-        raise InputError(
-            f"'{path}' is not a model that can be imported: a text that LightGBM wrote is (`booster.save_model(PATH)`)"
-        )
-    return read_trees(content)
+    if content.startswith(b"tree\n"):
+        return read_trees(content)
+    if path.suffix == ".onnx":
+        return read_onnx(content)
+    raise InputError(
+        f"'{path}' is not a model that can be imported: a text that LightGBM wrote (`booster.save_model(PATH)`) is,"
+        " and a file PATH.onnx"
+    )
 
 
 def _model(project: Project, adoption: Adoption, foreign: Foreign, ground: _Ground) -> Model:
