@@ -6,10 +6,11 @@ under its own name before the step that rests on it begins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from tenfold.automation.alerts import deliver
 from tenfold.automation.schedule import newest_slot
 from tenfold.foundation.events import Events, Silent
 from tenfold.project.document import Document
@@ -48,11 +49,22 @@ class TickReport:
         }
 
 
-def tick(project: Project, *, events: Events | None = None, workers: str = "processes") -> TickReport:
+def tick(
+    project: Project,
+    *,
+    events: Events | None = None,
+    workers: str = "processes",
+    seen: Callable[[WatchReport], None] | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> TickReport:
     """Do one pass over a project: for cron, or on a timer.
 
     Parameters
     ----------
+    seen : callable, optional
+        Told of the windows that were looked at, before anything is trained.
+    tell : callable, optional
+        Prints alerts for a person; they go to the places that the file names as well.
     workers : {'processes', 'inline'}
         Where a challenger's fits are calculated.
 
@@ -70,6 +82,9 @@ def tick(project: Project, *, events: Events | None = None, workers: str = "proc
         production = Production(project=project, clock=project.clock)
         production.publish()
         watched = watch(project.spec, project.store, clock=project.clock)
+        if seen is not None:
+            seen(watched)
+        deliver(project.store, project.spec.alert_locations, tell=tell)
         renewed = renewal_of(project, events=events, workers=workers).run()
     return TickReport(endpoint=endpoint, watched=watched, renewed=renewed)
 
@@ -77,7 +92,12 @@ def tick(project: Project, *, events: Events | None = None, workers: str = "proc
 def retrain(
     project: Project, *, dry: bool = False, events: Events | None = None, workers: str = "processes"
 ) -> RenewReport:
-    """Train a challenger because a person asks, and hold it against the champion; ``dry`` only says what a pass would do.
+    """Train a challenger because a person asks, and hold it against the champion.
+
+    Parameters
+    ----------
+    dry : bool
+        Only say what a pass would begin now.
 
     Raises
     ------

@@ -237,7 +237,7 @@ def show_history(document: Document, console: Console) -> None:
         (
             (minute(event.get("at")), _event(event), event.get("by") or "–", event.get("reason") or "")
             for event in events
-            if event.get("event") != "alias" or event.get("recorded") not in moved
+            if (event.get("event") != "alias" or event.get("recorded") not in moved) and event.get("action") != "none"
         ),
     )
 
@@ -252,6 +252,9 @@ def _event(event: Document) -> str:
             else f"{event.get('ref', '')} is live"
         )
         return f"{what}{f', accepted: {accepted}' if accepted else ''}{replay}"
+    if event.get("event") == "decision":
+        named = event.get("challenger") or ""
+        return {"train": "a challenger is trained"}.get(str(event.get("action")), f"{event.get('action')} {named}")
     if event.get("event") == "alias":
         number_now = event.get("number")
         now = "nothing" if number_now is None else f"{event.get('name', '')}@{number_now}"

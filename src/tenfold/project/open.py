@@ -210,6 +210,10 @@ class Project:
             for change in self.store.aliases.history(name)
         ]
         events += [{"event": "released", **release_line(release)} for release in self.store.releases.history(name)]
+        events += [
+            {"event": "decision", "number": kept.number, "recorded": kept.recorded.isoformat(), **plain(kept.decision)}
+            for kept in self.store.decisions.of(self.spec.endpoint)
+        ]
         return HistoryReport(name=name, events=tuple(sorted(events, key=lambda event: str(event["recorded"]))))
 
     def adopt(self, adoption: Adoption, *, events: Events | None = None) -> AdoptReport:

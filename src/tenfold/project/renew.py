@@ -157,7 +157,7 @@ class Renewal:
             if live is not None and (live[0] == decision.challenger or live[1] > decision.at):
                 continue
             self.promoter.promote(decision.challenger, reason=decision.reason, evidence=decision.evidence)
-            self._tell(f"{decision.challenger} is live", promoted=decision.challenger)
+            self._tell(f"{decision.challenger} is live", step="live")
             done.append(decision.challenger)
         return done
 
@@ -199,8 +199,10 @@ class Renewal:
             waits_for="" if isinstance(found, RetrainRequest) else found.waits_for,
         )
         kept = self.store.decisions.keep(decision).decision
-        self._tell(kept.reason, decision=kept.action)
-        return [kept, self._train(kept)] if kept.action == "train" else [kept]
+        if kept.action == "train":
+            return [kept, self._train(kept)]
+        self._tell(f"nothing is trained: {kept.reason}", step=kept.action)
+        return [kept]
 
     def _open_key(self, situation: Situation) -> str | None:
         """Return the name of the question that nobody answered yet."""
@@ -221,7 +223,7 @@ class Renewal:
         assert request is not None  # a decision to train has one
         assert decision.champion is not None  # likewise
         champion = made(decision.champion, self.store)
-        self._tell(f"training a challenger: {request.details}", training=True)
+        self._tell(f"training a challenger: {request.details}", step="train")
         try:
             rows = training_rows(
                 table_of(self.spec, self.store), request, champion, self.store, seed=self.spec.training.seed
@@ -282,7 +284,7 @@ class Renewal:
             waits_for=found.settled.waits_for,
         )
         kept = self.store.decisions.keep(decision).decision
-        self._tell(kept.reason, decision=kept.action)
+        self._tell(told(kept), step=kept.action)
         return kept
 
     def _newest(self, challenger: Made, champion: Made) -> Newest:
@@ -317,7 +319,7 @@ class Renewal:
             look=1,
         )
         kept = self.store.decisions.keep(closed).decision
-        self._tell(kept.reason, decision=kept.action)
+        self._tell(told(kept), step=kept.action)
         return kept
 
     # What is known.
@@ -383,6 +385,13 @@ class Renewal:
 
     def _tell(self, message: str, **facts: object) -> None:
         self.events.emit(Event(kind="note", stage="retraining", message=message, facts=facts))
+
+
+def told(decision: Decision) -> str:
+    """Return a decision about a challenger as a sentence."""
+    verb = {"promote": "is promoted", "refuse": "is refused", "wait": "waits"}.get(decision.action, decision.action)
+    span = "" if decision.span is None else f" (from {decision.span.name}, {decision.span.rows:,} rows)"
+    return f"{decision.challenger or 'the challenger'}{span} {verb}: {decision.reason}"
 
 
 def _kept_at(gain: Gain, payload: str) -> Gain:
