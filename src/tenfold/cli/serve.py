@@ -42,7 +42,7 @@ def serve(
         from tenfold.gateway.server import Gateway, ServeOptions
 
         options = ServeOptions(
-            folder=_store_folder(project),
+            folder=_store_folder(project).absolute(),
             host=host,
             port=port,
             workers=workers,
