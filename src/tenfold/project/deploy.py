@@ -147,9 +147,11 @@ def live_at(project: Project, name: str, time: datetime | str, *, known: datetim
     known : datetime or str, optional
         Answer as it would have been answered then, by the system's clock.
     """
-    _check_released(project, name)
     moment, believed = _moment(project, time), None if known is None else _moment(project, known)
     release = project.store.releases.live(name, at=moment, known=believed)
+    if release is None:
+        # Nothing was live then: because of the moment, or because there is no such model at all.
+        _check_released(project, name)
     return LiveReport(name=name, asked=moment, known=believed, release=release)
 
 
