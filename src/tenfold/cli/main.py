@@ -12,7 +12,23 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
-from tenfold.cli import adopt, check, data, model, predict, run, runs, serve, store
+from tenfold.cli import (
+    adopt,
+    check,
+    data,
+    demo,
+    label,
+    model,
+    monitor,
+    predict,
+    retrain,
+    run,
+    runs,
+    serve,
+    store,
+    tick,
+    up,
+)
 from tenfold.cli.command import Command, Document, Reply
 from tenfold.cli.elapsed import Elapsed
 from tenfold.cli.failure import (
@@ -75,6 +91,12 @@ app.add_typer(runs.app, name="runs")
 app.command("predict")(predict.predict)
 app.command("import")(adopt.adopt)
 app.command("serve")(serve.serve)
+app.command("label")(label.label)
+app.add_typer(monitor.app, name="monitor")
+app.command("tick")(tick.tick)
+app.command("retrain")(retrain.retrain)
+app.command("up")(up.up)
+app.command("demo")(demo.demo)
 app.add_typer(model.app, name="model")
 app.add_typer(store.app, name="store")
 

@@ -148,7 +148,8 @@ def spread_of(parts: Floats) -> float:
         return 1.0
     expected = parts.sum(axis=1, keepdims=True) * parts.sum(axis=0) / parts.sum()
     statistic = float(((parts - expected) ** 2 / expected).sum())
-    return max(1.0, statistic / ((len(parts) - 1) * (parts.shape[1] - 1)))
+    freedom = (len(parts) - 1) * (parts.shape[1] - 1)
+    return float(max(1.0, statistic / freedom))
 
 
 def _log_predicted(concentration: Floats, counts: Floats) -> Floats:

@@ -101,7 +101,5 @@ def _results(version: Version, store: Store) -> Mapping[str, Received[Any]] | No
 def _newest_problem(version: Version, store: Store) -> Problem:
     found = store.results.latest("problem")
     if found is None:
-        raise InputError(
-            f"nothing is kept that says what '{version.ref}' is to achieve; `tenfold run` writes it down, then watch again"
-        )
+        raise InputError(f"nothing is kept that says what '{version.ref}' is to achieve: `tenfold run` writes it down")
     return from_json(Problem, store.blobs.path(found.record).read_bytes())

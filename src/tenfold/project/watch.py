@@ -23,7 +23,7 @@ from tenfold.measures.states.column import TableState
 from tenfold.project.document import Document
 from tenfold.project.reference import Watched, watched_version
 from tenfold.project.window_rows import OWN, Cut, answered, cut, ids_of, outcomes_known, rows_of
-from tenfold.records.evidence import Verdict
+from tenfold.records.evidence import Evidence, Verdict
 from tenfold.records.health import Health, Incident, IncidentChange, Judged, Window
 from tenfold.spec.schema import Spec
 from tenfold.stages.monitoring.cut import window_start
@@ -31,7 +31,7 @@ from tenfold.stages.monitoring.incidents import follow
 from tenfold.stages.monitoring.integrity import Past
 from tenfold.stages.monitoring.options import MonitoringOptions
 from tenfold.stages.monitoring.run import Seen, judged, run
-from tenfold.store.monitoring import KeptWindow, Part, Reading
+from tenfold.store.monitoring import KeptWindow, Part
 from tenfold.store.open import Store
 from tenfold.store.predictions.reader import Position, read_predictions
 
@@ -145,6 +145,7 @@ class _Pass:
     options: MonitoringOptions
     versions: dict[str, Watched] = field(default_factory=dict)
     outcomes: pl.DataFrame | None = None
+    evidence: dict[str, Mapping[str, tuple[Evidence, ...]]] = field(default_factory=dict)
     done: list[KeptWindow] = field(default_factory=list)
     changes: list[IncidentChange] = field(default_factory=list)
 
@@ -260,11 +261,13 @@ class _Pass:
                 version.reference, rows, window, version.problem, self.options, ctx, past=past, detectors=detectors
             )
             # A window out of order leaves the memory of the later ones alone.
-            memory = None if detectors is None else Memory(state=seen.state, detectors=seen.detectors).written()
+            memory = None
+            if detectors is not None:
+                memory = self.store.blobs.put(Memory(state=seen.state, detectors=seen.detectors).written())
         else:
             again = replace(before.health, window=window, metrics={}, verdicts=(), harmful=False)
             seen = judged(Seen(health=again), rows, version.reference, version.problem, self.options, ctx)
-            memory = None if before.memory is None else self.store.blobs.path(before.memory).read_bytes()
+            memory = before.memory
         seen = self._with_evidence(seen, version, parts, newest)
         changes = self._changes(seen.health)
         look = self.store.windows.keep_look(seen.health, parts=last, labels=newest, memory=memory, changes=changes)
@@ -302,8 +305,7 @@ class _Pass:
             "rows": fingerprint([part.blob for part in parts]),
             "labels": str(newest),
         }
-        known = [each for each in self.store.evidence.of(subject=window.bundle) if dict(each.inputs) == inputs]
-        kept = known or self.store.evidence.append(
+        kept = self._evidence(window.bundle).get(fingerprint(inputs)) or self.store.evidence.append(
             settled, subject=window.bundle, run=version.version.run, inputs=inputs
         )
         named = {_asked(each.verdict): each.id for each in kept}
@@ -325,6 +327,16 @@ class _Pass:
     def _version_of(self, key: _Key, windows: Mapping[_Key, list[Part]]) -> Watched:
         part = next(part for (bundle, _), parts in windows.items() if bundle == key[0] for part in parts)
         return self._version(part.bundle, part.ref)
+
+    def _evidence(self, bundle: str) -> Mapping[str, tuple[Evidence, ...]]:
+        """Return the evidence of a version by what it rests on, as it stood when the pass began."""
+        if bundle not in self.evidence:
+            found: dict[str, tuple[Evidence, ...]] = {}
+            for each in self.store.evidence.of(subject=bundle):
+                name = fingerprint(each.inputs)
+                found[name] = (*found.get(name, ()), each)
+            self.evidence[bundle] = found
+        return self.evidence[bundle]
 
     def _outcomes(self) -> pl.DataFrame:
         if self.outcomes is None:

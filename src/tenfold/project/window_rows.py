@@ -78,9 +78,14 @@ def cut(rows: pl.DataFrame, problem: Problem, inputs: Sequence[str], *, window_s
 
 
 def rows_of(parts: Sequence[Part], store: Store) -> pl.DataFrame:
-    """Return the rows of a window's parts: ``id``, ``moment``, ``decision``, ``score:<name>``, ``input:<name>``."""
+    """Return the rows of a window's parts: ``id``, ``moment``, ``decision``, ``score:<name>``, ``input:<name>``.
+
+    A row that was answered twice counts once, as it was answered last.
+    """
     tables = [pl.read_parquet(store.blobs.path(part.blob)) for part in parts]
-    return pl.concat(tables, how="diagonal_relaxed") if tables else pl.DataFrame()
+    if not tables:
+        return pl.DataFrame()
+    return pl.concat(tables, how="diagonal_relaxed").unique("id", keep="last", maintain_order=True)
 
 
 def ids_of(parts: Iterable[Part], store: Store) -> pl.Series:

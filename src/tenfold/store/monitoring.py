@@ -109,10 +109,10 @@ class Windows(Protocol):
         *,
         parts: int,
         labels: int,
-        memory: bytes | None,
+        memory: str | None,
         changes: Sequence[IncidentChange],
     ) -> KeptWindow:
-        """Keep a look at a window with what it did to incidents: all or nothing."""
+        """Keep a look at a window with what it did to incidents: all or nothing. ``memory`` names a blob that was put."""
         ...
 
     def keep_reference(self, bundle: str, window_seconds: float, content: bytes) -> None:

@@ -46,6 +46,6 @@ def fill_monitoring(store: Store) -> None:
     store.windows.keep_reference("b" * 64, 86400.0, b"{}")
     store.labels.append(blob, rows=3, source="labels.csv")
     change = IncidentChange(change="opened", incident=incident())
-    store.windows.keep_look(Health(window=window()), parts=1, labels=0, memory=b"{}", changes=[change])
+    store.windows.keep_look(Health(window=window()), parts=1, labels=0, memory=store.blobs.put(b"{}"), changes=[change])
     number = store.incidents.changes()[0].number
     store.deliveries.record(Delivery(change=number, channel="console", status="delivered"))

@@ -116,14 +116,13 @@ class CatalogWindows:
         *,
         parts: int,
         labels: int,
-        memory: bytes | None,
+        memory: str | None,
         changes: Sequence[IncidentChange],
     ) -> KeptWindow:
-        blob = None if memory is None else self._blobs.put(memory)
         window = health.window
         with self._ledger.writing() as connection:
-            if blob is not None:
-                refer_to(connection, self._blobs, (blob,))
+            if memory is not None:
+                refer_to(connection, self._blobs, (memory,))
             row = {
                 "number": next_number(connection, windows.c.number),
                 "endpoint": window.endpoint,
@@ -133,7 +132,7 @@ class CatalogWindows:
                 "health": to_json(health).decode(),
                 "parts": parts,
                 "labels": labels,
-                "memory": blob,
+                "memory": memory,
                 **self._ledger.stamp().row(),
             }
             subject = f"w{row['number']}"
