@@ -200,7 +200,7 @@ def test_a_paused_process_is_named_overtaken_and_refused(place: Place) -> None:
 
 
 def test_two_at_once_have_one_owner(place: Place) -> None:
-    both = [place.begin("both") for _ in range(2)]
+    both = [place.begin("pair") for _ in range(2)]
     answers = [(process.communicate(timeout=300), process.returncode) for process in both]
     documents = [json.loads(out) for (out, _), _ in answers]
     added = [document.get("rows_added", 0) for document in documents]
@@ -208,22 +208,20 @@ def test_two_at_once_have_one_owner(place: Place) -> None:
     assert sorted(added) == [0, ROWS]
     other = documents[added.index(0)]
     assert other.get("was_finished") or "works on the job" in other["error"]["message"], other
-    place.checksum("both")
+    place.checksum("pair")
 
 
-def test_no_secret_is_printed(place: Place, tenfold: Command) -> None:
+def test_no_secret_is_printed(trained: Path, tenfold: Command) -> None:
     secret = "pass-w0rd"
     addresses = {"BAD": f"postgresql://me:{secret}@127.0.0.1:1/x", "WORD": secret}
     for output in ("env:BAD", "${env:BAD}", "postgresql://me:${env:WORD}@127.0.0.1:1/x"):
         done = tenfold(
-            "predict", "tumours@1", "rows.parquet", "--output", output, "--table", "t", cwd=place.folder, env=addresses
+            "predict", "tumours@1", "rows.parquet", "--output", output, "--table", "t", cwd=trained, env=addresses
         )
         assert done.code == 3
         assert "cannot be reached" in done.err
         assert secret not in done.err + done.out
-    plain = tenfold(
-        "predict", "tumours@1", "rows.parquet", "--output", addresses["BAD"], "--table", "t", cwd=place.folder
-    )
+    plain = tenfold("predict", "tumours@1", "rows.parquet", "--output", addresses["BAD"], "--table", "t", cwd=trained)
     assert plain.code == 2
     assert 'write "postgresql://me:${env:DATABASE_PASSWORD}@127.0.0.1:1/x"' in plain.err
     assert secret not in plain.err

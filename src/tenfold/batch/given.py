@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from tenfold.connectors.database import read_database
 from tenfold.connectors.read import SourceRequest, source_fingerprint
-from tenfold.foundation.errors import DataError
+from tenfold.foundation.errors import DataError, InputError
 from tenfold.foundation.fingerprint import hash_file
 
 
@@ -46,7 +46,13 @@ class Given:
 
 @contextmanager
 def given_input(location: str, *, table: str | None, query: str | None, shown: str) -> Iterator[Given]:
-    """Yield the input of a job; the rows of a database are read once, into a file that goes when the block ends."""
+    """Yield the input of a job; the rows of a database are read once, into a file that goes when the block ends.
+
+    Raises
+    ------
+    InputError
+        When it is a database, and nothing says what to read of it.
+    """
     request = SourceRequest(name="input", location=location, shown=shown, table=table, query=query)
     with TemporaryDirectory(prefix="tenfold-input-") as folder:
         file = Path(location)
@@ -54,6 +60,8 @@ def given_input(location: str, *, table: str | None, query: str | None, shown: s
         state = _state(file) if file.is_file() else ()
         content = source_fingerprint(request)
         if content is None:
+            if table is None and query is None:
+                raise InputError(f"{request.label} is a database: say with --input-table which table is to be read")
             place = Path(folder) / "rows.parquet"
             file = read_database(location, shown=request.label, table=table, query=query, into=place)
             content, state = hash_file(file), _state(file)

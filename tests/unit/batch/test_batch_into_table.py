@@ -507,6 +507,8 @@ def test_rows_come_from_a_database_too_even_the_same(tmp_path: Path) -> None:
         connection.commit()
     database = Database(address=f"sqlite:{path}", table="scores")
     place = bundle(tmp_path)
+    with pytest.raises(InputError, match="is a database: say with --input-table"):
+        into(database, place, path)
     with pytest.raises(Stop):
         into(database, place, path, input_table="people", keep=("id",), clock=at(6, stop))
     done = into(database, place, path, input_table="people", keep=("id",))
