@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -27,8 +28,8 @@ def deliver(store: Store, places: Sequence[Location], *, tell: Callable[[str], N
     """Tell every place of the incidents that were opened or closed, where it was not told yet.
 
     An incident's updates are not told: one problem, one alert, and one when it is over. A delivery that fails is
-    written down and tried again at the next passes, three times in all; it never stops the pass. One that was sent by a pass
-    that died before writing it down is sent again.
+    written down and tried again at the next passes, three times in all; it never stops the pass. One that was sent by a
+    pass that died before writing it down is sent again.
 
     Parameters
     ----------
@@ -85,15 +86,18 @@ def _sending(place: Location) -> Callable[[IncidentChange], str]:
     """Return how an alert goes to a place; the call returns why it did not arrive, without the address."""
 
     def send(change: IncidentChange) -> str:
-        import apprise
+        with warnings.catch_warnings():
+            # Its plugins are loaded at the first URL, and some of them use what the standard library gives up.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            import apprise
 
-        service = apprise.Apprise()
-        if not service.add(place.secret.reveal()):
-            return "apprise does not know this kind of URL"
-        kind = apprise.NotifyType.SUCCESS if change.change == "closed" else apprise.NotifyType.WARNING
-        if change.incident.severity == "critical" and change.change == "opened":
-            kind = apprise.NotifyType.FAILURE
-        arrived = service.notify(title=title_of(change), body=text_of(change), notify_type=kind)
+            service = apprise.Apprise()
+            if not service.add(place.secret.reveal()):
+                return "apprise does not know this kind of URL"
+            kind = apprise.NotifyType.SUCCESS if change.change == "closed" else apprise.NotifyType.WARNING
+            if change.incident.severity == "critical" and change.change == "opened":
+                kind = apprise.NotifyType.FAILURE
+            arrived = service.notify(title=title_of(change), body=text_of(change), notify_type=kind)
         return "" if arrived else "it could not be delivered: the place refused it or was not reached"
 
     return send

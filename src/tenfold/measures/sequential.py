@@ -7,6 +7,9 @@ e-detector (Shin, Ramdas and Rinaldo, 2023): the mean time to its reaching N wit
 mean of such detectors over columns is one again, whatever the dependence between the columns, so one threshold serves
 all together.
 
+What repeats is no change: where the reference shows that shares differ by weekday, each weekday is held against its
+own.
+
 The reference is a sample too. It enters as counts, not as known shares: where it is small, less is evidence.
 """
 
@@ -38,9 +41,9 @@ class Detector:
     starts : tuple of int
         Windows (counted from 0) at which a change may have begun.
     before : tuple of tuple of float
-        For each of them, the counts by bin of all windows before it.
+        For each of them, the counts of all windows before it, by phase and bin, one phase after the other.
     total : tuple of float
-        Counts by bin of all windows.
+        Counts of all windows, likewise.
     windows : int
         How many windows were taken in since the last reset.
     """
@@ -79,34 +82,38 @@ def take_in(detector: Detector, reference: Floats, counts: Floats, *, spread: fl
 
     Parameters
     ----------
-    reference, counts : ndarray of shape (bins,)
-        Counts of the reference and of the window.
+    reference, counts : ndarray of shape (phases, bins)
+        Counts of the reference and of the window. A window has counts in one phase, such as its weekday, and is held
+        against that phase alone.
     spread : float
-        By how much more than chance the shares vary between windows without any change, at least 1: rows count for
-        that much less.
+        By how much more than chance the shares of one phase vary between windows without any change, at least 1: rows
+        count for that much less.
     """
     weight = 1.0 / max(spread, 1.0)
-    total = np.asarray(detector.total) if detector.total else np.zeros(len(reference))
+    shape = reference.shape
+    total = np.asarray(detector.total).reshape(shape) if detector.total else np.zeros(shape)
     starts = np.array([*detector.starts, detector.windows])
-    before = np.array([*detector.before, tuple(total)])
+    before = np.array([*(np.asarray(each).reshape(shape) for each in detector.before), total])
     total = total + weight * counts
-    ratios = log_ratio(PRIOR + weight * reference + before, total - before)
+    known = PRIOR + weight * reference + before
+    ratios = log_ratio(known, total - before)
     kept = _kept(starts, detector.windows)
     best = int(np.argmax(ratios))
-    shares = PRIOR + weight * reference + before[best]
     since = total - before[best]
-    known, now = shares / shares.sum(), since / max(since.sum(), 1e-300)
+    # What would be expected of rows with the same phases.
+    expected = (known[best] / known[best].sum(axis=1, keepdims=True) * since.sum(axis=1, keepdims=True)).sum(axis=0)
+    rows = max(float(since.sum()), 1e-300)
     reading = Reading(
         evidence=float(np.logaddexp.reduce(ratios)),
         windows=int(detector.windows - starts[best] + 1),
-        distance=float(0.5 * np.abs(known - now).sum()) if since.sum() > 0 else 0.0,
-        before=known,
-        since=now,
+        distance=float(0.5 * np.abs(expected - since.sum(axis=0)).sum() / rows),
+        before=expected / rows,
+        since=since.sum(axis=0) / rows,
     )
     after = Detector(
         starts=tuple(int(start) for start in starts[kept]),
-        before=tuple(tuple(float(each) for each in row) for row in before[kept]),
-        total=tuple(float(each) for each in total),
+        before=tuple(tuple(float(each) for each in row.ravel()) for row in before[kept]),
+        total=tuple(float(each) for each in total.ravel()),
         windows=detector.windows + 1,
     )
     return after, reading
@@ -117,10 +124,10 @@ def log_ratio(known: Floats, counts: Floats) -> Floats:
 
     Parameters
     ----------
-    known, counts : ndarray of shape (m, bins)
+    known, counts : ndarray of shape (m, phases, bins)
         Counts before, with the prior, and counts since.
     """
-    size = known.sum(axis=1, keepdims=True)
+    size = known.sum(axis=-1, keepdims=True)
     expected = _log_predicted(known, counts)
     share = known / size
     changed = np.stack([_log_predicted(np.minimum(each, size) * share, counts) for each in CONCENTRATIONS])
@@ -136,30 +143,45 @@ def mean_evidence(evidence: Floats) -> float:
 def spread_of(parts: Floats) -> float:
     """Return by how much more than chance the shares of parts of one sample vary, at least 1.
 
+    Neighbours may be alike, as the two days of a weekend are, and a test that adds windows up adds that up too. So runs
+    of 1, 2, 4 and 8 neighbours are looked at, as far as there are eight of them side by side, and the largest counts.
+
     Parameters
     ----------
     parts : ndarray of shape (n_parts, bins)
-        Counts of each part; the statistic is chi-squared over its degrees of freedom (overdispersion; McCullagh and
-        Nelder, 1989).
+        Counts of each part, in the order of time; the statistic is chi-squared over its degrees of freedom
+        (overdispersion; McCullagh and Nelder, 1989).
     """
     parts = parts[parts.sum(axis=1) > 0]
     parts = parts[:, parts.sum(axis=0) > 0]
     if len(parts) < 2 or parts.shape[1] < 2:
         return 1.0
-    expected = parts.sum(axis=1, keepdims=True) * parts.sum(axis=0) / parts.sum()
-    statistic = float(((parts - expected) ** 2 / expected).sum())
-    freedom = (len(parts) - 1) * (parts.shape[1] - 1)
-    return float(max(1.0, statistic / freedom))
+    lengths = [length for length in _RUNS if length == 1 or len(parts) >= _SIDE_BY_SIDE * length]
+    return max([1.0, *(_overdispersion(parts, length) for length in lengths)])
+
+
+_RUNS = (1, 2, 4, 8)
+_SIDE_BY_SIDE = 8
+
+
+def _overdispersion(parts: Floats, length: int) -> float:
+    sums = np.cumsum(np.vstack([np.zeros(parts.shape[1]), parts]), axis=0)
+    runs = sums[length:] - sums[:-length]
+    expected = runs.sum(axis=1, keepdims=True) * parts.sum(axis=0) / parts.sum()
+    statistic = float(((runs - expected) ** 2 / expected).sum(axis=1).mean())
+    # Of n parts that add up to what is expected, a run of m varies by the share 1 - m/n of what it would alone.
+    freedom = (parts.shape[1] - 1) * (1.0 - length / len(parts))
+    return float(statistic / freedom)
 
 
 def _log_predicted(concentration: Floats, counts: Floats) -> Floats:
-    """Return the logarithm of the chance of counts in one order: Dirichlet-multinomial, shape (m,)."""
+    """Return the logarithm of the chance of counts in one order: Dirichlet-multinomial, phase by phase, shape (m,)."""
     from scipy.special import gammaln
 
-    whole = concentration.sum(axis=1)
-    rows = counts.sum(axis=1)
+    whole = concentration.sum(axis=-1)
+    rows = counts.sum(axis=-1)
     parts = gammaln(concentration + counts) - gammaln(concentration)
-    chance: Floats = gammaln(whole) - gammaln(whole + rows) + parts.sum(axis=1)
+    chance: Floats = (gammaln(whole) - gammaln(whole + rows) + parts.sum(axis=-1)).sum(axis=-1)
     return chance
 
 

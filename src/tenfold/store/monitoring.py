@@ -112,7 +112,7 @@ class Windows(Protocol):
         memory: str | None,
         changes: Sequence[IncidentChange],
     ) -> KeptWindow:
-        """Keep a look at a window with what it did to incidents: all or nothing. ``memory`` names a blob that was put."""
+        """Keep a look at a window with what it did to incidents: all or nothing; ``memory`` is the name of a blob."""
         ...
 
     def keep_reference(self, bundle: str, window_seconds: float, content: bytes) -> None:

@@ -28,6 +28,26 @@ def window_start(moment: datetime, seconds: float) -> datetime:
     return MONDAY + timedelta(microseconds=since // length * length)
 
 
+def phases_of(seconds: float) -> int:
+    """Return how many phases windows of this length pass through before they repeat.
+
+    Seven weekdays for windows of a day; the hours of a day, or what they are, for windows that divide it; else one.
+    """
+    if seconds == _DAY_SECONDS:
+        return 7
+    count = _DAY_SECONDS / seconds
+    return int(count) if count.is_integer() and 1 < count <= _MOST_PHASES else 1
+
+
+def phase_of(start: datetime, seconds: float) -> int:
+    """Return the phase of the window that begins at ``start``, from 0 on."""
+    return round((start - MONDAY).total_seconds() / seconds) % phases_of(seconds)
+
+
+_DAY_SECONDS = 86400.0
+_MOST_PHASES = 24
+
+
 def _microseconds(seconds: float) -> int:
     return round(seconds * 1_000_000)
 

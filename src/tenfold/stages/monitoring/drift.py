@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
 
-from tenfold.measures.sequential import Detector, Reading, mean_evidence, take_in
+from tenfold.measures.sequential import Detector, Floats, Reading, mean_evidence, take_in
 from tenfold.measures.states.column import BINS, ColumnState, Shape, TableState
 from tenfold.records.health import DriftFinding, Window
+from tenfold.stages.monitoring.cut import phase_of
 from tenfold.stages.monitoring.options import MonitoringOptions
-from tenfold.stages.monitoring.reference import Reference
+from tenfold.stages.monitoring.reference import Habit, Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +50,7 @@ def find_drift(
         known = reference.state.columns[shape.name]
         after[shape.name], reading = take_in(
             detectors.get(shape.name, Detector()),
-            _counts(known),
-            _counts(now),
+            *_by_phase(known, now, reference.habit(shape.name), window, options),
             spread=reference.habit(shape.name).spread,
         )
         readings[shape.name] = shape, reading
@@ -61,15 +61,34 @@ def find_drift(
         return Drift(findings=(), evidence=together, threshold=threshold, detectors=after)
     named = [
         _finding(shape, reading, window, threshold, options)
-        for shape, reading in readings.values()
-        if reading.evidence >= threshold and reading.distance >= options.least_distance
+        for shape, reading in _named(readings, threshold + math.log(len(tracked)))
+        if reading.distance >= options.least_distance
     ]
     named.sort(key=lambda finding: -finding.value)
     return Drift(findings=tuple(named), evidence=together, threshold=threshold, detectors={})
 
 
-def _counts(state: ColumnState) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return np.array([*state.counts, state.missing], dtype=np.float64)
+def _named(readings: Mapping[str, tuple[Shape, Reading]], threshold: float) -> Sequence[tuple[Shape, Reading]]:
+    """Return the columns that carry the alarm, the strongest first.
+
+    As in the e-BH procedure (Wang and Ramdas, 2022): the k strongest, for the largest k whose weakest reaches a k-th
+    part of what one column alone would need; the strongest in any case.
+    """
+    ranked = sorted(readings.values(), key=lambda each: -each[1].evidence)
+    reached = [k for k, (_, reading) in enumerate(ranked, start=1) if reading.evidence >= threshold - math.log(k)]
+    return ranked[: max(reached, default=1)]
+
+
+def _by_phase(
+    known: ColumnState, now: ColumnState, habit: Habit, window: Window, options: MonitoringOptions
+) -> tuple[Floats, Floats]:
+    """Return the counts of the reference and of the window, by phase and bin."""
+    counts = np.array([*now.counts, now.missing], dtype=np.float64)
+    if not habit.phases:
+        return np.array([[*known.counts, known.missing]], dtype=np.float64), counts[None, :]
+    placed = np.zeros((len(habit.phases), len(counts)))
+    placed[phase_of(window.start, options.window_seconds)] = counts
+    return np.array(habit.phases, dtype=np.float64), placed
 
 
 def _finding(

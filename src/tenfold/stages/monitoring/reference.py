@@ -14,13 +14,16 @@ from tenfold.measures.sequential import spread_of
 from tenfold.measures.states.column import ColumnState, Kind, Shape, TableState
 from tenfold.measures.states.scan import empty, scan
 from tenfold.measures.states.shape import shape_of
-from tenfold.stages.monitoring.cut import window_starts
+from tenfold.stages.monitoring.cut import phase_of, phases_of, window_starts
 
 FORMAT = 1
+_START = "start of window"
 _FEWEST_PARTS = 3
 _FEWEST_ROWS = 30
 # Of a column that varies this much between windows, as a share of all its variation, the values tell the time.
 _TELLS_TIME = 0.25
+# By so much must the phases explain what varies, before each is held against itself alone.
+_VARIES = 1.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +36,16 @@ class Habit:
         By how much more than chance its shares vary between windows: weekdays and seasons, at least 1.
     tells_time : bool
         It differs so much between windows that it says which window it is (the month, a counter).
+    phases : tuple of tuple of int
+        Counts by bin, missing values last, of each phase (weekday), where they differ from phase to phase; ``spread``
+        is then that within a phase. Empty where they do not.
     constant, repeats : bool
         It has had one value throughout a window; it has had the same values in two windows in a row.
     """
 
     spread: float = 1.0
     tells_time: bool = False
+    phases: tuple[tuple[int, ...], ...] = ()
     constant: bool = False
     repeats: bool = False
 
@@ -164,31 +171,40 @@ def _counted(
     """Return the state of all rows, and the habits of their columns by window."""
     if sample.moments is None:
         return scan(sample.table, shapes), {}, 0
-    starts = window_starts(sample.moments, window_seconds)
+    column = window_starts(sample.moments, window_seconds).alias(_START)
     parts: dict[datetime, TableState] = {}
-    for (start,), rows in sample.table.with_columns(starts.alias("start of window")).group_by("start of window"):
+    for (start,), rows in sample.table.with_columns(column).group_by(_START):
         if isinstance(start, datetime):
             parts[start] = scan(rows, shapes)
     whole = empty(shapes)
     for part in parts.values():
         whole = whole.merged(part)
-    full = [parts[start] for start in sorted(parts) if parts[start].rows >= _FEWEST_ROWS]
+    starts = [start for start in sorted(parts) if parts[start].rows >= _FEWEST_ROWS]
+    full = [parts[start] for start in starts]
+    phases, count = [phase_of(start, window_seconds) for start in starts], phases_of(window_seconds)
     if len(full) < _FEWEST_PARTS:
         return whole, {}, 0
     return (
         whole,
-        {shape.name: _habit(shape, [part.columns[shape.name] for part in full]) for shape in shapes},
+        {shape.name: _habit(shape, [part.columns[shape.name] for part in full], phases, count) for shape in shapes},
         len(full),
     )
 
 
-def _habit(shape: Shape, parts: Sequence[ColumnState]) -> Habit:
+def _habit(shape: Shape, parts: Sequence[ColumnState], phases: Sequence[int], count: int) -> Habit:
     known = [part for part in parts if part.known]
     counts = np.array([(*part.counts, part.missing) for part in parts], dtype=np.float64)
     spread = spread_of(counts) if shape.tracked else 1.0
     rows = float(np.mean([part.n for part in parts]))
+    by_phase = [counts[np.equal(phases, phase)] for phase in range(count)]
+    within = spread
+    # A phase that was seen but once or twice says little of itself.
+    if count > 1 and shape.tracked and min(len(each) for each in by_phase) >= _FEWEST_PARTS:
+        within = float(np.mean([spread_of(each) for each in by_phase]))
+    repeating = spread > _VARIES * within
     return Habit(
-        spread=spread,
+        spread=within if repeating else spread,
+        phases=tuple(tuple(int(each) for each in part.sum(axis=0)) for part in by_phase) if repeating else (),
         tells_time=spread > 1 + _TELLS_TIME * rows,
         constant=any(len(part.sketch) == 1 for part in known),
         repeats=any(
