@@ -19,7 +19,7 @@ from tenfold.foundation.clock import Clock
 
 ROWS = 1000
 """Flights in one request while the replay goes fast."""
-FEW_ROWS = 10
+FEW_ROWS = 5
 PAUSE_SECONDS = 0.05
 """A request of few flights is sent this often while a pass is at work, so that a swap happens under traffic."""
 _TIMEOUT_SECONDS = 60.0

@@ -34,7 +34,7 @@ END = datetime(2014, 1, 1, 5, tzinfo=UTC)
 PASS_AT = timedelta(days=1, hours=6)
 """After the end of a week (Monday, 0:00 UTC): its flights' outcomes are known, and it is six in the morning."""
 WEEK = timedelta(days=7)
-MEANWHILE = timedelta(days=4)
+MEANWHILE = timedelta(days=3)
 Say = Callable[[str], None]
 
 

@@ -39,6 +39,9 @@ from tenfold.stages.retraining.options import RetrainingOptions
 from tenfold.stages.retraining.window import Seen
 from tenfold.store.open import Store
 
+MOST_ATTEMPTS = 3
+"""A training that died so often is refused."""
+
 
 class Watched(Protocol):
     """What production tells of a model."""
@@ -162,12 +165,22 @@ class Renewal:
         return done
 
     def _finish_trainings(self) -> list[Decision]:
-        """Train for requests whose training did not come to an end."""
-        known = self._decisions()
-        answered = {decision.key.rpartition("/")[0] for decision in known}
-        return [
-            self._train(decision) for decision in known if decision.action == "train" and decision.key not in answered
-        ]
+        """Train for requests whose training did not come to an end, unless it dies again and again."""
+        kept = self.store.decisions.of(self.spec.endpoint)
+        answered = {each.decision.key.rpartition("/")[0] for each in kept}
+        done = []
+        for each in kept:
+            if each.decision.action != "train" or each.decision.key in answered:
+                continue
+            died = sum(
+                run.recorded >= each.recorded and run.document is None and run.status in ("crashed", "failed")
+                for run in self.store.history.recent()
+            )
+            if died >= MOST_ATTEMPTS:
+                done.append(self._closed(each.decision, f"no challenger came of it: the training died {died} times"))
+            else:
+                done.append(self._train(each.decision))
+        return done
 
     def _look_again(self) -> list[Decision]:
         """Compare once more a challenger that waits for rows, when a window has been judged since."""

@@ -288,7 +288,10 @@ class _Pass:
         memory = Memory()
         if earlier and earlier[-1].memory is not None:
             memory = Memory.read(self.store.blobs.path(earlier[-1].memory).read_bytes())
-        past = Past(previous=memory.state, volumes=tuple(sorted(volumes.items())))
+        beside = sum(
+            part.rows for at, parts in windows.items() if at[1] == key[1] and at[0] != key[0] for part in parts
+        )
+        past = Past(previous=memory.state, volumes=tuple(sorted(volumes.items())), beside=beside)
         return past, None if own and own[-1][0] > key[1] else memory.detectors
 
     def _with_evidence(self, seen: Seen, version: Watched, parts: Sequence[Part], newest: int) -> Seen:

@@ -36,7 +36,7 @@ def test_a_target_and_a_source_are_enough() -> None:
 
 
 def test_the_flights_example_is_understood_whole() -> None:
-    spec = load_spec(Path(__file__).parents[3] / "examples" / "flights" / "tenfold.yaml", {})
+    spec = load_spec(Path(__file__).parents[3] / "src" / "tenfold" / "demo" / "flights.yaml", {})
     assert spec.name == "flight-delays"
     assert spec.problem.positive_label == "true"
     assert spec.problem.labels_after_seconds == 86_400.0
@@ -46,7 +46,7 @@ def test_the_flights_example_is_understood_whole() -> None:
     assert spec.requirements[2].slices == ("jfk", "evening")
     assert spec.requirements[2].level == "should"
     assert spec.data.sources["weather"].available_seconds == 3600.0
-    assert spec.line_of("problem", "slices", "jfk") == 18
+    assert spec.line_of("problem", "slices", "jfk") == 19
 
 
 def test_every_setting_of_the_seven_stages_has_a_place() -> None:
