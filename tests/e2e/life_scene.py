@@ -33,7 +33,7 @@ problem:
   requirements:
     - {id: ranks-well, that: "roc_auc >= 0.70"}
     - {id: better, that: "log_loss <= baseline", where: [live]}
-    - {id: east, that: "roc_auc >= 0.60", slices: [east], level: should}
+    - {id: in-the-east, that: "roc_auc >= 0.60", slices: [east], level: should}
     - {id: fast, that: "latency_p99_ms <= 100"}
   slices: {east: "shop = 'east'"}
 data: {path: visits.csv}

@@ -16,7 +16,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
-from tenfold.foundation.errors import InputError, TenfoldError
+from tenfold.foundation.errors import InputError, SpecError, TenfoldError
 from tenfold.foundation.units import format_seconds
 from tenfold.project.open import Project
 from tenfold.reports import words as numbers
@@ -117,11 +117,12 @@ def _add_errors(app: FastAPI, pages: _Pages) -> None:
     """Turn whatever goes wrong into a page of one sentence."""
 
     @app.exception_handler(TenfoldError)
-    def told(request: Request, error: TenfoldError) -> Response:
-        return pages.problem(404 if isinstance(error, InputError) else 503, str(error))
+    def told(_: Request, error: TenfoldError) -> Response:
+        unknown = isinstance(error, InputError) and not isinstance(error, SpecError)
+        return pages.problem(404 if unknown else 503, str(error))
 
     @app.exception_handler(HTTPException)
-    def unknown(request: Request, error: HTTPException) -> Response:
+    def refused(_: Request, error: HTTPException) -> Response:
         return pages.problem(error.status_code, _SAID.get(error.status_code, str(error.detail)))
 
     @app.exception_handler(Exception)

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tenfold.reports.svg import Frame, drawing, dot, line, path, text, ticks
+from tenfold.reports.svg import Frame, dot, drawing, line, path, text, ticks
 from tenfold.reports.words import number, short
+from tenfold.spec.schema import Spec
 from tenfold.store.monitoring import KeptWindow
+from tenfold.web.order import in_order
 from tenfold.web.state import Span
 
 _WIDTH, _HEIGHT = 1000, 250
@@ -17,7 +19,7 @@ _MOST_DAYS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend:
-    """The drawing of one metric; ``windows`` were measured, ``first`` and ``last`` are the beginnings of the outer."""
+    """The drawing of one metric in so many windows; ``bound`` is what is asked of all rows, where something is."""
 
     metric: str
     svg: str
@@ -34,12 +36,12 @@ class _Point:
     verdict: str
 
 
-def trend_of(looks: Sequence[KeptWindow], spans: Sequence[Span]) -> Trend | None:
-    """Return the main metric over time, which each window measures first; None where fewer than two measured it."""
-    names = [next(iter(look.health.metrics)) for look in looks if look.health.metrics]
-    if not names:
+def trend_of(looks: Sequence[KeptWindow], spans: Sequence[Span], spec: Spec) -> Trend | None:
+    """Return the main metric over time; None where fewer than two windows measured it."""
+    measured = [look.health.metrics for look in looks if look.health.metrics]
+    if not measured:
         return None
-    metric = names[-1]
+    metric = in_order(spec, measured[-1])[0]
     points = [point for look in looks if (point := _point(look, metric)) is not None]
     if len(points) < 2:
         return None

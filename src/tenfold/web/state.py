@@ -42,14 +42,15 @@ class State:
         mine = [version for version in self.versions if version.name == self.project.spec.name]
         live = self.live
         serving = [version for version in mine if live is not None and version.bundle == live.bundle]
-        return (serving or mine or [None])[-1]
+        found = serving or mine
+        return found[-1] if found else None
 
     @property
     def open_incidents(self) -> tuple[Incident, ...]:
         """Incidents that are not closed: the gravest first, of these the newest first."""
         order = {"critical": 0, "warning": 1, "info": 2}
-        newest = sorted((each for each in self.incidents if each.closed is None), key=lambda each: each.opened)
-        return tuple(sorted(reversed(newest), key=lambda each: order[each.severity]))
+        still = [each for each in self.incidents if each.closed is None]
+        return tuple(sorted(still, key=lambda each: (order[each.severity], -each.opened.timestamp())))
 
     def spans(self) -> tuple[Span, ...]:
         """Return what was live when, oldest first, by the rule of the commands.

@@ -7,16 +7,17 @@ import math
 from datetime import UTC, datetime
 from typing import Literal
 
-from tenfold.reports.words import MISSING, number
+from tenfold.reports.words import MISSING, short
 
 Tone = Literal["good", "bad", "unsure", "open", "plain"]
 
 _TONES: dict[str, Tone] = {
     "pass": "good", "passed": "good", "promote": "good", "closed": "good", "judged": "good",
-    "fail": "bad", "failed": "bad", "critical": "bad", "crashed": "bad", "refuse": "bad",
+    "fail": "bad", "failed": "bad", "critical": "bad", "crashed": "bad",
     "inconclusive": "unsure", "warning": "unsure", "stopped": "unsure", "wait": "unsure",
 }  # fmt: skip
 _SIGNS = {"good": "✓", "bad": "✕", "unsure": "?", "open": "…", "plain": "·"}
+_OWN_SIGNS = {"refuse": "✕", "train": "→", "none": "–", "warning": "!"}
 
 
 def tone(word: str) -> Tone:
@@ -26,7 +27,7 @@ def tone(word: str) -> Tone:
 
 def sign(word: str) -> str:
     """Return the sign that stands before a word, so that nobody needs to see its colour."""
-    return _SIGNS[tone(word)]
+    return _OWN_SIGNS.get(word) or _SIGNS[tone(word)]
 
 
 def exact(value: float | None) -> str:
@@ -38,21 +39,26 @@ def signed(value: float | None) -> str:
     """Return a difference with its sign."""
     if value is None or not math.isfinite(value):
         return MISSING
-    return f"+{number(value)}" if value > 0 else number(value).replace("-", "\N{MINUS SIGN}")
+    return f"+{short(value)}" if value > 0 else short(value).replace("-", "\N{MINUS SIGN}")
 
 
 def moment_of(at: datetime | str | None) -> datetime | None:
-    """Return a moment in UTC, whichever way it is kept."""
+    """Return a moment in UTC, whichever way it is kept; None for a text that is none."""
     if at is None or not at:
         return None
-    found = datetime.fromisoformat(at) if isinstance(at, str) else at
+    try:
+        found = datetime.fromisoformat(at) if isinstance(at, str) else at
+    except ValueError:
+        return None
     return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def minute(at: datetime | str | None) -> str:
-    """Return a moment to the minute, in UTC, as the commands print it."""
+    """Return a moment to the minute, in UTC, as the commands print it; a name that is no moment as it is."""
     found = moment_of(at)
-    return MISSING if found is None else f"{found:%Y-%m-%d %H:%M}"
+    if found is None:
+        return at if isinstance(at, str) and at else MISSING
+    return f"{found:%Y-%m-%d %H:%M}"
 
 
 def iso(at: datetime | str | None) -> str:

@@ -1,4 +1,4 @@
-"""Is my model healthy?"""
+"""The first page: whether the model is healthy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tenfold.reports.words import between, count, with_unit
 from tenfold.store.monitoring import KeptWindow
 from tenfold.store.rows import KeptDecision, Release, Version
 from tenfold.web.chart import Trend, trend_of
+from tenfold.web.order import in_order
 from tenfold.web.standing import Row, Standing, standing_of
 from tenfold.web.state import State
 from tenfold.web.words import Tone, minute
@@ -56,7 +57,8 @@ class Overview:
 def overview_of(state: State) -> Overview:
     """Return what the first page says."""
     version = state.shown
-    standing, mine = None, ()
+    standing: Standing | None = None
+    mine: tuple[KeptWindow, ...] = ()
     if version is not None:
         mine = tuple(look for look in state.looks if look.health.window.bundle == version.bundle)
         evidence = state.project.store.evidence.of(subject=version.bundle)
@@ -68,7 +70,7 @@ def overview_of(state: State) -> Overview:
         version=version,
         live=state.live,
         standing=standing,
-        trend=trend_of(state.looks, state.spans()),
+        trend=trend_of(state.looks, state.spans(), state.project.spec),
         incidents=problems[:_FEW],
         more_incidents=max(0, len(problems) - _FEW),
         decisions=tuple(reversed(state.decisions))[:_FEW],
@@ -89,7 +91,7 @@ def _answer(state: State, version: Version | None, standing: Standing | None) ->
             next=(f"tenfold model promote {version.ref}",),
         )
     problems = state.open_incidents
-    told = _sentences(standing, len(problems))
+    told = _sentences(standing, problems)
     live = standing.at("live")
     failed = any(cell.verdict == "fail" and row.level == "must" for row, cell in live)
     if failed or any(each.severity == "critical" for each in problems):
@@ -107,7 +109,7 @@ def _answer(state: State, version: Version | None, standing: Standing | None) ->
     return Answer(word="Healthy", tone="good", sentence=told)
 
 
-def _sentences(standing: Standing, problems: int) -> str:
+def _sentences(standing: Standing, problems: tuple[Incident, ...]) -> str:
     told = []
     judged = [(row, cell) for row, cell in standing.at("live") if cell.verdict != "pending"]
     failed = [row for row, cell in judged if cell.verdict == "fail"]
@@ -115,14 +117,14 @@ def _sentences(standing: Standing, problems: int) -> str:
     if failed:
         told.append(f"In production {_named(failed)} {'fails' if len(failed) == 1 else 'fail'}.")
     if doubtful:
-        told.append(f"The rows do not settle {_named(doubtful)} there.")
+        told.append(f"The newest rows of production do not settle {_named(doubtful)}.")
     if judged and not failed and not doubtful:
         told.append("Every requirement that can be judged in production passes.")
     sealed = _failed(standing, "test")
     if sealed:
         told.append(f"On the sealed test {_named(sealed)} did not pass.")
     if problems:
-        told.append(f"{count(problems)} {'incident is' if problems == 1 else 'incidents are'} open.")
+        told.append(f"{count(len(problems))} {'incident is' if len(problems) == 1 else 'incidents are'} open.")
     else:
         told.append("No incident is open.")
     return " ".join(told)
@@ -145,10 +147,10 @@ def _tiles(state: State, version: Version | None, looks: tuple[KeptWindow, ...])
     if live is not None:
         tiles.append(Tile(label="live", value=live.ref, note=f"since {minute(live.at)}", link=f"/models/{live.name}"))
     measured = [
-        (name, each, look)
+        (name, look.health.metrics[name], look)
         for look in looks
-        for name, each in list(look.health.metrics.items())[:1]
-        if each.value is not None
+        for name in in_order(state.project.spec, look.health.metrics)[:1]
+        if look.health.metrics[name].value is not None
     ]
     if measured:
         name, newest, look = measured[-1]

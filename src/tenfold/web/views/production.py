@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from tenfold.foundation.errors import InputError
 from tenfold.records.health import Incident
 from tenfold.reports.figures import interval_bar
+from tenfold.spec.schema import Spec
 from tenfold.store.monitoring import KeptWindow
 from tenfold.web.chart import Trend, trend_of
+from tenfold.web.order import in_order
 from tenfold.web.state import State
 from tenfold.web.words import tone
 
@@ -36,10 +38,10 @@ class WindowList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowPage:
-    """One slice of time: a window for each version that answered in it."""
+    """One slice of time: a window for each version that answered in it, with its bars and its metrics in order."""
 
     name: str
-    looks: tuple[tuple[KeptWindow, tuple[str, ...]], ...]
+    looks: tuple[tuple[KeptWindow, tuple[str, ...], tuple[str, ...]], ...]
     before: str
     after: str
 
@@ -48,9 +50,9 @@ def windows_of(state: State) -> WindowList:
     """Return the windows, newest first."""
     newest = tuple(reversed(state.looks))
     return WindowList(
-        lines=tuple(_line(look) for look in newest[:_MOST_WINDOWS]),
+        lines=tuple(_line(look, state.project.spec) for look in newest[:_MOST_WINDOWS]),
         more=max(0, len(newest) - _MOST_WINDOWS),
-        trend=trend_of(state.looks, state.spans()),
+        trend=trend_of(state.looks, state.spans(), state.project.spec),
     )
 
 
@@ -68,7 +70,11 @@ def window_of(state: State, name: str) -> WindowPage:
     place = names.index(name)
     return WindowPage(
         name=name,
-        looks=tuple((look, _bars(look)) for look in state.looks if look.health.window.name == name),
+        looks=tuple(
+            (look, _bars(look), tuple(in_order(state.project.spec, look.health.metrics)))
+            for look in state.looks
+            if look.health.window.name == name
+        ),
         before=names[place - 1] if place else "",
         after=names[place + 1] if place + 1 < len(names) else "",
     )
@@ -80,7 +86,7 @@ def incidents_of(state: State) -> tuple[tuple[Incident, ...], tuple[Incident, ..
     return state.open_incidents, closed
 
 
-def _line(look: KeptWindow) -> WindowLine:
+def _line(look: KeptWindow, spec: Spec) -> WindowLine:
     health = look.health
     counts: dict[str, int] = {}
     for judged in health.verdicts:
@@ -90,7 +96,7 @@ def _line(look: KeptWindow) -> WindowLine:
     words += ["worse than the baseline"] if health.harmful else []
     return WindowLine(
         look=look,
-        main=next(iter(health.metrics), ""),
+        main=next(iter(in_order(spec, health.metrics)), ""),
         verdicts=tuple(counts.items()),
         found=tuple(dict.fromkeys(words)),
     )

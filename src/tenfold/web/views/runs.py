@@ -12,6 +12,7 @@ from tenfold.project.open import Project
 from tenfold.reports.figures import interval_bar, interval_strip
 from tenfold.reports.words import percent
 from tenfold.store.rows import Run
+from tenfold.web.order import in_order
 from tenfold.web.words import tone
 
 _MOST_RUNS = 200
@@ -45,12 +46,13 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPage:
-    """One run: its line, the document it ended with, and what was drawn of it."""
+    """One run: its line, the document it ended with, and what was drawn of it; ``metrics`` by part, in order."""
 
     run: Run
     entry: Mapping[str, Any]
     document: Mapping[str, Any]
     judged: tuple[tuple[Mapping[str, Any], str], ...]
+    metrics: tuple[tuple[str, tuple[tuple[str, Mapping[str, Any]], ...]], ...]
     leaderboard: tuple[Ranked, ...]
     report: bool
 
@@ -81,6 +83,7 @@ def run_of(project: Project, run: str) -> RunPage:
         entry=shown.summary(),
         document=document,
         judged=tuple((row, _bar(row)) for row in document.get("requirements") or ()),
+        metrics=_metrics(project, document.get("metrics") or {}),
         leaderboard=_ranked(document.get("leaderboard") or ()),
         report=_report(project, document) is not None,
     )
@@ -117,6 +120,18 @@ def _bar(row: Mapping[str, Any]) -> str:
         high=row.get("high"),
         bound=row.get("bound"),
         kind=tone(row["verdict"]),
+    )
+
+
+def _metrics(
+    project: Project, parts: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> tuple[tuple[str, tuple[tuple[str, Mapping[str, Any]], ...]], ...]:
+    """Return the metrics of each part; what verdicts rest on comes first, what was measured in running last."""
+    order = {"test": 0, "operational": 2}
+    return tuple(
+        (part, tuple((name, parts[part][name]) for name in in_order(project.spec, parts[part])))
+        for part in sorted(parts, key=lambda part: order.get(part, 1))
+        if parts[part]
     )
 
 
