@@ -16,6 +16,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -46,7 +47,9 @@ class Stored:
     def labels(self, until: str) -> dict[str, str]:
         """Return each id's outcome as it was known at a moment of the project's clock; the latest counts."""
         known: dict[str, str] = {}
-        for row in self.rows("SELECT blob FROM label_batches WHERE at <= ? ORDER BY number", until):
+        # Moments are kept as text with microseconds, so that they sort.
+        moment = datetime.fromisoformat(until).isoformat(timespec="microseconds")
+        for row in self.rows("SELECT blob FROM label_batches WHERE at <= ? ORDER BY number", moment):
             batch = self.table(row["blob"])
             known.update(zip(batch["id"], batch["outcome"].cast(pl.String), strict=True))
         return known
@@ -112,7 +115,7 @@ def derived(stored: Stored, decision: Mapping[str, Any], problems: list[str]) ->
 
 def differences(stored: Stored, decision: Mapping[str, Any], rows: pl.DataFrame) -> Iterator[str]:
     """Yield what the compared rows have that labels and log do not."""
-    labels = stored.labels(decision["at"].replace("Z", "+00:00"))
+    labels = stored.labels(decision["at"])
     if not set(rows["id"]) <= set(labels):
         yield f"{decision['key']}: rows without a label were compared"
         return

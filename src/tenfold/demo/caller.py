@@ -19,9 +19,8 @@ from tenfold.foundation.clock import Clock
 
 ROWS = 1000
 """Flights in one request while the replay goes fast."""
-FEW_ROWS = 5
-PAUSE_SECONDS = 0.05
-"""A request of few flights is sent this often while a pass is at work, so that a swap happens under traffic."""
+PAUSE_SECONDS = 0.1
+"""While a pass is at work flights are asked for one by one, this often, so that a swap happens under traffic."""
 _TIMEOUT_SECONDS = 60.0
 _SWAP_SECONDS = 15.0
 
@@ -41,16 +40,17 @@ class Counted:
 
 @dataclass(slots=True)
 class Stream:
-    """Flights that are being sent: how many were, and which version answered last."""
+    """Flights that are being sent: how many were, which version answered last, and whether none are left."""
 
     rows: int = 0
     version: str = ""
+    ended: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
 
     def wait_for(self, ref: str, clock: Clock) -> float | None:
         """Wait until this version answers; return the seconds that took, None when it did not come."""
         began = clock.monotonic()
-        while (waited := clock.monotonic() - began) < _SWAP_SECONDS:
+        while (waited := clock.monotonic() - began) < _SWAP_SECONDS and not self.ended:
             if self.version == ref:
                 return waited
             self.stop.wait(PAUSE_SECONDS / 2)
@@ -76,22 +76,24 @@ class Caller:
         self.counted = Counted()
 
     def send(self, flights: pl.DataFrame, *, rows: int = ROWS) -> None:
-        """Ask for all these flights, in requests of so many."""
+        """Ask for all these flights, in requests of so many, over a connection of their own."""
         for piece in in_pieces(flights, rows):
             self._ask(piece, meanwhile=False)
+        self.close()
 
     @contextmanager
     def sending(self, flights: pl.DataFrame) -> Iterator[Stream]:
-        """Send these flights a few at a time while the block runs."""
+        """Send these flights one by one while the block runs, over a connection of their own."""
         stream = Stream()
 
         def work() -> None:
-            for piece in in_pieces(flights, FEW_ROWS):
+            for piece in in_pieces(flights, 1):
                 if stream.stop.is_set():
                     return
                 stream.version = self._ask(piece, meanwhile=True)
                 stream.rows += piece.height
                 stream.stop.wait(PAUSE_SECONDS)
+            stream.ended = True
 
         thread = threading.Thread(target=work, name="caller")
         thread.start()
@@ -100,6 +102,13 @@ class Caller:
         finally:
             stream.stop.set()
             thread.join()
+            self.close()
+
+    def close(self) -> None:
+        """End the connection: the gateway need not keep one that is not used."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _ask(self, flights: pl.DataFrame, *, meanwhile: bool) -> str:
         """Send one request, and return the version that answered; empty when it failed."""

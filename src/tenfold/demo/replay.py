@@ -30,11 +30,12 @@ from tenfold.project.watch import WatchReport
 from tenfold.records.evaluation import Estimate
 
 BEGINNING = datetime(2013, 4, 1, 6, tzinfo=UTC)
-END = datetime(2014, 1, 1, 5, tzinfo=UTC)
+END = datetime(2013, 12, 30, tzinfo=UTC)
+"""The last week that is whole."""
 PASS_AT = timedelta(days=1, hours=6)
 """After the end of a week (Monday, 0:00 UTC): its flights' outcomes are known, and it is six in the morning."""
 WEEK = timedelta(days=7)
-MEANWHILE = timedelta(days=3)
+MEANWHILE = timedelta(hours=18)
 Say = Callable[[str], None]
 
 
@@ -152,7 +153,7 @@ class Replay:
         answered, labelled = self.clock.at, self.clock.at
         flights = world.departing(answered, self.until)
         week_ends = _monday_after(answered)
-        while labelled < self.until + PASS_AT:
+        while week_ends <= self.until:
             gateway.check()
             now = week_ends + PASS_AT
             sent = flights.filter(flights[TIME] < now).height
@@ -166,8 +167,8 @@ class Replay:
             with caller.sending(flights.filter(flights[TIME] < now + MEANWHILE)) as stream:
                 report = tick(project, events=self, seen=self._seen)
                 for ref in report.renewed.promoted:
-                    waited = stream.wait_for(ref, self.system)
                     self.promotions += 1
+                    waited = stream.wait_for(ref, self.system)
                     if waited is not None:
                         self.say(f"           {ref} answers {waited:.1f} s later")
             flights = flights.slice(stream.rows)
