@@ -26,6 +26,7 @@ from tenfold.spec.load import load_spec
 from tenfold.spec.schema import Spec
 from tenfold.store.open import Store, open_store
 from tenfold.store.predictions.log import Answered, Origin, PredictionLog
+from tests.e2e.conftest import Command
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 LIVE = datetime(2026, 6, 1, tzinfo=UTC)
@@ -344,3 +345,20 @@ def test_the_documents_are_json(world: World):
     world.serve_days(0, 1)
     assert json.loads(json.dumps(world.watch(3).document()))["windows"][0]["window"]["rows"] == 120
     assert json.loads(json.dumps(show(world.store, "visits").document()))["schema"] == "tenfold.health/1"
+
+
+def test_the_commands_take_in_outcomes_look_and_show(world: World, tenfold: Command):
+    world.serve_days(0, 2, change=lambda rows: rows.with_columns(pl.lit(None, dtype=pl.Float64).alias("spent")))
+    folder = Path(world.spec.folder)
+    pl.DataFrame({"id": list(world.sent), "bought": list(world.sent.values())}).write_csv(folder / "outcomes.csv")
+    taken = tenfold("label", "outcomes.csv", "--json", cwd=folder)
+    assert (taken.code, taken.document()["rows"]) == (0, 240)
+    looked = tenfold("monitor", "run", "--json", cwd=folder)
+    assert looked.code == 0, looked.err
+    assert [window["window"]["rows"] for window in looked.document()["windows"]][:3] == [120, 120, 0]
+    assert looked.document()["alerts"] == {"delivered": 2, "failed": 0}
+    assert "data incident i1 opened" in looked.err
+    assert tenfold("monitor", "run", "--json", cwd=folder).document()["windows"] == []
+    shown = tenfold("monitor", "show", cwd=folder)
+    assert "empty spent" in shown.out
+    assert "i1" in shown.out

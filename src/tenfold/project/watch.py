@@ -35,6 +35,8 @@ from tenfold.store.monitoring import KeptWindow, Part
 from tenfold.store.open import Store
 from tenfold.store.predictions.reader import Position, read_predictions
 
+MOST_SILENT = 8
+"""So many windows of a silence are kept; after them it goes on, which the incident says."""
 _SETTLED = frozenset({"pass", "fail", "inconclusive"})
 
 
@@ -195,7 +197,7 @@ class _Pass:
         return found.rows.height, len(found.damaged)
 
     def _windows(self) -> dict[_Key, list[Part]]:
-        """Return the parts of every window that has ended, empty windows between them included."""
+        """Return the parts of every window that has ended; of a silence, the first windows too."""
         found: dict[_Key, list[Part]] = {}
         for part in self.store.watched.parts(self.endpoint):
             if part.end <= self.now:
@@ -204,10 +206,11 @@ class _Pass:
             return found
         length = timedelta(seconds=self.options.window_seconds)
         starts = {start: bundle for bundle, start in found}
-        at, bundle = min(starts), starts[min(starts)]
+        at, bundle, silent = min(starts), starts[min(starts)], 0
         while at + length <= self.now:
             bundle = starts.get(at, bundle)
-            if at not in starts:
+            silent = 0 if at in starts else silent + 1
+            if 0 < silent <= MOST_SILENT:
                 found[bundle, at] = []
             at = window_start(at + length, self.options.window_seconds)
         return found
