@@ -94,10 +94,15 @@ def _drawn(metric: str, points: Sequence[_Point], bound: float | None, spans: Se
         marks.append(text((frame.left - 8, frame.y(value) + 4), short(value), anchor="end"))
     step = max(1, -(-len(points) // _MOST_DAYS))
     marks += [text((frame.x(each.at), foot + 19), _day(each.at), anchor="middle") for each in points[::step]]
+    free = 0.0
     for span in spans:
         at = span.since.timestamp()
         if frame.low_x <= at <= frame.high_x:
             marks.append(line((frame.x(at), frame.top - 6), (frame.x(at), foot), "released"))
+            # Names that would lie on each other are left to the page of history.
+            if frame.x(at) < free:
+                continue
+            free = frame.x(at) + 8.0 * len(span.release.ref)
             anchor = "end" if frame.x(at) > 0.9 * _WIDTH else "start"
             gap = -5 if anchor == "end" else 5
             marks.append(text((frame.x(at) + gap, frame.top - 8), span.release.ref, anchor=anchor))

@@ -27,7 +27,10 @@ _SocketHolder: Any = _granian.SocketHolder
 
 
 class _Listener(Server):
-    """Granian on a socket that is open already, so that a port that is taken is told before anything starts."""
+    """Granian on a socket that is open already, so that a port that is taken is told before anything starts.
+
+    It closes the descriptor when it ends.
+    """
 
     def __init__(self, target: Any, listening: int):
         super().__init__(
@@ -64,7 +67,7 @@ class Pages:
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     hosts: Collection[str] = ()
-    _socket: socket.socket | None = None
+    url: str = ""
     _thread: threading.Thread | None = None
     _loop: asyncio.AbstractEventLoop | None = None
     _listener: Any = None
@@ -80,38 +83,32 @@ class Pages:
         """
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         try:
-            self._socket = socket.create_server((self.host, self.port), family=family, backlog=_BACKLOG)
+            listening = socket.create_server((self.host, self.port), family=family, backlog=_BACKLOG)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise InputError(f"{self.host}:{self.port} cannot be listened on: {reason}; choose another port") from error
-        self._socket.setblocking(False)
+        listening.setblocking(False)
+        host, port = listening.getsockname()[:2]
+        self.url = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
         app = app_of(self.project, hosts={*LOOPBACK, self.host, *self.hosts})
-        self._thread = threading.Thread(target=self._run, args=(app,), name="tenfold-pages", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(app, listening.detach()), name="tenfold-pages", daemon=True
+        )
         self._thread.start()
         self._ready.wait(_START_SECONDS)
         return self.url
-
-    @property
-    def url(self) -> str:
-        """The address to open."""
-        assert self._socket is not None  # start opens it
-        host, port = self._socket.getsockname()[:2]
-        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
     def stop(self) -> None:
         """Answer nothing more."""
         if self._loop is not None and self._thread is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._listener.stop)
             self._thread.join(_STOP_SECONDS)
-        if self._socket is not None:
-            self._socket.close()
 
-    def _run(self, app: Any) -> None:
-        asyncio.run(self._serve(app))
+    def _run(self, app: Any, listening: int) -> None:
+        asyncio.run(self._serve(app, listening))
 
-    async def _serve(self, app: Any) -> None:
-        assert self._socket is not None  # start opens it
+    async def _serve(self, app: Any, listening: int) -> None:
         self._loop = asyncio.get_running_loop()
-        self._listener = _Listener(app, self._socket.fileno())
+        self._listener = _Listener(app, listening)
         self._listener.on_startup(self._ready.set)
         await self._listener.serve()

@@ -14,11 +14,15 @@ _MOST_DECISIONS = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryPage:
-    """Spans, releases and decisions, each newest first; ``answer`` or ``refused`` where a moment was asked for."""
+    """Spans, releases and decisions, each newest first.
+
+    ``quiet`` decisions found no reason to train; ``answer`` or ``refused`` is there where a moment was asked for.
+    """
 
     spans: tuple[Span, ...]
     releases: tuple[Release, ...]
     decisions: tuple[KeptDecision, ...]
+    quiet: tuple[KeptDecision, ...]
     more: int
     asked: str
     answer: LiveReport | None
@@ -33,11 +37,13 @@ def history_of(state: State, asked: str = "") -> HistoryPage:
             answer = state.project.live_at(state.project.spec.name, asked)
         except InputError as error:
             refused = str(error)
+    decisions = tuple(reversed(state.decisions))[:_MOST_DECISIONS]
     return HistoryPage(
         spans=tuple(reversed(state.spans())),
         releases=tuple(reversed(state.releases)),
-        decisions=tuple(reversed(state.decisions))[:_MOST_DECISIONS],
-        more=max(0, len(state.decisions) - _MOST_DECISIONS),
+        decisions=tuple(each for each in decisions if each.decision.action != "none"),
+        quiet=tuple(each for each in decisions if each.decision.action == "none"),
+        more=len(state.decisions) - len(decisions),
         asked=asked,
         answer=answer,
         refused=refused,

@@ -73,7 +73,7 @@ def overview_of(state: State) -> Overview:
         trend=trend_of(state.looks, state.spans(), state.project.spec),
         incidents=problems[:_FEW],
         more_incidents=max(0, len(problems) - _FEW),
-        decisions=tuple(reversed(state.decisions))[:_FEW],
+        decisions=tuple(each for each in reversed(state.decisions) if each.decision.action != "none")[:_FEW],
         watched=state.looks[-1] if state.looks else None,
     )
 
@@ -110,7 +110,7 @@ def _answer(state: State, version: Version | None, standing: Standing | None) ->
 
 
 def _sentences(standing: Standing, problems: tuple[Incident, ...]) -> str:
-    told = []
+    told = [each.title.rstrip(".") + "." for each in problems[:1] if each.severity == "critical"]
     judged = [(row, cell) for row, cell in standing.at("live") if cell.verdict != "pending"]
     failed = [row for row, cell in judged if cell.verdict == "fail"]
     doubtful = [row for row, cell in judged if cell.verdict == "inconclusive"]
