@@ -1,4 +1,4 @@
-"""Gateway and passes under one parent: what dies is started again, and all end together."""
+"""Gateway, pages and passes under one parent: what dies is started again, and all end together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tenfold.foundation.clock import Clock, SystemClock
 from tenfold.gateway.server import Gateway
@@ -18,9 +18,21 @@ _CHECK_SECONDS = 0.1
 _GRACE_SECONDS = 10.0
 
 
+class Pages(Protocol):
+    """What a browser looks at."""
+
+    def start(self) -> str:
+        """Serve, and return the address."""
+        ...
+
+    def stop(self) -> None:
+        """Answer nothing more."""
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class Household:
-    """A gateway, and one pass of ``tenfold tick`` after the other, each in a process of its own.
+    """Gateway and pages, and one pass of ``tenfold tick`` after the other, each in a process of its own.
 
     A pass that fails is told of and tried again when the next one is due; the gateway goes on meanwhile.
 
@@ -36,6 +48,7 @@ class Household:
 
     project: Path
     gateway: Gateway
+    pages: Pages
     every_seconds: float
     said: Callable[[str], None]
     clock: Clock = field(default_factory=SystemClock)
@@ -44,10 +57,15 @@ class Household:
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> Mapping[str, Any]:
-        """Start the gateway and return what is served; the first pass begins at once."""
+        """Start gateway and pages and return what is served; the first pass begins at once."""
         served = self.gateway.start()
+        try:
+            page = self.pages.start()
+        except BaseException:
+            self.gateway.stop()
+            raise
         self._due = self.clock.monotonic()
-        return {**served, "schema": "tenfold.up/1", "tick_every_seconds": self.every_seconds}
+        return {**served, "schema": "tenfold.up/1", "page": page, "tick_every_seconds": self.every_seconds}
 
     def run(self) -> int:
         """Go on until SIGTERM or SIGINT, then end all parts gently; return the exit code."""
@@ -80,7 +98,7 @@ class Household:
             )
 
     def stop(self) -> None:
-        """End the pass and the gateway; what the pass had begun is taken up by the next."""
+        """End the pass, the pages and the gateway; what the pass had begun is taken up by the next."""
         if self._pass is not None and self._pass.poll() is None:
             self._pass.terminate()
             try:
@@ -88,4 +106,5 @@ class Household:
             except subprocess.TimeoutExpired:
                 self._pass.kill()
                 self._pass.wait()
+        self.pages.stop()
         self.gateway.stop()

@@ -1,4 +1,4 @@
-"""``tenfold up``: the gateway, and passes of ``tenfold tick`` on a timer, under one parent."""
+"""``tenfold up``: gateway, pages, and passes of ``tenfold tick`` on a timer, under one parent."""
 
 from __future__ import annotations
 
@@ -20,24 +20,31 @@ def up(
     *,
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes any that is free.")] = 8471,
+    page_port: Annotated[
+        int, typer.Option("--page-port", min=0, max=65535, help="The port of the pages, on this machine only.")
+    ] = 8470,
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="How many processes answer.")] = 1,
     every: Annotated[str, typer.Option("--every", help="From one pass to the next.")] = "60s",
     project: ProjectPath = HERE,
     as_json: AsJson = False,
 ) -> Command:
-    """Serve, watch and renew until stopped; prints one line when ready."""
+    """Serve, show, watch and renew until stopped; prints where things are when ready."""
 
     def work() -> Reply:
         from tenfold.automation.up import Household
         from tenfold.gateway.server import Gateway, ServeOptions
         from tenfold.project.open import open_project
+        from tenfold.web.server import Pages
 
         seconds = parse_seconds(every)
         opened = open_project(project)
         options = ServeOptions(folder=opened.store.folder, host=host, port=port, workers=workers)
-        opened.store.close()
         household = Household(
-            project=project, gateway=Gateway(options=options, said=_say), every_seconds=seconds, said=_say
+            project=project,
+            gateway=Gateway(options=options, said=_say),
+            pages=Pages(project=opened, port=page_port),
+            every_seconds=seconds,
+            said=_say,
         )
         return Reply(document=household.start(), show=show_up, then=household.run)
 
@@ -47,6 +54,7 @@ def up(
 def show_up(document: Document, console: Console) -> None:
     """Print where things are."""
     show_serve(document, console)
+    console.print(f"look at {document['page']}", soft_wrap=True)
     console.print(f"a pass of tenfold tick every {format_seconds(document['tick_every_seconds'])}")
 
 
