@@ -11,9 +11,9 @@ DAY = timedelta(days=1)
 OPTIONS = MonitoringOptions()
 
 
-def health(day: int, **parts: object) -> Health:
+def health(day: int, *, rows: int = 90, **parts: object) -> Health:
     start = START + day * DAY
-    window = Window(endpoint="late", bundle="b", ref="late@1", start=start, end=start + DAY, rows=9, status="judged")
+    window = Window(endpoint="late", bundle="b", ref="late@1", start=start, end=start + DAY, rows=rows, status="judged")
     return Health(window=window, **{"evidence": 0.0, **parts})  # type: ignore[arg-type]
 
 
@@ -92,3 +92,8 @@ def test_a_requirement_that_surely_holds_again_closes_its_incident_at_once():
 
 def test_a_window_without_outcomes_neither_calms_nor_closes_what_is_wrong_with_the_model():
     assert replay(health(0, **verdict("fail")), health(1), health(2, **verdict("pending")))[0] == ["i1 opened"]
+
+
+def test_a_window_without_rows_does_not_close_what_was_broken():
+    words, _ = replay(health(0, **empty("a")), health(1, rows=0), health(2, rows=5))
+    assert words == ["i1 opened"]

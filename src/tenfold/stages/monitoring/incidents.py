@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from tenfold.records.health import Health, Incident, IncidentChange, IncidentKind, Judged, Severity
+from tenfold.stages.monitoring.integrity import FEWEST
 from tenfold.stages.monitoring.options import MonitoringOptions
 
 _NAMED = 3
@@ -138,7 +139,7 @@ def _could_show(incident: Incident, health: Health) -> bool:
         return health.evidence is not None
     if incident.kind == "performance":
         return any(verdict.verdict in ("pass", "fail", "inconclusive") for verdict in health.verdicts)
-    return True
+    return incident.cause == "volume" or health.window.rows >= FEWEST
 
 
 def _title(details: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from tenfold.records.health import IntegrityFinding, Severity, Window
 from tenfold.stages.monitoring.options import MonitoringOptions
 from tenfold.stages.monitoring.reference import Reference
 
-_FEWEST = 20
+FEWEST = 20
 _FEWEST_BAD = 5
 _OUTSIDE = 0.01
 _MOSTLY = 0.5
@@ -61,7 +61,7 @@ def _column(
             yield IntegrityFinding(rule="absent", severity="critical", message=text, column=name)
         return
     known = reference.state.columns[name]
-    if now.n < _FEWEST:
+    if now.n < FEWEST:
         return
     if shape in reference.said and now.missing:
         text = f"the model gave no number in {now.missing:,} of {now.n:,} rows"
@@ -98,7 +98,7 @@ def _still(
     """Yield that a column stands still: one value throughout, or the very values of the window before."""
     name, habit = shape.name, reference.habit(shape.name)
     severe: Severity = "critical" if reference.parts else "warning"
-    if len(now.sketch) == 1 and now.known >= _FEWEST and not habit.constant and _one_value_is_news(known, now.known):
+    if len(now.sketch) == 1 and now.known >= FEWEST and not habit.constant and _one_value_is_news(known, now.known):
         value = f" ({now.low:g})" if now.low is not None and shape.kind == "numeric" else ""
         text = f"'{name}' has one value{value} in all of {now.known:,} rows"
         yield IntegrityFinding(rule="constant", severity=severe, message=text, column=name, value=1.0)
@@ -169,7 +169,7 @@ def _factor(now: ColumnState, known: ColumnState) -> float | None:
 def _median_power(state: ColumnState) -> float | None:
     """Return the median power of two of the numbers that are not zero, interpolated; None when most are zero."""
     total = sum(state.magnitudes)
-    if total < _FEWEST or total < _MOSTLY * state.known:
+    if total < FEWEST or total < _MOSTLY * state.known:
         return None
     passed = 0
     for place, count in enumerate(state.magnitudes):
@@ -216,6 +216,9 @@ def _volume(window: Window, past: Past, options: MonitoringOptions) -> Iterator[
 
 def _expected(window: Window, volumes: Sequence[tuple[datetime, int]]) -> float | None:
     earlier = [(start, rows) for start, rows in volumes if start < window.start]
+    # A silence that goes on is no norm.
+    while earlier and earlier[-1][1] == 0:
+        earlier.pop()
     if len(earlier) < _FEWEST_VOLUMES or window.start - earlier[0][0] < _WEEK:
         return None
     place = [rows for start, rows in earlier if (window.start - start) % _WEEK == timedelta(0)]
