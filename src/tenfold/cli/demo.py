@@ -16,8 +16,6 @@ from tenfold.foundation.units import format_seconds
 if TYPE_CHECKING:
     from rich.console import Console
 
-_SHARE_DIGITS = 3
-
 
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to live through the year; made anew.")] = Path(
@@ -55,20 +53,21 @@ def show_demo(document: Document, console: Console) -> None:
     console.print()
     rows(
         console,
-        ("month", "flights", "late", "AUC live", "alarms", "champion", "decisions"),
+        ("month", "flights", "late", "AUC live", "of the first", "alarms", "champion", "decisions"),
         (
             (
                 month["month"],
                 number(month["rows"]),
                 f"{month['late']:.0%}" if month.get("late") is not None else "–",
                 _auc(month.get("roc_auc") or {}),
+                number((month.get("roc_auc_of_the_first") or {}).get("value"), 3),
                 str(len(month["alarms"])),
                 month["champion"],
                 "\n".join(_decision(each) for each in month["decisions"]) or "–",
             )
             for month in document["months"]
         ),
-        right=("flights", "late", "alarms"),
+        right=("flights", "late", "of the first", "alarms"),
         fold=("decisions",),
     )
     console.print()

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
+from tenfold.bundle.format import load_bundle
 from tenfold.foundation.serial import plain
 from tenfold.measures.interval import estimate
 from tenfold.measures.metrics import METRICS
@@ -24,6 +25,7 @@ from tenfold.records.retrain import Decision
 
 ZONE = ZoneInfo("America/New_York")
 METRIC = "roc_auc"
+FIRST = "first"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,8 @@ class Month:
         The share of late flights among those.
     auc : Estimate or None
         Of the predictions as they were given, by whichever version was live.
+    first : Estimate or None
+        Of the same rows, had the first version stayed: its bundle on the logged inputs.
     champion : str
         Live at the month's end.
     alarms : tuple of Incident
@@ -51,6 +55,7 @@ class Month:
     labelled: int
     late: float | None
     auc: Estimate | None
+    first: Estimate | None
     champion: str
     alarms: tuple[Incident, ...]
     decisions: tuple[Decision, ...]
@@ -63,6 +68,7 @@ class Month:
             "labelled": self.labelled,
             "late": self.late,
             "roc_auc": plain(self.auc),
+            "roc_auc_of_the_first": plain(self.first),
             "champion": self.champion,
             "alarms": [
                 {"id": each.id, "kind": each.kind, "opened": each.opened.isoformat(), "title": each.title}
@@ -77,9 +83,11 @@ def months_told(project: Project, since: datetime, until: datetime) -> tuple[Mon
     store, endpoint = project.store, project.spec.endpoint
     rows = rows_of(store.watched.parts(endpoint), store).unique("id", keep="last", maintain_order=True)
     score = next(name for name in reversed(rows.columns) if name.startswith("score:"))
-    known = rows.drop([name for name in rows.columns if name.startswith(INPUT)]).join(
-        outcomes_known(store.labels.batches(), store), on="id", how="left", maintain_order="left"
+    frozen = rows.select(pl.col("^input:.*$").name.map(lambda name: name.removeprefix(INPUT)))
+    rows = rows.drop([name for name in rows.columns if name.startswith(INPUT)]).with_columns(
+        pl.Series(FIRST, _first_scores(project, frozen))
     )
+    known = rows.join(outcomes_known(store.labels.batches(), store), on="id", how="left", maintain_order="left")
     local = pl.col("moment").dt.convert_time_zone(str(ZONE)).dt.strftime("%Y-%m")
     known = known.with_columns(local.alias("month")).sort("moment", maintain_order=True)
     incidents = store.incidents.current(endpoint)
@@ -95,6 +103,7 @@ def months_told(project: Project, since: datetime, until: datetime) -> tuple[Mon
                 labelled=inside.height - inside["outcome"].null_count(),
                 late=_share(inside),
                 auc=_auc(inside, score),
+                first=_auc(inside, FIRST),
                 champion="" if live is None else live.ref,
                 alarms=tuple(each for each in incidents if _month_of(each.opened) == month),
                 decisions=_in_month(decisions, month),
@@ -115,6 +124,13 @@ def _auc(rows: pl.DataFrame, score: str) -> Estimate | None:
     truth = (judged["outcome"] == "true").cast(pl.Int64).to_numpy()
     outcome = Outcome(task="binary", truth=truth, scores=np.column_stack([1.0 - chance, chance]))
     return estimate(METRICS[METRIC], outcome, rng=np.random.default_rng(7))
+
+
+def _first_scores(project: Project, inputs: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return the chance of being late that the first version gives to logged rows."""
+    first = project.store.releases.history(project.spec.name)[0]
+    model = load_bundle(project.store.blobs.path(project.store.registry.find(first.ref).blob))
+    return model.scores(model.signature.conform(inputs))[:, -1]
 
 
 def _share(rows: pl.DataFrame) -> float | None:
