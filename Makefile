@@ -20,8 +20,8 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-demo: $(STAMP)  ## real flights of early 2013, from raw tables to a judged model
-	$(BIN)/python examples/flights/demo.py
+demo: $(STAMP)  ## real flights of 2013: trained, served, watched and renewed through nine months
+	$(BIN)/tenfold demo
 
 check: $(STAMP)  ## format, lint, types, import contracts, licences, unit tests
 	$(BIN)/ruff format --check .

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tenfold.engine.code import code_fingerprint
 from tenfold.engine.stage import Stage
@@ -25,6 +25,9 @@ from tenfold.stages.problem.options import ProblemOptions
 from tenfold.stages.training.options import TrainingOptions
 from tenfold.stages.tuning.options import TuningOptions
 from tenfold.stages.validation.options import ValidationOptions
+
+if TYPE_CHECKING:
+    from tenfold.stages.evaluation.champion import Champion
 
 RECORDS: Mapping[str, type[Any]] = {
     "problem": Problem,
@@ -64,7 +67,14 @@ class Options:
 
 
 def lifecycle(options: Options) -> tuple[Stage, ...]:
-    """Return the graph that turns a table into a judged model; it needs one external, ``table``."""
+    """Return the graph that turns a table into a judged model.
+
+    It needs the external ``table``, and where a requirement speaks of the champion, ``champion``: a
+    `tenfold.stages.evaluation.champion.Champion`, or None when nothing is live.
+    """
+    judged_by: tuple[str, ...] = ("problem", "data", "validation", "features", "tuning")
+    if compares_with_champion(options):
+        judged_by = (*judged_by, "champion")
 
     def stage(name: str, run: Callable[..., StageResult[Any]], **rest: Any) -> Stage:
         code = code_fingerprint(f"tenfold.stages.{name}.run")
@@ -77,8 +87,13 @@ def lifecycle(options: Options) -> tuple[Stage, ...]:
         stage("features", _features, needs=("problem", "data", "validation"), gate=stop_if_leaking),
         stage("training", _training, needs=("problem", "data", "validation", "features"), timed=True),
         stage("tuning", _tuning, needs=("problem", "data", "validation", "features", "training"), timed=True),
-        stage("evaluation", _evaluation, needs=("problem", "data", "validation", "features", "tuning")),
+        stage("evaluation", _evaluation, needs=judged_by),
     )
+
+
+def compares_with_champion(options: Options) -> bool:
+    """Whether a requirement holds a model against the one in use: only then its judgement depends on that one."""
+    return any(requirement.bound.reference == "champion" for requirement in options.problem.requirements)
 
 
 # A stage's code is imported when the stage runs: a run that finds everything kept imports no learner.
@@ -158,10 +173,11 @@ def _evaluation(
     tuning: Received[Tuning],
     options: EvaluationOptions,
     ctx: StageContext,
+    champion: Champion | None = None,
 ) -> StageResult[Evaluation]:
     from tenfold.stages.evaluation.run import run
 
-    return run(problem, data, validation, features, tuning, options, ctx)
+    return run(problem, data, validation, features, tuning, options, ctx, champion=champion)
 
 
 def before_evaluation(ctx: StageContext) -> StageContext:

@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tenfold.foundation.errors import InputError
+from tenfold.store.files.process import is_alive, this_process
 
 if TYPE_CHECKING:
     from typing import BinaryIO
+
+_UNFINISHED = ".unfinished"
 
 Write = Callable[["BinaryIO", Iterable[pl.DataFrame]], None]
 
 
 def write_whole(output: Path, frames: Iterable[pl.DataFrame]) -> None:
     """Write frames, one after the other, to ``output``; a reader sees the old file or the whole new one.
+
+    A process that is killed leaves its unfinished file beside the output; the next one that writes there removes it.
 
     Parameters
     ----------
@@ -33,7 +38,8 @@ def write_whole(output: Path, frames: Iterable[pl.DataFrame]) -> None:
         When the ending is another one, or the folder does not exist.
     """
     write = writer_for(output)
-    unfinished = output.with_name(f".{output.name}.{os.getpid()}.unfinished")
+    _remove_leftovers(output)
+    unfinished = output.with_name(f".{output.name}.{this_process()}{_UNFINISHED}")
     try:
         with unfinished.open("wb") as stream:
             write(stream, frames)
@@ -59,6 +65,16 @@ def writer_for(output: Path) -> Write:
     if not output.parent.is_dir():
         raise InputError(f"the folder '{output.parent}' for the output does not exist: make it first")
     return _WRITERS[output.suffix.lower()]
+
+
+def _remove_leftovers(output: Path) -> None:
+    """Remove what dead processes of this machine left of the same output; a living one's file is not touched."""
+    start = f".{output.name}."
+    for path in output.parent.iterdir():
+        if path.name.startswith(start) and path.name.endswith(_UNFINISHED):
+            owner = path.name.removeprefix(start).removesuffix(_UNFINISHED)
+            if owner.count(":") == 2 and not is_alive(owner):
+                path.unlink(missing_ok=True)
 
 
 def _csv(stream: BinaryIO, frames: Iterable[pl.DataFrame]) -> None:

@@ -1,8 +1,9 @@
-"""Batch scoring: rows of a file or a database through a model, chunk by chunk, in their order."""
+"""Batch scoring into a file: rows of a file or a database through a model, chunk by chunk, in their order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +11,9 @@ import numpy as np
 import polars as pl
 
 from tenfold.batch.output import write_whole, writer_for
+from tenfold.batch.rows import beside, kept, read_history, read_rows
 from tenfold.bundle.format import load_bundle
 from tenfold.bundle.model import Model
-from tenfold.connectors.read import read_for_model
-from tenfold.foundation.errors import DataError, InputError, did_you_mean
-from tenfold.records.dataset import Field
 
 CHUNK_ROWS = 50_000
 
@@ -79,7 +78,7 @@ def score(model: Model | Path, location: str, output: Path, options: ScoreOption
     writer_for(output)
     if isinstance(model, Path):
         model = load_bundle(model)
-    history = _read_history(model, options)
+    history = read_history(model, options.history, rows_at_once=options.chunk_rows)
     batch = _Batch(model=model, location=location, options=options, history=history)
     write_whole(output, batch)
     return Scored(output=output, rows=batch.rows, columns=batch.columns)
@@ -97,67 +96,26 @@ class _Batch:
         self.columns: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
-        for frame in _read_input(self._model, self._location, self._options, with_history=self._history is not None):
-            kept = _kept(frame, self._options.keep)
-            predictions = self._model.predict(frame, history=self._history)
-            written = _beside(kept, predictions)
-            self.rows += written.height
-            self.columns = tuple(written.columns)
-            yield written
-        if not self.columns:
-            nothing = np.empty((0, self._model.outputs))
-            kept = pl.DataFrame(schema=dict.fromkeys(self._options.keep, pl.String))
-            written = _beside(kept, self._model.predictions(nothing))
-            self.columns = tuple(written.columns)
-            yield written
-
-
-def _read_input(model: Model, location: str, options: ScoreOptions, *, with_history: bool) -> Iterator[pl.DataFrame]:
-    fields: tuple[Field, ...] = model.signature.fields
-    past = model.history
-    if past is not None and with_history:
-        lags = set(past.names)
-        own = {field.name: field for field in fields if field.name not in lags}
-        fields = tuple({**own, **{field.name: field for field in past.keys}}.values())
-    try:
-        yield from read_for_model(
-            location,
-            fields,
-            dialect=model.reading,
+        options = self._options
+        frames = read_rows(
+            self._model,
+            self._location,
             table=options.table,
             query=options.query,
             shown=options.shown,
             rows_at_once=options.chunk_rows,
+            with_history=self._history is not None,
         )
-    except DataError as error:
-        if past is None or with_history or not any(name in str(error) for name in past.names):
-            raise
-        columns = ", ".join(field.name for field in past.fields)
-        raise DataError(f"{error} Send these columns, or give a history with the columns {columns}") from error
-
-
-def _read_history(model: Model, options: ScoreOptions) -> pl.DataFrame | None:
-    if options.history is None:
-        return None
-    if model.history is None:
-        raise InputError(f"the model '{model.name}' reads nothing of earlier rows, so it takes no history")
-    frames = read_for_model(options.history, model.history.fields, rows_at_once=options.chunk_rows)
-    columns = [field.name for field in model.history.fields]
-    read = [frame.select(columns) for frame in frames]
-    if not read:
-        raise DataError(f"the history '{options.history}' has no rows")
-    return pl.concat(read)
-
-
-def _kept(frame: pl.DataFrame, keep: tuple[str, ...]) -> pl.DataFrame:
-    for name in keep:
-        if name not in frame.columns:
-            raise DataError(f"the column '{name}' to keep is not in the input.{did_you_mean(name, frame.columns)}")
-    return frame.select(keep)
-
-
-def _beside(kept: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
-    for name in kept.columns:
-        if name in predictions.columns:
-            raise InputError(f"the column '{name}' to keep is called as a column of the predictions: rename it")
-    return pl.DataFrame([*kept.get_columns(), *predictions.get_columns()])
+        with closing(frames):
+            for frame in frames:
+                columns = kept(frame, options.keep)
+                written = beside(columns, self._model.predict(frame, history=self._history))
+                self.rows += written.height
+                self.columns = tuple(written.columns)
+                yield written
+        if not self.columns:
+            nothing = np.empty((0, self._model.outputs))
+            columns = pl.DataFrame(schema=dict.fromkeys(options.keep, pl.String))
+            written = beside(columns, self._model.predictions(nothing))
+            self.columns = tuple(written.columns)
+            yield written

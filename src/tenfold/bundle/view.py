@@ -124,7 +124,7 @@ class FittedView:
             state = State(facts=entry.facts, arrays={name: arrays[f"{position:04d}.{name}"] for name in entry.arrays})
             steps.append(step)
             fitted.append(transform_called(entry.kind).restore(step, state))
-        return _assembled(steps, fitted)
+        return assembled(steps, fitted)
 
     def _matrix(self, parts: Sequence[Floats], rows: int) -> Matrix:
         values = np.empty((rows, len(self.names)), dtype=np.float64)
@@ -170,7 +170,7 @@ def fit_view(
         parts.append(values)
         if _read_later(steps, position, made):
             table = _extended(table, made.names, values)
-    view = _assembled(steps, fitted)
+    view = assembled(steps, fitted)
     return view, view._matrix(parts, rows)  # noqa: SLF001  # its own builder
 
 
@@ -193,7 +193,8 @@ def _read_later(steps: Sequence[Step], position: int, made: Fitted) -> bool:
     return any(not names.isdisjoint(step.columns) for step in steps[position + 1 :])
 
 
-def _assembled(steps: Sequence[Step], fitted: Sequence[Fitted]) -> FittedView:
+def assembled(steps: Sequence[Step], fitted: Sequence[Fitted]) -> FittedView:
+    """Return the view of steps that are fitted already."""
     names: list[str] = []
     categorical: list[int] = []
     kept = []

@@ -18,12 +18,14 @@ Show: TypeAlias = "Callable[[Document, Console], None]"
 class Reply:
     """What a command has to say: a document for programs, and how people see it.
 
-    ``ok`` False means that a requirement or a check failed.
+    ``ok`` False means that a requirement or a check failed. ``then`` is what a command that stays does after its reply
+    was printed; it returns the exit code, and the document is one line.
     """
 
     document: Document
     show: Show
     ok: bool = True
+    then: Callable[[], int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,23 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
-from tenfold.cli import check, data, model, predict, run, runs, store
+from tenfold.cli import (
+    adopt,
+    check,
+    data,
+    demo,
+    label,
+    model,
+    monitor,
+    predict,
+    retrain,
+    run,
+    runs,
+    serve,
+    store,
+    tick,
+    up,
+)
 from tenfold.cli.command import Command, Document, Reply
 from tenfold.cli.elapsed import Elapsed
 from tenfold.cli.failure import (
@@ -73,6 +89,14 @@ app.command("plan")(check.plan)
 app.command("run")(run.run)
 app.add_typer(runs.app, name="runs")
 app.command("predict")(predict.predict)
+app.command("import")(adopt.adopt)
+app.command("serve")(serve.serve)
+app.command("label")(label.label)
+app.add_typer(monitor.app, name="monitor")
+app.command("tick")(tick.tick)
+app.command("retrain")(retrain.retrain)
+app.command("up")(up.up)
+app.command("demo")(demo.demo)
 app.add_typer(model.app, name="model")
 app.add_typer(store.app, name="store")
 
@@ -106,7 +130,8 @@ def execute(arguments: Sequence[str], elapsed: Elapsed) -> int:
     with kept_for_reply() as stream:
         try:
             reply = parsed.work()
-            return _print(reply, as_json=as_json, stream=stream)
+            code = _print(reply, as_json=as_json, stream=stream)
+            return code if reply.then is None else reply.then()
         except (KeyboardInterrupt, typer.Abort):
             interrupted = Failure(kind="interrupted", message="interrupted", exit=INTERRUPTED)
             return _tell(interrupted, as_json=as_json, stream=stream, aloud=False)
@@ -120,7 +145,7 @@ def _print(reply: Reply, *, as_json: bool, stream: TextIO | None) -> int:
         return code
     try:
         if as_json:
-            print_json(reply.document, stream)
+            print_json(reply.document, stream, one_line=reply.then is not None)
         else:
             print_reply(reply, stream)
         stream.flush()

@@ -48,18 +48,83 @@ def show(
     return Command(work=work, as_json=as_json)
 
 
-@app.command("history")
-def history(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A model's name.")],
+@app.command("promote")
+def promote(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="name@version or name@alias.")],
+    *,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option("--accept", metavar="ID", help="Accept a requirement that did not pass; needs --reason."),
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why; recorded.")] = "",
+    by: Annotated[str | None, typer.Option("--by", help="Who says so; the user of this machine by default.")] = None,
     project: ProjectPath = HERE,
     as_json: AsJson = False,
 ) -> Command:
-    """Say what happened to a model, oldest first."""
+    """Make a version the champion of the project's endpoint.
+
+    Exits with 1 when a requirement that must hold did not pass and is not accepted.
+    """
 
     def work() -> Reply:
         from tenfold.project.open import open_project
 
-        report = open_project(project).model_history(name)
+        report = open_project(project).promote(model, accept=tuple(accept or ()), reason=reason, by=by)
+        return Reply(document=report.document(), ok=report.ok, show=show_release)
+
+    return Command(work=work, as_json=as_json)
+
+
+@app.command("rollback")
+def rollback(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A model's name.")],
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="Why; recorded.")],
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="MODEL", help="The version to go back to; else the one before.")
+    ] = None,
+    by: Annotated[str | None, typer.Option("--by", help="Who says so; the user of this machine by default.")] = None,
+    project: ProjectPath = HERE,
+    as_json: AsJson = False,
+) -> Command:
+    """Go back to the version that was live before."""
+
+    def work() -> Reply:
+        from tenfold.project.open import open_project
+
+        report = open_project(project).rollback(name, reason=reason, to=to, by=by)
+        return Reply(document=report.document(), ok=report.ok, show=show_release)
+
+    return Command(work=work, as_json=as_json)
+
+
+@app.command("history")
+def history(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A model's name.")],
+    *,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="What was live then, by the project's clock: 2013-07-15."),
+    ] = None,
+    known: Annotated[
+        str | None,
+        typer.Option("--known", metavar="TIME", help="With --at: as it was known then, by the system's clock."),
+    ] = None,
+    project: ProjectPath = HERE,
+    as_json: AsJson = False,
+) -> Command:
+    """Say what happened to a model, oldest first; or what was live at a moment."""
+    if known is not None and at is None:
+        raise typer.BadParameter("is read beside --at only", param_hint="'--known'")
+
+    def work() -> Reply:
+        from tenfold.project.open import open_project
+
+        opened = open_project(project)
+        if at is not None:
+            live = opened.live_at(name, at, known=known)
+            return Reply(document=live.document(), ok=live.ok, show=show_live)
+        report = opened.model_history(name)
         return Reply(document=report.document(), ok=report.ok, show=show_history)
 
     return Command(work=work, as_json=as_json)
@@ -131,19 +196,65 @@ def _judged(verdict: Document) -> tuple[object, ...]:
     )
 
 
+def show_release(document: Document, console: Console) -> None:
+    """Print what went live."""
+    heading(console, f"{document.get('ref', '')} is live" + ("" if document.get("changed") else " already"))
+    pairs(console, _released(document))
+    suggest(console, (f"tenfold model history {str(document.get('ref', '')).partition('@')[0]}",))
+
+
+def show_live(document: Document, console: Console) -> None:
+    """Print what was live at a moment."""
+    live = document.get("live")
+    if live is None:
+        console.print(f"nothing of {document.get('name', '')} was live then")
+        return
+    heading(console, f"{live.get('ref', '')} was live")
+    pairs(console, [("since", minute(live.get("at"))), *_released(live)])
+
+
+def _released(release: Document) -> list[tuple[str, object]]:
+    return [
+        ("endpoint", f"{release.get('endpoint', '')}, revision {release.get('revision', '')}"),
+        ("threshold", release.get("threshold")),
+        ("bundle", release.get("bundle")),
+        ("instead of", release.get("previous") if release.get("action") == "promote" else None),
+        ("accepted", ", ".join(release.get("accepted") or []) or None),
+        ("why", release.get("reason") or None),
+        ("by", release.get("by")),
+        ("clock", "set by a replay" if release.get("replay") else None),
+    ]
+
+
 def show_history(document: Document, console: Console) -> None:
     """Print what happened, one line for each event."""
+    events = document.get("events") or []
+    # A release says which version it made champion; the aliases that moved with it are in the document.
+    moved = {event.get("recorded") for event in events if event.get("event") == "released"}
     rows(
         console,
         ("when", "what", "by", "why"),
         (
             (minute(event.get("at")), _event(event), event.get("by") or "–", event.get("reason") or "")
-            for event in document.get("events") or []
+            for event in events
+            if (event.get("event") != "alias" or event.get("recorded") not in moved) and event.get("action") != "none"
         ),
     )
 
 
 def _event(event: Document) -> str:
+    if event.get("event") == "released":
+        accepted = ", ".join(event.get("accepted") or [])
+        replay = " (replay)" if event.get("replay") else ""
+        what = (
+            f"back to {event.get('ref', '')}"
+            if event.get("action") == "rollback"
+            else f"{event.get('ref', '')} is live"
+        )
+        return f"{what}{f', accepted: {accepted}' if accepted else ''}{replay}"
+    if event.get("event") == "decision":
+        named = event.get("challenger") or ""
+        return {"train": "a challenger is trained"}.get(str(event.get("action")), f"{event.get('action')} {named}")
     if event.get("event") == "alias":
         number_now = event.get("number")
         now = "nothing" if number_now is None else f"{event.get('name', '')}@{number_now}"

@@ -45,10 +45,11 @@ def kept_for_reply() -> Iterator[TextIO | None]:
         os.close(saved)
 
 
-def print_json(document: Mapping[str, Any], stream: TextIO) -> None:
+def print_json(document: Mapping[str, Any], stream: TextIO, *, one_line: bool = False) -> None:
     """Write one JSON document."""
     unicode = (stream.encoding or "").lower().replace("-", "") == "utf8"
-    text = json.dumps(_without_nan(document), indent=2, ensure_ascii=not unicode, allow_nan=False, default=str)
+    indent = None if one_line else 2
+    text = json.dumps(_without_nan(document), indent=indent, ensure_ascii=not unicode, allow_nan=False, default=str)
     stream.write(text + "\n")
 
 

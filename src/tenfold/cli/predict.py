@@ -1,4 +1,4 @@
-"""``tenfold predict``: score a file."""
+"""``tenfold predict``: score rows into a file or into a table of a database."""
 
 from __future__ import annotations
 
@@ -10,27 +10,54 @@ import typer
 from tenfold.cli.command import Command, Document, Reply
 from tenfold.cli.options import HERE, AsJson, ProjectPath, folder_of
 from tenfold.cli.table import heading, pairs
+from tenfold.foundation.errors import InputError
 from tenfold.foundation.units import format_seconds
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_DATABASES = ("sqlite:", "postgresql://", "postgres://", "env:", "${env:")
 
 
 def predict(
     *,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="name@version, name@alias, or the path of a bundle.")],
     data: Annotated[str, typer.Argument(metavar="INPUT", help="The rows to score, in a file or a database.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where predictions go: .csv, .parquet or .jsonl.")],
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            help="A file that ends with .csv, .parquet or .jsonl; or sqlite:PATH or postgresql://…, with secrets as "
+            "${env:NAME}; or env:NAME, a variable that holds such an address.",
+        ),
+    ],
+    table: Annotated[
+        str | None,
+        typer.Option("--table", help="The table to write, where the output is a database; else the one to read."),
+    ] = None,
     keep: Annotated[
         list[str] | None,
-        typer.Option("--keep", help="A column of the input to write as well; may be repeated."),
+        typer.Option("--key", "--keep", help="A column of the input to write as well; may be repeated."),
     ] = None,
+    job: Annotated[
+        str | None,
+        typer.Option("--job", help="The job's name in the database; else it is made of the model and the input."),
+    ] = None,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Take the job from a process that still seems to work on it.")
+    ] = False,
+    accept_change: Annotated[
+        bool, typer.Option("--accept-change", help="Go on with --job although the model or the input is another one.")
+    ] = False,
     history: Annotated[
         str | None, typer.Option("--history", help="Earlier rows, where the model's features look back.")
     ] = None,
-    table: Annotated[str | None, typer.Option("--table", help="The table to read, where INPUT is a database.")] = None,
+    input_table: Annotated[
+        str | None, typer.Option("--input-table", help="The table to read, where INPUT is a database.")
+    ] = None,
     chunk_rows: Annotated[
-        int | None, typer.Option("--chunk-rows", min=1, help="How many rows are scored at a time.")
+        int | None, typer.Option("--chunk-rows", min=1, help="How many rows are scored and written at a time.")
     ] = None,
     project: ProjectPath = HERE,
     as_json: AsJson = False,
@@ -38,18 +65,43 @@ def predict(
     """Score rows, in the order of the input."""
 
     def work() -> Reply:
+        if output.startswith(_DATABASES):
+            return into_table()
+        given = {"--job": job is not None, "--take-over": take_over, "--accept-change": accept_change}
+        wrong = [name for name, is_given in given.items() if is_given]
+        if wrong:
+            raise InputError(f"{wrong[0]} is for an output in a database: a file is written whole, or not at all")
         from tenfold.project.score import predict as predict_file
 
         report = predict_file(
             model,
             data,
-            output,
+            Path(output),
             folder=folder_of(project),
             keep=tuple(keep or ()),
             history=history,
-            table=table,
+            table=input_table or table,
             chunk_rows=chunk_rows,
         )
+        return Reply(document=report.document(), ok=report.ok, show=show_predict)
+
+    def into_table() -> Reply:
+        if table is None:
+            raise InputError("say with --table which table of the database is to be written")
+        from tenfold.batch.into_table import CHUNK_ROWS, TableOptions
+        from tenfold.batch.job import Insistence
+        from tenfold.project.score import predict_into_table
+
+        options = TableOptions(
+            table=table,
+            keep=tuple(keep or ()),
+            job=job,
+            chunk_rows=chunk_rows or CHUNK_ROWS,
+            history=history,
+            input_table=input_table,
+            insistence=Insistence(take_over=take_over, accept_change=accept_change),
+        )
+        report = predict_into_table(model, data, output, options, folder=folder_of(project))
         return Reply(document=report.document(), ok=report.ok, show=show_predict)
 
     return Command(work=work, as_json=as_json)
@@ -57,14 +109,16 @@ def predict(
 
 def show_predict(document: Document, console: Console) -> None:
     """Print how many rows were scored, by what, to where."""
-    heading(console, f"wrote {document.get('output', '')}")
+    table = f", table {document['table']}" if document.get("table") else ""
+    heading(console, f"wrote {document.get('output', '')}{table}")
     seconds = document.get("seconds")
     pairs(
         console,
         (
             ("model", document.get("model")),
             ("rows", document.get("rows")),
-            ("columns", ", ".join(document.get("columns") or [])),
+            ("added", document.get("rows_added")),
+            ("columns", ", ".join(document.get("columns") or []) or None),
             ("time", format_seconds(float(seconds)) if seconds is not None else None),
             ("notes", "; ".join(document.get("notes") or [])),
         ),

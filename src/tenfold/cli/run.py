@@ -80,8 +80,8 @@ def show_run(document: Document, console: Console) -> None:
     subject = str(model.get("ref") or document.get("run", "run"))
     heading(console, subject, verdict=str(document.get("status", "")))
     pairs(console, _facts(document))
-    _show_requirements(document, console)
-    _show_metrics(document, console)
+    show_requirements(document, console)
+    show_metrics(document, console)
     _show_leaderboard(document, console)
     suggest(console, _next(document, model))
 
@@ -97,7 +97,16 @@ def _facts(document: Document) -> list[tuple[str, object]]:
         ("time", format_seconds(float(seconds)) if seconds is not None else None),
         ("model", (document.get("model") or {}).get("path")),
         ("report", document.get("report")),
+        ("live", _promotion(document.get("promotion") or {})),
     ]
+
+
+def _promotion(promotion: Mapping[str, Any]) -> str | None:
+    if not promotion:
+        return None
+    return (
+        f"{promotion.get('ref', '')}: {'' if promotion.get('live') else 'not promoted, '}{promotion.get('reason', '')}"
+    )
 
 
 def _signal(feasibility: Mapping[str, Any]) -> str | None:
@@ -105,7 +114,8 @@ def _signal(feasibility: Mapping[str, Any]) -> str | None:
     return None if status in (None, "skipped") else f"{status}: {feasibility.get('reason', '')}".strip(": ")
 
 
-def _show_requirements(document: Document, console: Console) -> None:
+def show_requirements(document: Document, console: Console) -> None:
+    """Print each requirement with its verdict, and why where it did not pass."""
     requirements = document.get("requirements") or []
     if not requirements:
         return
@@ -153,7 +163,8 @@ def _why(row: Mapping[str, Any]) -> str:
     return "; ".join(part for part in (str(row.get("reason") or ""), needed) if part)
 
 
-def _show_metrics(document: Document, console: Console) -> None:
+def show_metrics(document: Document, console: Console) -> None:
+    """Print each metric by part."""
     parts = document.get("metrics") or {}
     # What the verdicts rest on comes first.
     for part, metrics in sorted(parts.items(), key=lambda entry: entry[0] != "test"):
@@ -196,5 +207,7 @@ def _next(document: Document, model: Mapping[str, Any]) -> list[str]:
         return []
     commands = []
     if model.get("ref"):
+        if not (document.get("promotion") or {}).get("live") and document.get("status") == "passed":
+            commands.append(f"tenfold model promote {shlex.quote(str(model['ref']))}")
         commands.append(f"tenfold predict {shlex.quote(str(model['ref']))} NEW.csv --output scored.csv")
     return commands

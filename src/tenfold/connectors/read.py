@@ -464,6 +464,9 @@ def _conform(
     for found in fields:
         dtype = frame.schema[found.name]
         given = frame.select(value_given(found, dtype).alias("given"))["given"]
+        if given.null_count():
+            # Held against markers, an infinite number is neither one nor not: it is given, unless a marker says so.
+            given = given.fill_null(~frame[found.name].cast(pl.String).is_in(list(found.missing_markers)))
         lost = given & read[found.name].is_null()
         if lost.any():
             at = int(lost.arg_max() or 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from tenfold.foundation.events import Event, Events, Silent
 from tenfold.foundation.serial import from_json
 from tenfold.gates.policy import may_register
 from tenfold.measures.judge import overall
+from tenfold.project.champion import CHAMPION, NOBODY, champion_external
 from tenfold.project.run_reports import RunReport
 from tenfold.records.evaluation import Evaluation
 from tenfold.records.evidence import Verdict
@@ -73,7 +74,8 @@ def carry(journey: Journey, store: Store, events: Events | None = None) -> RunRe
     """
     events = events or Silent()
     began = journey.clock.monotonic() - journey.started_seconds_ago
-    planned = plan(journey.stages, {"table": journey.table}, store=store, seed=journey.seed, until=journey.until)
+    externals = {"table": journey.table, CHAMPION: champion_external(store, journey.name)}
+    planned = plan(journey.stages, externals, store=store, seed=journey.seed, until=journey.until)
     with open_run(store, spec=journey.spec_text, seed=journey.seed) as run, _workers(journey, planned) as workers:
         around = Surroundings(
             workers=workers,
@@ -84,20 +86,26 @@ def carry(journey: Journey, store: Store, events: Events | None = None) -> RunRe
         )
         outcome = run_graph(
             [_counting_looks(stage, store, run.id) for stage in journey.stages],
-            {"table": journey.table},
+            externals,
             store=store,
             run=run.id,
             around=around,
             until=journey.until,
         )
-        report = _conclude(outcome, journey, store, run)
+        report = _conclude(outcome, journey, store, run, champion=_compared_with(journey.stages, externals))
         report = replace(report, seconds=journey.clock.monotonic() - began)
         run.finish(report.status, document=_written(report), reason=outcome.stopped or "")
     events.emit(Event(kind="run", message=report.status, facts={"state": "done", "seconds": report.seconds}))
     return report
 
 
-def _conclude(outcome: RunOutcome, journey: Journey, store: Store, run: OpenRun) -> RunReport:
+def _compared_with(stages: Sequence[Stage], externals: Mapping[str, External]) -> str | None:
+    """Return the champion's bundle where the judgement depends on it."""
+    asked = any(CHAMPION in stage.needs for stage in stages)
+    return externals[CHAMPION].fingerprint if asked and externals[CHAMPION].fingerprint != NOBODY else None
+
+
+def _conclude(outcome: RunOutcome, journey: Journey, store: Store, run: OpenRun, *, champion: str | None) -> RunReport:
     """Register the bundle, keep the evidence, write the report: each again without effect when it was done before."""
     evaluated: Received[Evaluation] | None = outcome.results.get("evaluation")
     verdicts: tuple[Verdict, ...] = ()
@@ -108,7 +116,7 @@ def _conclude(outcome: RunOutcome, journey: Journey, store: Store, run: OpenRun)
         verdicts = from_json(tuple[Verdict, ...], evaluated.files["verdicts.json"].read_bytes())
         candidates = from_json(Candidates, outcome.results["tuning"].files["candidates.json"].read_bytes())
         version = _register(evaluated, journey.name, store, run.id)
-        _keep_evidence(verdicts, outcome, store, run.id)
+        _keep_evidence(verdicts, outcome, store, run.id, champion=champion)
         page = _write_page(outcome, verdicts, candidates, version, store)
     return RunReport(
         run=run.id,
@@ -133,17 +141,26 @@ def _register(evaluated: Received[Evaluation], name: str, store: Store, run: str
     return store.registry.register(name, bundle=evaluated.record.bundle, blob=blob, run=run, facts=facts)
 
 
-def _keep_evidence(verdicts: tuple[Verdict, ...], outcome: RunOutcome, store: Store, run: str) -> None:
+def _keep_evidence(
+    verdicts: tuple[Verdict, ...], outcome: RunOutcome, store: Store, run: str, *, champion: str | None
+) -> None:
+    """Keep what is not the newest word on its requirement already."""
     subject = outcome.results["evaluation"].record.bundle
-    known = {evidence.verdict for evidence in store.evidence.of(subject=subject)}
-    fresh = [verdict for verdict in verdicts if verdict not in known]
+    inputs = {
+        "bundle": subject,
+        "snapshot": outcome.results["data"].record.snapshot,
+        "split": outcome.results["validation"].record.split,
+    }
+    if champion is not None:
+        inputs["champion"] = champion
+    newest = {_asked(each.verdict): (each.verdict, dict(each.inputs)) for each in store.evidence.of(subject=subject)}
+    fresh = [verdict for verdict in verdicts if newest.get(_asked(verdict)) != (verdict, inputs)]
     if fresh:
-        inputs = {
-            "bundle": subject,
-            "snapshot": outcome.results["data"].record.snapshot,
-            "split": outcome.results["validation"].record.split,
-        }
         store.evidence.append(fresh, subject=subject, run=run, inputs=inputs)
+
+
+def _asked(verdict: Verdict) -> tuple[str, str, str]:
+    return verdict.requirement, verdict.slice, verdict.place
 
 
 def _write_page(

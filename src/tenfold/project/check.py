@@ -11,6 +11,7 @@ from tenfold.engine.run import Surroundings, run_graph
 from tenfold.engine.session import open_run
 from tenfold.engine.stage import External, Stage
 from tenfold.foundation.events import Events, Silent
+from tenfold.project.champion import CHAMPION, NOBODY
 from tenfold.project.run_reports import CheckReport
 from tenfold.spec.schema import Spec
 from tenfold.store.open import open_store
@@ -33,7 +34,7 @@ def check(stages: Sequence[Stage], table: External, spec: Spec, events: Events |
     ):
         outcome = run_graph(
             stages,
-            {"table": table},
+            {"table": table, CHAMPION: External.of(NOBODY, None)},
             store=store,
             run=run.id,
             around=replace(Surroundings(), events=events or Silent(), seed=spec.training.seed),

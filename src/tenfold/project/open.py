@@ -5,22 +5,29 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tenfold.engine.plan import plan
 from tenfold.engine.stage import External, Stage
+from tenfold.foundation.clock import Clock, SystemClock
 from tenfold.foundation.errors import InputError
 from tenfold.foundation.events import Events
 from tenfold.foundation.serial import plain
 from tenfold.foundation.units import parse_seconds
 from tenfold.lifecycle import lifecycle
+from tenfold.project.adopt import Adoption, adopt
+from tenfold.project.adopt_report import AdoptReport
 from tenfold.project.carry import Journey, carry
+from tenfold.project.champion import CHAMPION, champion_external
 from tenfold.project.check import check
+from tenfold.project.deploy import live_at, promote, promote_first, rollback
 from tenfold.project.document import Document
 from tenfold.project.registry_reports import HistoryReport, ModelReport, ModelsReport, StoreDoctor, StoreVerify
+from tenfold.project.release_reports import LiveReport, ReleaseReport, release_line
 from tenfold.project.reproduce import reproduce
 from tenfold.project.run_reports import (
     CheckReport,
@@ -38,8 +45,15 @@ from tenfold.spec.schema import Spec
 from tenfold.store.open import Store, open_store
 
 
-def open_project(path: Path | str = "tenfold.yaml", *, environ: Mapping[str, str] | None = None) -> Project:
+def open_project(
+    path: Path | str = "tenfold.yaml", *, environ: Mapping[str, str] | None = None, clock: Clock | None = None
+) -> Project:
     """Open the project of a file, or of a folder that holds ``tenfold.yaml``.
+
+    Parameters
+    ----------
+    clock : Clock, optional
+        The project's clock, for a replay; the system's by default. What is written by a clock that was set says so.
 
     Raises
     ------
@@ -49,7 +63,8 @@ def open_project(path: Path | str = "tenfold.yaml", *, environ: Mapping[str, str
         When the file cannot be understood.
     """
     spec = load_spec(path, os.environ if environ is None else environ)
-    return Project(spec=spec, store=open_store(spec.store_folder))
+    clock = clock or SystemClock()
+    return Project(spec=spec, store=open_store(spec.store_folder, clock=clock), clock=clock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +73,7 @@ class Project:
 
     spec: Spec
     store: Store
+    clock: Clock = field(default_factory=SystemClock)
 
     def run(
         self,
@@ -104,7 +120,7 @@ class Project:
             until=until,
             inline=workers == "inline",
         )
-        return carry(journey, self.store, events)
+        return promote_first(self, carry(journey, self.store, events))
 
     def check(self, *, events: Events | None = None) -> CheckReport:
         """Hold the file against the data without training: columns, contract, feasibility, leaks."""
@@ -112,9 +128,8 @@ class Project:
 
     def plan(self, *, budget: str | None = None, until: str | None = None) -> PlanReport:
         """Return what a run would do again, and why."""
-        stages = plan(
-            self._stages(budget), {"table": self._table()}, store=self.store, seed=self.spec.training.seed, until=until
-        )
+        externals = {"table": self._table(), CHAMPION: champion_external(self.store, self.spec.name)}
+        stages = plan(self._stages(budget), externals, store=self.store, seed=self.spec.training.seed, until=until)
         return PlanReport(stages=stages)
 
     def reproduce(self, run: str, *, events: Events | None = None) -> ReproduceReport:
@@ -190,8 +205,42 @@ class Project:
             }
             for version in versions
         ]
-        events += [{"event": "alias", **plain(change)} for change in self.store.aliases.history(name)]
+        events += [
+            {"event": "alias", **plain(change), "at": change.at.isoformat(), "recorded": change.recorded.isoformat()}
+            for change in self.store.aliases.history(name)
+        ]
+        events += [{"event": "released", **release_line(release)} for release in self.store.releases.history(name)]
+        events += [
+            {"event": "decision", "number": kept.number, "recorded": kept.recorded.isoformat(), **plain(kept.decision)}
+            for kept in self.store.decisions.of(self.spec.endpoint)
+        ]
         return HistoryReport(name=name, events=tuple(sorted(events, key=lambda event: str(event["recorded"]))))
+
+    def adopt(self, adoption: Adoption, *, events: Events | None = None) -> AdoptReport:
+        """Register a model from elsewhere as a version, judged on the project's sealed rows."""
+        return adopt(self, adoption, events=events)
+
+    def promote(
+        self,
+        ref: str,
+        *,
+        accept: Sequence[str] = (),
+        reason: str = "",
+        by: str | None = None,
+        clock: Clock | None = None,
+    ) -> ReleaseReport:
+        """Make a version the champion of the endpoint, when every must passes or is accepted with a reason."""
+        return promote(self, ref, accept=accept, reason=reason, by=by, clock=clock)
+
+    def rollback(
+        self, name: str, *, reason: str, to: str | None = None, by: str | None = None, clock: Clock | None = None
+    ) -> ReleaseReport:
+        """Go back to the version that was live before, or to an earlier one."""
+        return rollback(self, name, reason=reason, to=to, by=by, clock=clock)
+
+    def live_at(self, name: str, time: datetime | str, *, known: datetime | str | None = None) -> LiveReport:
+        """Return what of a model was live at a moment of the project's clock."""
+        return live_at(self, name, time, known=known)
 
     def store_doctor(self) -> StoreDoctor:
         """Look at the store's health without changing anything."""

@@ -32,6 +32,7 @@ class RunReport:
     report: Path | None = None
     looks: int = 0
     seconds: float = 0.0
+    promotion: Document | None = None
 
     @property
     def ok(self) -> bool:
@@ -61,14 +62,15 @@ class RunReport:
                 for stage in self.outcome.stages
             ],
             "metrics": {
-                part: {name: _estimate(estimate) for name, estimate in estimates.items()}
+                part: {name: estimate_line(estimate) for name, estimate in estimates.items()}
                 for part, estimates in metrics.items()
             },
-            "requirements": [_verdict(verdict) for verdict in self.verdicts],
+            "requirements": [verdict_line(verdict) for verdict in self.verdicts],
             "leaderboard": self._leaderboard(),
             "feasibility": plain(self.feasibility),
             "looks": self.looks,
             "report": None if self.report is None else str(self.report),
+            "promotion": self.promotion,
             "seconds": self.seconds,
         }
 
@@ -109,7 +111,8 @@ def _standing(candidate: Candidate, weight: float, speed: Mapping[str, float]) -
     }
 
 
-def _estimate(estimate: Estimate) -> Document:
+def estimate_line(estimate: Estimate) -> Document:
+    """Return a metric's value as JSON-ready values."""
     return {
         "value": estimate.value,
         "low": estimate.low,
@@ -119,7 +122,8 @@ def _estimate(estimate: Estimate) -> Document:
     }
 
 
-def _verdict(verdict: Verdict) -> Document:
+def verdict_line(verdict: Verdict) -> Document:
+    """Return a verdict as JSON-ready values."""
     return {
         "id": verdict.requirement,
         "place": verdict.place,

@@ -1,20 +1,66 @@
-"""Models by name, and files scored with them."""
+"""Models by name, and files and tables scored with them."""
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tenfold.batch.into_table import TableOptions, WrittenToTable, score_into_table
 from tenfold.batch.score import CHUNK_ROWS, ScoreOptions, score
 from tenfold.bundle.format import load_bundle
 from tenfold.bundle.model import Model
-from tenfold.foundation.clock import SystemClock
+from tenfold.foundation.clock import Clock, SystemClock
 from tenfold.foundation.errors import InputError
+from tenfold.project.document import Document
 from tenfold.project.table_reports import PredictReport
 from tenfold.spec.load import load_spec
+from tenfold.spec.secret import Location, Secret, plain_password, substitute
 from tenfold.store.open import open_store
 
 _DEFAULT_STORE = ".tenfold"
+_PLAIN_VARIABLE = re.compile(r"^env:([A-Za-z_][A-Za-z0-9_]*)$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TablePredictReport:
+    """A batch scored into a database; the document is ``tenfold.predict/1`` with what a job adds to it."""
+
+    model: str
+    output: str
+    written: WrittenToTable
+    seconds: float
+    ok: bool = True
+
+    def document(self) -> Document:
+        """Return the scoring as JSON-ready values."""
+        written = self.written
+        return {
+            "schema": "tenfold.predict/1",
+            "model": self.model,
+            "output": self.output,
+            "rows": written.rows,
+            "columns": list(written.columns),
+            "seconds": self.seconds,
+            "table": written.table,
+            "job": written.job,
+            "rows_added": written.added,
+            "rows_before": written.before,
+            "was_finished": written.was_finished,
+            "model_bundle": written.model_bundle,
+            "input_hash": written.input_hash,
+            "notes": [_note(written)],
+        }
+
+
+def _note(written: WrittenToTable) -> str:
+    if written.was_finished:
+        return f"the job '{written.job}' was finished before: 0 rows were added"
+    if written.before:
+        return f"the job '{written.job}' went on after row {written.before:,}"
+    return f"the job is '{written.job}'"
 
 
 def load(model: str | Path, *, folder: Path | str = ".") -> Model:
@@ -37,13 +83,19 @@ def load(model: str | Path, *, folder: Path | str = ".") -> Model:
 
 def bundle_path(model: str, folder: Path) -> Path:
     """Return where the bundle of a model lies."""
+    return _found(model, folder)[1]
+
+
+def _found(model: str, folder: Path) -> tuple[str | None, Path]:
+    """Return the version that a model's name stands for now, None for a bundle's path, and where the bundle lies."""
     path = Path(model)
     if "@" not in model or path.exists():
         if path.exists():
-            return path
+            return None, path
         raise InputError(f"'{model}' is neither a bundle's path nor a version; write it as name@1 or name@champion")
     with open_store(_store_folder(folder)) as store:
-        return store.blobs.path(store.registry.find(model).blob)
+        version = store.registry.find(model)
+        return f"{version.name}@{version.number}", store.blobs.path(version.blob)
 
 
 def predict(
@@ -82,6 +134,56 @@ def predict(
         columns=scored.columns,
         seconds=clock.monotonic() - began,
     )
+
+
+def predict_into_table(
+    model: str, data: str, output: str, options: TableOptions, *, folder: Path, clock: Clock | None = None
+) -> TablePredictReport:
+    """Score the rows of a file or a database table into a table; see `tenfold.batch.into_table.score_into_table`.
+
+    Parameters
+    ----------
+    data, output : str
+        ``${env:NAME}`` in them stands for the value of that environment variable, and ``env:NAME`` as the whole output,
+        too; a password must stand there so.
+    folder : path
+        The project's folder, where the registry lies.
+    clock : Clock, optional
+        What time it is for the rows; the system's unless told.
+
+    Raises
+    ------
+    InputError
+        When the model, the input, the database or the table are not what they must be.
+    StoreError
+        When another process works on the same job, or the database cannot be written to.
+    """
+    clock = clock or SystemClock()
+    began = clock.monotonic()
+    place = located(_PLAIN_VARIABLE.sub(r"${env:\1}", output), os.environ)
+    source = located(data, os.environ)
+    ref, bundle = _found(model, folder)
+    written = score_into_table(
+        bundle,
+        source.secret.reveal(),
+        place.secret.reveal(),
+        replace(options, shown=source.shown if source.database else ""),
+        model_ref=ref or load_bundle(bundle).name,
+        shown=place.shown,
+        clock=clock,
+    )
+    return TablePredictReport(
+        model=ref or model, output=place.shown, written=written, seconds=clock.monotonic() - began
+    )
+
+
+def located(written: str, environ: Mapping[str, str]) -> Location:
+    """Return a place with the environment put in; InputError when a password stands there in plain text."""
+    instead = plain_password(written)
+    if instead is not None:
+        raise InputError(f'a password stands on the command line; keep it in the environment and write "{instead}"')
+    resolved = substitute(written, environ)
+    return Location(shown=written, secret=Secret(resolved), database="://" in resolved)
 
 
 def _store_folder(folder: Path) -> Path:

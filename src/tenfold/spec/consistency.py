@@ -13,6 +13,7 @@ from tenfold.records.problem import Requirement, Task
 from tenfold.spec.faults import Fault
 from tenfold.spec.requirement import format_number, parse_criterion
 from tenfold.spec.schema import RequirementEntry, Spec
+from tenfold.spec.section import Budget
 
 _FRACTION = (0.0, 1.0)
 _POSITIVE = (0.0, math.inf)
@@ -26,6 +27,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
 }
 """The values that a metric can take, lowest and highest."""
 
+_SHORTEST_WINDOW_SECONDS = 1.0
 _SINGLE_ROLES = ("entity", "group", "assign", "weight")
 
 
@@ -307,17 +309,21 @@ def _check_validation(spec: Spec) -> Iterator[Fault]:
         yield Fault(message="validation.gap needs problem.time", line=spec.line_of("validation", "gap"))
 
 
+def _check_budget(spec: Spec, budget: Budget, section: str) -> Iterator[Fault]:
+    line = spec.line_of(section, "budget")
+    if budget.time is not None and budget.trials is not None:
+        yield Fault(message=f"{section}.budget is a time or a number of trials, found both; keep one", line=line)
+    elif budget.time is None and budget.trials is None:
+        yield Fault(message=f"{section}.budget is empty: write 5m, or {{trials: 20}}", line=line)
+    if budget.trials is not None and not 1 <= budget.trials <= 100_000:
+        yield Fault(message=f"{section}.budget needs 1 to 100,000 trials, found {budget.trials}", line=line)
+    if budget.time is not None and budget.seconds is not None and budget.seconds < 1.0:
+        yield Fault(message=f"{section}.budget of {budget.time} is too short: at least 1s", line=line)
+
+
 def _check_training(spec: Spec) -> Iterator[Fault]:
     training = spec.training
-    budget, line = training.budget, spec.line_of("training", "budget")
-    if budget.time is not None and budget.trials is not None:
-        yield Fault(message="training.budget is a time or a number of trials, found both; keep one", line=line)
-    elif budget.time is None and budget.trials is None:
-        yield Fault(message="training.budget is empty: write 5m, or {trials: 20}", line=line)
-    if budget.trials is not None and not 1 <= budget.trials <= 100_000:
-        yield Fault(message=f"training.budget needs 1 to 100,000 trials, found {budget.trials}", line=line)
-    if budget.time is not None and budget.seconds is not None and budget.seconds < 1.0:
-        yield Fault(message=f"training.budget of {budget.time} is too short: at least 1s", line=line)
+    yield from _check_budget(spec, training.budget, "training")
     if training.learners == ():
         yield Fault(
             message="training.learners is empty: write auto, or name some", line=spec.line_of("training", "learners")
@@ -331,6 +337,55 @@ def _check_training(spec: Spec) -> Iterator[Fault]:
             message=f"training.seed must be from 0 to 4294967295, found {training.seed}",
             line=spec.line_of("training", "seed"),
         )
+
+
+def _check_monitoring(spec: Spec) -> Iterator[Fault]:
+    monitoring = spec.monitoring
+    if monitoring.window_seconds < _SHORTEST_WINDOW_SECONDS:
+        yield Fault(
+            message=f"monitoring.window of {monitoring.window} is too short: at least 1s",
+            line=spec.line_of("monitoring", "window"),
+        )
+    if not 1 <= monitoring.quiet <= 1_000_000:
+        yield Fault(
+            message=f"monitoring.quiet is a number of windows, from 1 to 1,000,000, found {monitoring.quiet}",
+            line=spec.line_of("monitoring", "quiet"),
+        )
+
+
+def _check_retraining(spec: Spec) -> Iterator[Fault]:
+    retraining = spec.retraining
+    if not 1 <= retraining.budget_per_week <= 10_000:
+        yield Fault(
+            message=f"retraining.budget_per_week is a number of trainings, from 1 to 10,000, found"
+            f" {retraining.budget_per_week}; `when: off` trains never",
+            line=spec.line_of("retraining", "budget_per_week"),
+        )
+    if retraining.budget is not None:
+        yield from _check_budget(spec, retraining.budget, "retraining")
+    if retraining.schedule is not None:
+        fault = _fault_of_schedule(retraining.schedule)
+        if fault:
+            yield Fault(
+                message=f"retraining.when must be auto, off or a schedule such as '0 4 * * mon' ({fault}),"
+                f" found '{retraining.schedule}'.{did_you_mean(retraining.schedule, ('auto', 'off'))}",
+                line=spec.line_of("retraining", "when"),
+            )
+
+
+def _fault_of_schedule(schedule: str) -> str:
+    """Return what is wrong with the five fields of a schedule; an empty string when they can be followed."""
+    # Read by what follows it later; the scheduler is imported only where a file has a schedule.
+    from apscheduler.triggers.cron import CronTrigger
+
+    try:
+        CronTrigger.from_crontab(schedule, timezone="UTC")
+    except ValueError as error:
+        return str(error)
+    if any(character.isdigit() for character in schedule.rsplit(maxsplit=1)[-1].partition("/")[0]):
+        # Cron counts from Sunday and the scheduler from Monday; names cannot be misread.
+        return "days of the week are written by name"
+    return ""
 
 
 def _check_expressions(spec: Spec) -> Iterator[Fault]:
@@ -385,6 +440,8 @@ _RULES: tuple[Callable[[Spec], Iterator[Fault]], ...] = (
     _check_features,
     _check_validation,
     _check_training,
+    _check_monitoring,
+    _check_retraining,
     _check_expressions,
     _check_store,
 )

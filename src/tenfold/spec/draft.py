@@ -253,3 +253,6 @@ def _stages(draft: Draft) -> Iterator[str]:
     yield ""
     yield "evaluation:"
     yield f"  metrics: [{_FURTHER_METRICS[draft.task]}]      # measured beside the main metric and the requirements"
+    yield ""
+    yield "deployment:"
+    yield "  promote: ask           # or auto: the first version that passes its requirements goes live"

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from tenfold.foundation.errors import did_you_mean, nearest
 from tenfold.spec.faults import Fault
-from tenfold.spec.schema import LATER_SECTIONS, Section, SourceSection, Spec
+from tenfold.spec.schema import SourceSection, Spec
+from tenfold.spec.section import Section
 from tenfold.spec.tree import Node
 
 _EXPECTED = {
@@ -27,7 +28,10 @@ _EXPECTED = {
     "finite_number": "a finite number",
 }
 _PATTERNS = {
-    "name": "a name of letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 100 characters",
+    **dict.fromkeys(
+        ("name", "endpoint"),
+        "a name of letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 100 characters",
+    ),
     "sources": "a name that SQL can use: letters, digits and '_', not beginning with a digit",
 }
 _ANY_LABEL = "a name of letters, digits, '.', '_' and '-', at most 100 characters"
@@ -129,11 +133,6 @@ def _missing(path: tuple[str | int, ...], key: str) -> str:
 
 def _unknown(path: tuple[str | int, ...]) -> str:
     key, section = str(path[-1]), path[:-1]
-    if not section and key in LATER_SECTIONS:
-        return (
-            f"this version carries a model through stages 1 to 7, problem to evaluation, and does not know '{key}':"
-            " remove the section"
-        )
     known = tuple(_section_at(section).model_fields)
     meant = _meant(path)
     where = f"a key of {_name(section)}" if section else "a section"

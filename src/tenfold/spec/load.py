@@ -12,7 +12,7 @@ from tenfold.foundation.errors import InputError, SpecError
 from tenfold.spec.consistency import find_contradictions
 from tenfold.spec.explain import describe, explain
 from tenfold.spec.faults import raise_faults
-from tenfold.spec.location import find_passwords, locate, locate_sources
+from tenfold.spec.location import find_passwords, locate, locate_alerts, locate_sources
 from tenfold.spec.schema import FORMAT, Origin, Spec
 from tenfold.spec.tree import LARGEST_BYTES, Node, read_tree
 
@@ -63,8 +63,10 @@ def parse_spec(content: bytes, *, path: str, folder: Path, environ: Mapping[str,
         raise AssertionError("a validation error without a fault") from error
     locations, faults = locate_sources(spec, tree, folder, environ)
     store, more = locate(spec.store, environ, line=tree.line_of("store"), name="store")
-    spec = spec.placed(Origin(path=path, folder=folder, tree=tree, locations=locations, store=store))
-    raise_faults((*faults, *more, *find_contradictions(spec)), path=path)
+    alerts, unset = locate_alerts(spec, tree, environ)
+    origin = Origin(path=path, folder=folder, tree=tree, locations=locations, store=store, alerts=alerts)
+    spec = spec.placed(origin)
+    raise_faults((*faults, *more, *unset, *find_contradictions(spec)), path=path)
     return spec
 
 

@@ -55,6 +55,27 @@ def locate_sources(
     return locations, tuple(faults)
 
 
+def locate_alerts(spec: Spec, tree: Node, environ: Mapping[str, str]) -> tuple[tuple[Location, ...], tuple[Fault, ...]]:
+    """Return where alerts go, and what is wrong with the places."""
+    places: list[Location] = []
+    faults: list[Fault] = []
+    for number, written in enumerate(spec.monitoring.alerts):
+        line = tree.line_of("monitoring", "alerts", number)
+        place, wrong = locate(written, environ, line=line, name=f"monitoring.alerts[{number + 1}]")
+        faults.extend(wrong)
+        if place is None:
+            continue
+        if "://" not in place.secret.reveal():
+            faults.append(
+                Fault(
+                    message=f"monitoring.alerts[{number + 1}] must be a URL such as mailto://… or slack://…", line=line
+                )
+            )
+            continue
+        places.append(place)
+    return tuple(places), tuple(faults)
+
+
 def locate(
     written: str, environ: Mapping[str, str], *, line: int | None, name: str
 ) -> tuple[Location | None, tuple[Fault, ...]]:

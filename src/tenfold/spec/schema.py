@@ -7,74 +7,37 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
-from tenfold.foundation.errors import InputError
 from tenfold.foundation.units import parse_seconds
 from tenfold.records.dataset import Kind
 from tenfold.records.problem import Place, Requirement, Task
 from tenfold.spec.requirement import parse_criterion
-from tenfold.spec.secret import Location, literal, variables_in
+from tenfold.spec.secret import Location
+from tenfold.spec.section import (
+    Budget,
+    Duration,
+    Filled,
+    Identifier,
+    Label,
+    ProjectName,
+    Scalar,
+    Section,
+    Text,
+    Written,
+    WrittenBudget,
+    read_duration,
+)
+from tenfold.spec.sections_deployment import DeploymentSection
+from tenfold.spec.sections_monitoring import MonitoringSection
+from tenfold.spec.sections_retraining import RetrainingSection
 from tenfold.spec.tree import Node
 
 FORMAT = 1
 """The number after ``tenfold:``; it grows when an old file would mean something else."""
 
-LATER_SECTIONS = ("deployment", "monitoring", "retraining")
-"""Stages that this version does not have."""
-
 BINARY_OUTCOMES = ("true_positive", "false_positive", "false_negative", "true_negative")
-
-
-class Section(BaseModel):
-    """A mapping of the file: unknown keys and other types than those declared are errors, nothing is converted."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-def _duration(text: object) -> object:
-    if isinstance(text, bool | int | float):
-        raise PydanticCustomError(
-            "duration", "needs a unit: write {text}s, {text}m, {text}h or {text}d", {"text": text}
-        )
-    if isinstance(text, str):
-        try:
-            parse_seconds(text)
-        except InputError as error:
-            raise PydanticCustomError("duration", "{reason}", {"reason": str(error)}) from error
-    return text
-
-
-def _without_substitution(text: str) -> str:
-    names = variables_in(text)
-    if names:
-        raise PydanticCustomError(
-            "no_substitution",
-            "holds {placeholder}, but the environment is read only in path and url of a source and in store,"
-            " so that what decides the model stands in the file",
-            {"placeholder": f"${{env:{names[0]}}}"},
-        )
-    return literal(text)
-
-
-def _filled(text: str) -> str:
-    if not text.strip():
-        raise PydanticCustomError("filled", "must not be empty")
-    return text
-
-
-Text: TypeAlias = Annotated[str, AfterValidator(_without_substitution)]
-Filled: TypeAlias = Annotated[str, AfterValidator(_without_substitution), AfterValidator(_filled)]
-"""Text that is not empty: names of columns, expressions."""
-Written: TypeAlias = Annotated[str, AfterValidator(_filled)]
-"""Text as the file says it; ``${env:NAME}`` stays in it, the value is found in ``Spec.locations``."""
-Duration: TypeAlias = Annotated[Text, BeforeValidator(_duration)]
-"""Text such as 90s, 5m, 1h, 7d; read with ``foundation.units.parse_seconds``."""
-ProjectName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-Identifier: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
-Label: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
-Scalar: TypeAlias = str | int | float | bool
 
 
 def _delimiter(text: str) -> str:
@@ -246,7 +209,7 @@ class DataSection(Section):
 
 def _lag(steps: object) -> object:
     if isinstance(steps, str):
-        return _duration(steps)
+        return read_duration(steps)
     if isinstance(steps, int) and not isinstance(steps, bool) and steps < 1:
         raise PydanticCustomError("lag", "must be 1 or more rows back, found {steps}", {"steps": steps})
     return steps
@@ -279,31 +242,11 @@ class ValidationSection(Section):
         return parse_seconds(self.gap)
 
 
-class Budget(Section):
-    """How long training and tuning may go on: a time, or a number of trials (the same on every machine)."""
-
-    time: Duration | None = None
-    trials: int | None = None
-
-    @property
-    def seconds(self) -> float | None:
-        """The time in seconds; None for a budget in trials."""
-        return None if self.time is None else parse_seconds(self.time)
-
-    def __str__(self) -> str:
-        return f"{self.trials} trials" if self.time is None else self.time
-
-
-def _budget(written: object) -> object:
-    """Read ``5m`` as a budget in time."""
-    return written if isinstance(written, dict | Budget) else {"time": written}
-
-
 class TrainingSection(Section):
     """What is tried, for how long."""
 
     learners: Literal["auto"] | tuple[Literal["linear", "lightgbm", "random_forest", "extra_trees"], ...] = "auto"
-    budget: Annotated[Budget, BeforeValidator(_budget)] = Budget(time="5m")
+    budget: WrittenBudget = Budget(time="5m")
     cores: Literal["auto"] | int = "auto"
     seed: int = 7
 
@@ -329,13 +272,14 @@ class Origin:
     tree: Node | None = field(default=None, repr=False)
     locations: Mapping[str, Location] = field(default_factory=dict, repr=False)
     store: Location | None = field(default=None, repr=False)
+    alerts: tuple[Location, ...] = field(default=(), repr=False)
 
 
 class Spec(Section):
     """``tenfold.yaml`` as it is written: nothing of the environment stands in its fields.
 
-    What was read from the environment is in ``locations`` and ``store_location``, outside of comparison by field,
-    representation and serialisation.
+    What was read from the environment is in ``locations``, ``store_folder`` and ``alert_locations``, outside of
+    comparison by field, representation and serialisation.
     """
 
     tenfold: int = FORMAT
@@ -347,6 +291,9 @@ class Spec(Section):
     training: TrainingSection = TrainingSection()
     tuning: TuningSection = TuningSection()
     evaluation: EvaluationSection = EvaluationSection()
+    deployment: DeploymentSection = DeploymentSection()
+    monitoring: MonitoringSection = MonitoringSection()
+    retraining: RetrainingSection = RetrainingSection()
     store: Written = ".tenfold"
     engine: Literal["local"] = "local"
 
@@ -372,6 +319,16 @@ class Spec(Section):
         """Where the project's state lives."""
         store = self._origin.store
         return self.folder / (self.store if store is None else store.secret.reveal())
+
+    @property
+    def alert_locations(self) -> tuple[Location, ...]:
+        """Where alerts go."""
+        return self._origin.alerts
+
+    @property
+    def endpoint(self) -> str:
+        """The name under which the model is served."""
+        return self.deployment.endpoint or self.name
 
     @property
     def requirements(self) -> tuple[Requirement, ...]:

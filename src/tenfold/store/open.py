@@ -9,14 +9,17 @@ from typing import Self
 
 from tenfold.foundation.clock import Clock, SystemClock
 from tenfold.store.files.disk import BeforeWrite, nothing
+from tenfold.store.monitoring import Deliveries, Incidents, Labels, WindowHistory, Windows
 from tenfold.store.protocols import (
     Aliases,
     AuditLog,
     Blobs,
     Checkpoints,
+    Decisions,
     EvidenceLog,
     Lockbox,
     Registry,
+    Releases,
     RunHistory,
     Runs,
     Scratch,
@@ -42,6 +45,13 @@ class Store:
     evidence: EvidenceLog
     registry: Registry
     aliases: Aliases
+    releases: Releases
+    windows: Windows
+    watched: WindowHistory
+    incidents: Incidents
+    deliveries: Deliveries
+    labels: Labels
+    decisions: Decisions
     lockbox: Lockbox
     audit: AuditLog
     checkpoints: Checkpoints
@@ -94,11 +104,16 @@ def open_store(
     # The SQL toolkit takes a sixth of a second to import; commands that open no store do without.
     from tenfold.store.catalog.audit import CatalogAudit, Ledger
     from tenfold.store.catalog.connection import Catalog
+    from tenfold.store.catalog.decisions import CatalogDecisions
     from tenfold.store.catalog.doctor import CatalogUpkeep
     from tenfold.store.catalog.evidence import CatalogEvidence, CatalogLockbox
+    from tenfold.store.catalog.incidents import CatalogDeliveries, CatalogIncidents
+    from tenfold.store.catalog.labels import CatalogLabels
     from tenfold.store.catalog.registry import CatalogAliases, CatalogRegistry
+    from tenfold.store.catalog.releases import CatalogReleases
     from tenfold.store.catalog.results import CatalogResults
     from tenfold.store.catalog.runs import CatalogRuns
+    from tenfold.store.catalog.windows import CatalogWindows
     from tenfold.store.files.blobs import FileBlobs
     from tenfold.store.files.checkpoints import FileCheckpoints
     from tenfold.store.files.disk import Disk
@@ -110,6 +125,7 @@ def open_store(
     blobs = FileBlobs(disk)
     checkpoints = FileCheckpoints(disk)
     runs = CatalogRuns(ledger, blobs, folder)
+    windows = CatalogWindows(ledger, blobs)
     return Store(
         folder=folder,
         blobs=blobs,
@@ -119,6 +135,13 @@ def open_store(
         evidence=CatalogEvidence(ledger),
         registry=CatalogRegistry(ledger, blobs),
         aliases=CatalogAliases(ledger),
+        releases=CatalogReleases(ledger),
+        windows=windows,
+        watched=windows,
+        incidents=CatalogIncidents(ledger),
+        deliveries=CatalogDeliveries(ledger),
+        labels=CatalogLabels(ledger, blobs),
+        decisions=CatalogDecisions(ledger, blobs),
         lockbox=CatalogLockbox(ledger),
         audit=CatalogAudit(ledger),
         checkpoints=checkpoints,

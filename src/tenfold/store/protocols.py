@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from tenfold.foundation import context
 from tenfold.records.evidence import Evidence, Verdict
+from tenfold.records.retrain import Decision
 from tenfold.store.rows import (
     AliasChange,
     AuditEntry,
     AuditHead,
     DoctorReport,
+    KeptDecision,
     KeptResult,
     Look,
+    Release,
+    ReleaseOrder,
     Run,
     RunStage,
     RunStatus,
@@ -140,6 +145,41 @@ class Aliases(Protocol):
 
     def history(self, name: str) -> tuple[AliasChange, ...]:
         """Return every change, oldest first."""
+        ...
+
+
+class Releases(Protocol):
+    """What each endpoint served, from when on."""
+
+    def append(self, order: ReleaseOrder) -> Release:
+        """Let an endpoint serve a version from now on; ``champion`` and ``previous`` move in the same transaction.
+
+        StoreError when the endpoint was released by somebody else after the revision that the order rests on.
+        """
+        ...
+
+    def live(self, name: str, *, at: datetime, known: datetime | None = None) -> Release | None:
+        """Return what of model ``name`` was live at a moment of the project's clock.
+
+        Of all releases dated ``at`` or before, the one that was written last holds: who dates a release back overrules
+        what was said before. ``known`` leaves out what was recorded, by the system's clock, after it.
+        """
+        ...
+
+    def history(self, name: str | None = None) -> tuple[Release, ...]:
+        """Return every release, of one model or of all, in the order in which they were written."""
+        ...
+
+
+class Decisions(Protocol):
+    """What was decided about renewing models."""
+
+    def keep(self, decision: Decision) -> KeptDecision:
+        """Keep a decision under its key; a key that has one keeps it, and that one is returned."""
+        ...
+
+    def of(self, endpoint: str | None = None) -> tuple[KeptDecision, ...]:
+        """Return the decisions about an endpoint, or all, in the order in which they were made."""
         ...
 
 

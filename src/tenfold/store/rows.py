@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from tenfold.records.retrain import Decision
+
 RunStatus = Literal["running", "passed", "failed", "inconclusive", "stopped", "crashed"]
 
 
@@ -83,7 +85,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AliasChange:
-    """From ``at`` on, ``name@alias`` means this number; None: nothing."""
+    """From ``at`` on, ``name@alias`` means this number; None: nothing. ``replay``: by a clock that was set."""
 
     name: str
     alias: str
@@ -91,6 +93,69 @@ class AliasChange:
     reason: str
     by: str
     at: datetime
+    recorded: datetime
+    replay: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """From ``at`` on, ``endpoint`` serves this version.
+
+    ``revision`` counts the endpoint's releases from 1. ``previous`` is the version to go back to, None when there is
+    none. ``accepted`` are the ids of requirements that a person accepted although they did not pass, ``evidence`` the
+    ids of the judgements that the decision rests on.
+    """
+
+    endpoint: str
+    revision: int
+    action: Literal["promote", "rollback"]
+    name: str
+    number: int
+    previous: int | None
+    bundle: str
+    threshold: float | None
+    reason: str
+    by: str
+    accepted: tuple[str, ...]
+    evidence: tuple[str, ...]
+    replay: bool
+    at: datetime
+    recorded: datetime
+
+    @property
+    def ref(self) -> str:
+        """The version's full name, such as ``flights@3``."""
+        return f"{self.name}@{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseOrder:
+    """A release that is to be written.
+
+    ``after`` is the endpoint's revision on which the decision rests, 0 for an endpoint without releases. ``at`` None is
+    now by the store's clock.
+    """
+
+    endpoint: str
+    after: int
+    action: Literal["promote", "rollback"]
+    name: str
+    number: int
+    previous: int | None
+    reason: str
+    by: str
+    accepted: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    replay: bool = False
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptDecision:
+    """A decision about renewing a model, as it is kept; ``decision.at`` is on the project's clock."""
+
+    number: int
+    decision: Decision
     recorded: datetime
 
 

@@ -10,7 +10,8 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tenfold.foundation.clock import Clock, ManualClock
@@ -18,7 +19,7 @@ from tenfold.foundation.errors import InputError, StoreError, TenfoldError
 from tenfold.foundation.fingerprint import hash_bytes
 from tenfold.records.evidence import Verdict
 from tenfold.store.open import Store
-from tenfold.store.rows import KeptResult, RunStage
+from tenfold.store.rows import KeptResult, ReleaseOrder, RunStage
 
 _THEN = datetime(2013, 3, 3, 12, 30, tzinfo=UTC)
 _FIRST, _SECOND = "a" * 64, "b" * 64
@@ -40,6 +41,8 @@ class StoreCase:
             assert store.results.find(_FIRST) is None
             assert store.evidence.of() == ()
             assert store.lockbox.looks("split") == ()
+            assert store.releases.history("late") == ()
+            assert store.releases.live("late", at=_THEN) is None
             assert store.audit.head().index == 0
             assert store.doctor().ok
             assert store.verify().ok
@@ -215,6 +218,44 @@ class StoreCase:
             with _refused(InputError, "cannot be an alias"):
                 store.aliases.point("late", "7", 1, reason="", by="ann")
 
+    def test_release_moves_champion_and_previous_and_says_who_why_and_when(self, tmp_path: Path) -> None:
+        clock = ManualClock(at=_THEN)
+        with self.open(tmp_path / "store", clock) as store:
+            blob = store.blobs.put(b"bundle")
+            for bundle in ("x", "y"):
+                store.registry.register("late", bundle=bundle, blob=blob, run="r1", facts={"threshold": 0.25})
+            first = store.releases.append(_order(after=0, number=1, previous=None))
+            clock.at = _THEN + timedelta(days=1)
+            second = store.releases.append(
+                replace(_order(after=1, number=2, previous=1), accepted=("fast",), evidence=("e1",), replay=True)
+            )
+            assert store.releases.history("late") == (first, second)
+            assert store.aliases.current("late") == {"champion": 2, "previous": 1}
+            assert [change.replay for change in store.aliases.history("late")] == [False, True, True]
+            assert (first.ref, first.revision, first.bundle, first.threshold) == ("late@1", 1, "x", 0.25)
+            assert (second.accepted, second.evidence, second.replay) == (("fast",), ("e1",), True)
+            assert (second.at, second.by, second.reason) == (clock.at, "ann", "better")
+            assert second.recorded > second.at
+            assert store.releases.live("late", at=_THEN - timedelta(microseconds=1)) is None
+            assert store.releases.live("late", at=_THEN) == first
+            assert store.releases.live("late", at=clock.at) == second
+            assert store.releases.live("late", at=clock.at, known=first.recorded) == first
+            assert store.releases.live("other", at=clock.at) is None
+            assert store.verify().ok
+
+    def test_release_that_rests_on_an_older_state_is_refused_whole(self, tmp_path: Path) -> None:
+        with self.open(tmp_path / "store") as store:
+            store.registry.register("late", bundle="x", blob=store.blobs.put(b"bundle"), run="r1")
+            store.releases.append(_order(after=0, number=1, previous=None))
+            before = (store.aliases.history("late"), store.releases.history("late"), store.audit.head())
+            with _refused(StoreError, "meanwhile"):
+                store.releases.append(_order(after=0, number=1, previous=None))
+            with _refused(InputError, "late@7"):
+                store.releases.append(_order(after=1, number=7, previous=None))
+            with _refused(InputError, "late@8"):
+                store.releases.append(_order(after=1, number=1, previous=8))
+            assert (store.aliases.history("late"), store.releases.history("late"), store.audit.head()) == before
+
     def test_looks_at_a_test_part_are_counted(self, tmp_path: Path) -> None:
         with self.open(tmp_path / "store") as store:
             counts = [store.lockbox.record_look(split, run="r1", reason="evaluation") for split in "xxy"]
@@ -294,6 +335,19 @@ def _keep(store: Store, fingerprint: str, stage: str) -> KeptResult:
     )
     store.results.save(result)
     return result
+
+
+def _order(*, after: int, number: int, previous: int | None) -> ReleaseOrder:
+    return ReleaseOrder(
+        endpoint="gate",
+        after=after,
+        action="promote",
+        name="late",
+        number=number,
+        previous=previous,
+        reason="better",
+        by="ann",
+    )
 
 
 def _verdict(requirement: str) -> Verdict:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from tenfold.foundation.errors import DataError, InputError, StoreError
 from tenfold.records.dataset import Field
 from tenfold.records.features import Step
 from tenfold.records.problem import MetricChoice, Problem
+from tenfold.store.files.process import this_process
 
 FIELDS = (
     Field(name="age", kind="numeric", missing_markers=("?",)),
@@ -191,8 +193,29 @@ def test_a_killed_run_leaves_no_half_output(tmp_path: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, capture_output=True)
     assert ended.returncode == -signal.SIGKILL
     assert (tmp_path / "out.csv").read_text() == "precious"
+    left = [path.name for path in tmp_path.iterdir() if path.name.endswith(".unfinished")]
+    assert len(left) == 1
+    foreign = (".out.csv.mine.unfinished", f".out.csv.{this_process()}0.unfinished", left[0].replace("out", "other"))
+    for name in foreign:
+        (tmp_path / name).touch()
     score(fitted, str(tmp_path / "in.csv"), tmp_path / "out.csv")
     assert read(tmp_path / "out.csv").height == 101
+    # What the dead process left is gone; what another, a living one or an other output's may own is not.
+    assert {path.name for path in tmp_path.iterdir() if path.name.endswith(".unfinished")} == set(foreign)
+
+
+@pytest.mark.parametrize("markers", [(), ("?",)])
+def test_an_infinite_number_in_parquet_is_refused_as_in_text(tmp_path: Path, markers: tuple[str, ...]) -> None:
+    fields = (replace(FIELDS[0], missing_markers=markers), FIELDS[1])
+    fitted = replace(model(), signature=Signature(fields=fields))
+    table = rows(9).with_columns(age=pl.Series([1.0, float("nan"), None, float("-inf"), 5.0, 6.0, 7.0, 8.0, 9.0]))
+    table.write_parquet(tmp_path / "in.parquet")
+    with pytest.raises(DataError, match="'age' is numeric, but row 4 holds '-inf'"):
+        score(fitted, str(tmp_path / "in.parquet"), tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+    marked = replace(model(), signature=Signature(fields=(replace(fields[0], missing_markers=("-inf",)), fields[1])))
+    score(marked, str(tmp_path / "in.parquet"), tmp_path / "out.csv")
+    assert read(tmp_path / "out.csv").height == 9
 
 
 def test_who_reads_the_old_output_reads_it_to_its_end(tmp_path: Path) -> None:

@@ -7,11 +7,10 @@ from typing import Literal
 import pytest
 
 from tenfold.foundation.context import Received
-from tenfold.gates.policy import may_promote, may_register
+from tenfold.gates.policy import may_register
 from tenfold.gates.stops import stop_if_broken, stop_if_infeasible, stop_if_leaking
 from tenfold.records.dataset import Dataset, Finding
 from tenfold.records.evaluation import Estimate, Evaluation
-from tenfold.records.evidence import Verdict, VerdictName
 from tenfold.records.features import FeatureLeak, FeaturePlan
 from tenfold.records.problem import Feasibility, MetricChoice, Problem
 
@@ -67,21 +66,3 @@ def test_a_result_without_bundle_or_figures_is_no_version() -> None:
     assert may_register(Evaluation(judged_on="test", metrics=metrics, bundle="abc")) is None
     assert may_register(Evaluation(judged_on="test", metrics=metrics)) is not None
     assert may_register(Evaluation(judged_on="test", metrics={}, bundle="abc")) is not None
-
-
-@pytest.mark.parametrize(
-    ("verdict", "level", "promotes"),
-    [
-        ("pass", "must", True),
-        ("pending", "must", True),
-        ("fail", "should", True),
-        ("fail", "must", False),
-        ("inconclusive", "must", False),
-    ],
-)
-def test_every_must_that_can_be_measured_has_to_pass(
-    verdict: VerdictName, level: Literal["must", "should"], promotes: bool
-) -> None:
-    found = Verdict(requirement="r", verdict=verdict, place="test", level=level, metric="rmse", direction="<=")
-    assert (may_promote([found]) is None) == promotes
-    assert may_promote([found], accepted={"r"}) is None

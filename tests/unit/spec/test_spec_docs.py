@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from tenfold.measures.names import METRIC_NAMES
 from tenfold.spec.load import parse_spec
-from tenfold.spec.schema import Section, Spec
+from tenfold.spec.schema import Spec
+from tenfold.spec.section import Section
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
 
@@ -35,7 +36,12 @@ def sections(annotation: Any) -> Iterator[type[BaseModel]]:
 
 @pytest.mark.parametrize("text", blocks("file.md"))
 def test_the_examples_of_the_reference_load(text: str) -> None:
-    parse_spec(text.encode(), path="file.md", folder=Path("/p"), environ={"WEATHER_DB": "postgresql://host/db"})
+    parse_spec(
+        text.encode(),
+        path="file.md",
+        folder=Path("/p"),
+        environ={"WEATHER_DB": "postgresql://host/db", "ALERTS_URL": "json://host/x"},
+    )
 
 
 def test_the_example_of_the_requirements_page_loads() -> None:

@@ -36,7 +36,7 @@ def test_a_target_and_a_source_are_enough() -> None:
 
 
 def test_the_flights_example_is_understood_whole() -> None:
-    spec = load_spec(Path(__file__).parents[3] / "examples" / "flights" / "tenfold.yaml", {})
+    spec = load_spec(Path(__file__).parents[3] / "src" / "tenfold" / "demo" / "flights.yaml", {})
     assert spec.name == "flight-delays"
     assert spec.problem.positive_label == "true"
     assert spec.problem.labels_after_seconds == 86_400.0
@@ -46,7 +46,7 @@ def test_the_flights_example_is_understood_whole() -> None:
     assert spec.requirements[2].slices == ("jfk", "evening")
     assert spec.requirements[2].level == "should"
     assert spec.data.sources["weather"].available_seconds == 3600.0
-    assert spec.line_of("problem", "slices", "jfk") == 18
+    assert spec.line_of("problem", "slices", "jfk") == 19
 
 
 def test_every_setting_of_the_seven_stages_has_a_place() -> None:
@@ -116,9 +116,19 @@ def test_amounts_by_class_are_read_by_truth_and_decision() -> None:
         ),
         (SMALLEST + "trainin: {}", "tenfold.yaml:3: 'trainin' is not a section. Did you mean 'training'?"),
         (SMALLEST + "seed: 7", "'seed' is not a section; it belongs in training"),
-        (SMALLEST + "monitoring: {window: 1d}", "tenfold.yaml:3: this version carries a model through stages 1 to 7"),
-        (SMALLEST + "deployment: {}", "does not know 'deployment'"),
-        (SMALLEST + "retraining: {}", "does not know 'retraining'"),
+        (SMALLEST + "deployment: {promote: yes}", "deployment.promote must be one of ask, auto, found 'yes'"),
+        (SMALLEST + "deployment: {endpoint: a/b}", "deployment.endpoint must be a name of letters"),
+        (SMALLEST + "deployment: {promot: ask}", "Did you mean 'promote'?"),
+        (SMALLEST + "monitoring: {window: 7}", "monitoring.window needs a unit: write 7s"),
+        (SMALLEST + "monitoring: {window: 0s}", "monitoring.window of 0s is too short"),
+        (SMALLEST + "monitoring: {quiet: 0}", "monitoring.quiet is a number of windows, from 1 to 1,000,000, found 0"),
+        (SMALLEST + "monitoring: {alerts: [nobody]}", "monitoring.alerts[1] must be a URL"),
+        (SMALLEST + 'monitoring: {alerts: ["${env:NOWHERE}"]}', "the environment variable 'NOWHERE' is not set"),
+        (SMALLEST + "retraining: {when: autom}", "Did you mean 'auto'?"),
+        (SMALLEST + 'retraining: {when: "61 * * * *"}', "retraining.when must be auto, off or a schedule"),
+        (SMALLEST + 'retraining: {when: "0 4 * * 1"}', "days of the week are written by name"),
+        (SMALLEST + "retraining: {budget_per_week: 0}", "`when: off` trains never"),
+        (SMALLEST + "retraining: {budget: {}}", "retraining.budget is empty"),
         (
             "problem: {target: y}\ndata: {path: x, delimeter: ';'}",
             "'delimeter' is not a key of data. Did you mean 'delimiter'?",
@@ -184,7 +194,7 @@ def test_a_misspelt_key_is_one_fault_and_not_a_missing_one_as_well() -> None:
 
 def test_all_unknown_keys_are_told_at_once_in_the_order_of_the_file() -> None:
     with pytest.raises(SpecFaults) as raised:
-        parse(SMALLEST + "zzz: 1\ntraining: {budgit: 5m}\nmonitoring: {}\n")
+        parse(SMALLEST + "zzz: 1\ntraining: {budgit: 5m}\nmonitorin: {}\n")
     assert [fault.line for fault in raised.value.faults] == [3, 4, 5]
     assert raised.value.line == 3
     assert str(raised.value).count("tenfold.yaml:") == 3
@@ -224,3 +234,27 @@ def test_the_same_settings_have_the_same_fingerprint_wherever_they_were_read() -
 )
 def test_a_folder_gives_a_name_that_can_be_registered(folder: str, name: str) -> None:
     assert project_name(Path("/") / folder if folder != "..." else Path("/___x/..")) == name
+
+
+def test_the_sections_of_production_have_defaults() -> None:
+    spec = parse(SMALLEST + "name: flights\n")
+    assert (spec.endpoint, spec.deployment.promote) == ("flights", "ask")
+    assert (spec.monitoring.window_seconds, spec.monitoring.quiet, spec.alert_locations) == (86400.0, 200, ())
+    assert (spec.retraining.when, spec.retraining.schedule, spec.retraining.budget) == ("auto", None, None)
+
+
+def test_the_sections_of_production_are_read() -> None:
+    text = """
+deployment: {endpoint: gate, promote: auto}
+monitoring: {window: 7d, quiet: 50, alerts: ["${env:ALERTS_URL}"]}
+retraining: {when: "0 4 * * mon", promote: auto, budget_per_week: 1, budget: 20s}
+"""
+    spec = parse(SMALLEST + text, environ={"ALERTS_URL": "json://host/secret"})
+    assert (spec.endpoint, spec.deployment.promote) == ("gate", "auto")
+    assert spec.monitoring.window_seconds == 7 * 86400.0
+    assert [place.shown for place in spec.alert_locations] == ["${env:ALERTS_URL}"]
+    assert [place.secret.reveal() for place in spec.alert_locations] == ["json://host/secret"]
+    assert "secret" not in repr(spec)
+    assert spec.retraining.schedule == "0 4 * * mon"
+    assert spec.retraining.budget is not None
+    assert spec.retraining.budget.seconds == 20.0

@@ -14,13 +14,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from decisions_scene import decision
+from monitoring_scene import fill_monitoring
 
 import tenfold.store.migrations
 from tenfold.foundation.errors import StoreError
 from tenfold.records.evidence import Verdict
 from tenfold.store.catalog import schema
 from tenfold.store.open import Store, open_store
-from tenfold.store.rows import KeptResult, RunStage
+from tenfold.store.rows import KeptResult, ReleaseOrder, RunStage
 
 _PRINT = "a" * 64
 
@@ -221,7 +223,13 @@ def fill(store: Store) -> None:
     blob = store.blobs.put(b"bundle")
     store.registry.register("late", bundle="x", blob=blob, run=run.id)
     store.aliases.point("late", "champion", 1, reason="first", by="ann")
+    order = ReleaseOrder(
+        endpoint="late", after=0, action="promote", name="late", number=1, previous=None, reason="first", by="ann"
+    )
+    store.releases.append(order)
     store.lockbox.record_look("split", run=run.id, reason="evaluation")
     verdict = Verdict(requirement="q", verdict="pass", place="test", level="must", metric="roc_auc", direction=">=")
     store.evidence.append((verdict,), subject="x", run=run.id, inputs={})
     store.runs.finish(run.id, status="passed", document=b"{}")
+    fill_monitoring(store)
+    store.decisions.keep(decision())

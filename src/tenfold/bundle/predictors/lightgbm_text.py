@@ -90,6 +90,13 @@ def parse(text: str) -> TreeText:
     return TreeText(columns=columns, scores=scores, trees=trees)
 
 
+def reordered(model: TreeText, order: Sequence[int]) -> TreeText:
+    """Return the model with its scores in another order: score i of the result is score ``order[i]`` of the model."""
+    rounds = [model.trees[start : start + model.scores] for start in range(0, len(model.trees), model.scores)]
+    trees = tuple(trees[place] for trees in rounds for place in order)
+    return TreeText(columns=model.columns, scores=len(order), trees=trees)
+
+
 def merge(texts: Sequence[str]) -> str:
     """Return one model with the trees of several, whose raw score is the sum of theirs.
 

@@ -8,6 +8,7 @@ from tenfold.bundle.predictors.constant import ConstantPredictor
 from tenfold.bundle.predictors.forest import ForestPredictor
 from tenfold.bundle.predictors.lightgbm import LightGBMPredictor
 from tenfold.bundle.predictors.linear import LinearPredictor
+from tenfold.bundle.predictors.onnx import OnnxPredictor
 from tenfold.bundle.predictors.protocols import Predictor
 from tenfold.foundation.errors import StoreError, did_you_mean
 
@@ -30,4 +31,5 @@ PREDICTORS: Mapping[str, Callable[[Mapping[str, bytes]], Predictor]] = {
     "linear": LinearPredictor.from_files,
     "lightgbm": LightGBMPredictor.from_files,
     "forest": ForestPredictor.from_files,
+    "onnx": OnnxPredictor.from_files,
 }

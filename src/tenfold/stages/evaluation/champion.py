@@ -14,10 +14,15 @@ from tenfold.stages.evaluation.rows import Rows
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Champion:
-    """A registered model under its reference, such as ``flights@3``."""
+    """A registered model under its reference, such as ``flights@3``.
+
+    ``bundle`` is its bundle's name, ``size_bytes`` the length of its archive; both are empty where they are not known.
+    """
 
     name: str
     model: Model
+    bundle: str = ""
+    size_bytes: int | None = None
 
     def outcome(self, problem: Problem, rows: Rows) -> tuple[Outcome | None, str]:
         """Return what it says of these rows and an empty string, or None and the reason why it cannot be compared."""

@@ -14,10 +14,13 @@ from tenfold.foundation.stopwatch import Stopwatch
 from tenfold.measures.quantile import QUANTILES, estimate_quantile
 from tenfold.measures.threshold import decide
 from tenfold.records.evaluation import Estimate
+from tenfold.stages.evaluation.champion import Champion
+from tenfold.stages.evaluation.rows import Rows
 
 _WARM_UP = 20
 _DIFFERENT_ROWS = 200
 _MEMBER_CALLS = 100
+_CHAMPION_CALLS = 200
 _MILLION = 1e6
 
 
@@ -41,10 +44,17 @@ def measure_latency(model: Model, rows: pl.DataFrame, calls: int) -> dict[str, E
     return {name: estimate_quantile(name, milliseconds) for name in QUANTILES}
 
 
-def measure_size(content: bytes) -> Estimate:
+def measure_size(size_bytes: int) -> Estimate:
     """Return the size of a bundle in millions of bytes."""
-    size = len(content) / _MILLION
+    size = size_bytes / _MILLION
     return Estimate(metric="size_mb", value=size, low=size, high=size, n=1, method="exact")
+
+
+def operational_of(champion: Champion, rows: Rows) -> dict[str, Estimate]:
+    """Return what the champion costs, on rows that it can read."""
+    table = champion.model.signature.conform(rows.table)
+    latency = measure_latency(champion.model, table, _CHAMPION_CALLS)
+    return latency if champion.size_bytes is None else {**latency, "size_mb": measure_size(champion.size_bytes)}
 
 
 def row_cpu_us(members: Mapping[str, Member], rows: pl.DataFrame) -> dict[str, float]:

@@ -77,6 +77,55 @@ class Divided:
     sealed: Rows | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Parts:
+    """Every row of the table, and the part that each belongs to: train, validation, test or out."""
+
+    every: Rows
+    part: npt.NDArray[np.str_]
+
+    @property
+    def development(self) -> Rows:
+        """The rows that models may be trained and chosen on."""
+        return self.every.take(np.isin(self.part, ["train", "validation"]))
+
+    @property
+    def sealed(self) -> Rows | None:
+        """The test part; None when there is none."""
+        if not (self.part == "test").any():
+            return None
+        return _named(self.every.take(self.part == "test"), "test")
+
+
+def read_parts(
+    problem: Problem,
+    dataset: Received[Dataset],
+    validation: Received[ValidationPlan],
+    features: Received[FeaturePlan],
+) -> Parts:
+    """Read the table and the split.
+
+    Raises
+    ------
+    DataError
+        When they do not belong together.
+    """
+    table = input_table(dataset.files["table.parquet"], features.files.get("lags.parquet"))
+    split = pl.read_parquet(validation.files["split.parquet"])
+    if split.height != table.height:
+        raise DataError(f"the table has {table.height} rows, the split {split.height}: run the stages again")
+    weights = dataset.record.with_role("weight")
+    every = Rows(
+        name=_name(validation.record),
+        numbers=np.arange(table.height),
+        table=table,
+        truth=_truth(table[problem.target], problem),
+        weight=None if not weights else table[weights[0].name].cast(pl.Float64).fill_null(0.0).to_numpy(),
+        group=_groups(table, validation.record.groups),
+    )
+    return Parts(every=every, part=split["part"].to_numpy().astype(np.str_))
+
+
 def divide(
     problem: Problem,
     dataset: Received[Dataset],
@@ -91,32 +140,17 @@ def divide(
     DataError
         When they do not belong together.
     """
-    table = input_table(dataset.files["table.parquet"], features.files.get("lags.parquet"))
-    split = pl.read_parquet(validation.files["split.parquet"])
+    parts = read_parts(problem, dataset, validation, features)
+    every = parts.every
     oof = np.load(tuning.files["oof.npy"], allow_pickle=False)
-    if not len(oof) == split.height == table.height:
-        raise DataError(
-            f"the table has {table.height} rows, the split {split.height}, the predictions {len(oof)}:"
-            " run the stages again"
-        )
-    weights = dataset.record.with_role("weight")
-    every = Rows(
-        name=_name(validation.record),
-        numbers=np.arange(table.height),
-        table=table,
-        truth=_truth(table[problem.target], problem),
-        weight=None if not weights else table[weights[0].name].cast(pl.Float64).fill_null(0.0).to_numpy(),
-        group=_groups(table, validation.record.groups),
-    )
-    part = split["part"].to_numpy().astype(np.str_)
-    development = np.isin(part, ["train", "validation"])
-    predicted = development & np.isfinite(oof).all(axis=1)
-    sealed = every.take(part == "test") if (part == "test").any() else None
+    if len(oof) != len(every.numbers):
+        raise DataError(f"the table has {len(every.numbers)} rows, the predictions {len(oof)}: run the stages again")
+    predicted = np.isin(parts.part, ["train", "validation"]) & np.isfinite(oof).all(axis=1)
     return Divided(
-        development=every.take(development),
+        development=parts.development,
         predicted=every.take(predicted),
         scores=np.ascontiguousarray(oof[predicted]),
-        sealed=None if sealed is None else _named(sealed, "test"),
+        sealed=parts.sealed,
     )
 
 

@@ -26,7 +26,7 @@ from tenfold.stages.evaluation.assemble import build_model, pack, read_members
 from tenfold.stages.evaluation.champion import Champion
 from tenfold.stages.evaluation.importance import permutation_importance
 from tenfold.stages.evaluation.measured import estimates, find_slices, metric_names, slice_estimates
-from tenfold.stages.evaluation.operational import measure_latency, measure_size, row_cpu_us
+from tenfold.stages.evaluation.operational import measure_latency, measure_size, operational_of, row_cpu_us
 from tenfold.stages.evaluation.options import EvaluationOptions
 from tenfold.stages.evaluation.outcomes import Baseline, outcome_of
 from tenfold.stages.evaluation.plots import plot_data
@@ -34,7 +34,6 @@ from tenfold.stages.evaluation.rows import Divided, Rows, divide
 from tenfold.stages.evaluation.verdicts import Bench, judge_requirements
 
 OPERATIONAL = "operational"
-_PROBE_CALLS = 200
 
 
 def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
@@ -56,7 +55,7 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
     Parameters
     ----------
     champion : Champion or None
-        The model in use today; without one, requirements that refer to it stay pending.
+        The model in use today; without one, or when it is this very model, requirements that refer to it stay pending.
     """
     divided = divide(problem.record, dataset, validation, features, tuning)
     threshold = _threshold(problem.record, divided)
@@ -68,11 +67,14 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
     baseline = Baseline(problem=problem.record, development=divided.development, rows=rows)
     operational = {
         **measure_latency(served.model, rows.table.select(served.model.signature.names), options.latency_calls),
-        "size_mb": measure_size(served.content),
+        "size_mb": measure_size(len(served.content)),
     }
     metrics = {rows.name: estimates(names, outcome, ctx.seed)}
     if rows is not divided.predicted:
         metrics[divided.predicted.name] = estimates(names, chosen, ctx.seed)
+    if champion is not None and champion.bundle == served.packed.name:
+        # The champion itself came out again: against itself nothing can be said.
+        champion = None
     there, objection = (None, "") if champion is None else champion.outcome(problem.record, rows)
     bench = Bench(
         outcome=outcome,
@@ -80,7 +82,7 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
         baseline=baseline,
         operational=operational,
         champion=there,
-        champion_operational=_operational_of(champion, rows),
+        champion_operational=None if champion is None or there is None else operational_of(champion, rows),
     )
     verdicts = judge_requirements(problem.record.requirements, bench, ctx.seed)
     references = {name: baseline.against(metric_called(name)) for name in names}
@@ -150,13 +152,6 @@ def _judged(problem: Problem, divided: Divided, chosen: Outcome, model: Model) -
         return divided.predicted, chosen
     scores = model.scores(divided.sealed.table.select(model.signature.names))
     return divided.sealed, outcome_of(problem, divided.sealed, scores, model.threshold)
-
-
-def _operational_of(champion: Champion | None, rows: Rows) -> dict[str, Estimate] | None:
-    if champion is None or not set(champion.model.signature.names) <= set(rows.table.columns):
-        return None
-    table = champion.model.signature.conform(rows.table)
-    return measure_latency(champion.model, table, _PROBE_CALLS)
 
 
 def _findings(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -20,6 +21,8 @@ from tenfold.store.rows import AuditEntry, AuditHead
 
 FIRST_HASH = "0" * 64
 EMPTY = AuditHead(index=0, hash=FIRST_HASH)
+# A column that came later, at its default, counts as absent: rows from before it are vouched for as they were written.
+_ABSENT = {"replay": False}
 _WRITTEN = ("index", "action", "subject", "actor", "details", "at", "recorded", "previous")
 
 
@@ -30,7 +33,11 @@ def link_hash(row: Mapping[str, object]) -> str:
 
 def row_content(row: Mapping[str, object]) -> str:
     """Return the hash by which an audit entry vouches for a row of another table."""
-    return fingerprint(dict(row))
+    return fingerprint({name: value for name, value in row.items() if not _is_absent(name, value)})
+
+
+def _is_absent(name: str, value: object) -> bool:
+    return name in _ABSENT and value == _ABSENT[name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +62,9 @@ class Ledger:
         self._actor = actor
         self.head_path = disk.folder / "audit.head"
 
-    def stamp(self) -> Stamp:
-        """Return now, by the project's clock and by the system's."""
-        return Stamp(at=schema.text_of(self._clock.now()), recorded=schema.text_of(SystemClock().now()))
+    def stamp(self, at: datetime | None = None) -> Stamp:
+        """Return now, by the project's clock (or ``at``, where its reading is at hand) and by the system's."""
+        return Stamp(at=schema.text_of(at or self._clock.now()), recorded=schema.text_of(SystemClock().now()))
 
     def insert(
         self, connection: sa.Connection, table: sa.Table, row: Mapping[str, object], *, action: str, subject: str

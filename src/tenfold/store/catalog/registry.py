@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from tenfold.foundation.errors import InputError, did_you_mean
 from tenfold.foundation.serial import canonical_json
 from tenfold.store.catalog import schema
-from tenfold.store.catalog.audit import Ledger, next_number
+from tenfold.store.catalog.audit import Ledger, Stamp, next_number
 from tenfold.store.catalog.results import refer_to
 from tenfold.store.files.blobs import FileBlobs
 from tenfold.store.rows import AliasChange, Version
@@ -64,7 +65,7 @@ class CatalogRegistry:
         if which.isdigit():
             return self._known(ref, versions, which)
         with self._ledger.catalog.reading() as connection:
-            aliases = _current(connection, name)
+            aliases = current_aliases(connection, name)
         if which not in aliases:
             raise InputError(
                 f"'{name}' has no alias '{which}' (it has: {', '.join(sorted(aliases)) or 'none'}; versions 1 to "
@@ -96,31 +97,49 @@ class CatalogAliases:
     def point(self, name: str, alias: str, number: int | None, *, reason: str, by: str) -> AliasChange:
         if _ALIAS.fullmatch(alias) is None:
             raise InputError(f"'{alias}' cannot be an alias: use small letters, digits, '-' and '_', a letter first")
-        versions, table = schema.versions, schema.aliases
+        move = Move(name=name, alias=alias, number=number, reason=reason, by=by)
         with self._ledger.writing() as connection:
-            known = connection.execute(sa.select(versions.c.number).where(versions.c.name == name)).scalars().all()
-            if number is not None and number not in known:
-                raise InputError(f"'{name}@{number}' is not registered, so '{alias}' cannot mean it")
-            row = {
-                "number": next_number(connection, table.c.number),
-                "name": name,
-                "alias": alias,
-                "version": number,
-                "reason": reason,
-                "by": by,
-                **self._ledger.stamp().row(),
-            }
-            subject = f"{name}@{alias}"
-            self._ledger.insert(connection, table, row, action="alias moved", subject=subject)
-            return _change_of(row)
+            return move_alias(self._ledger, connection, move, self._ledger.stamp())
 
     def current(self, name: str) -> Mapping[str, int]:
         with self._ledger.catalog.reading() as connection:
-            return _current(connection, name)
+            return current_aliases(connection, name)
 
     def history(self, name: str) -> tuple[AliasChange, ...]:
         with self._ledger.catalog.reading() as connection:
             return _history(connection, name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """An alias that is to mean another version."""
+
+    name: str
+    alias: str
+    number: int | None
+    reason: str
+    by: str
+    replay: bool = False
+
+
+def move_alias(ledger: Ledger, connection: sa.Connection, move: Move, stamp: Stamp) -> AliasChange:
+    """Let an alias mean a version, inside the caller's write transaction."""
+    versions, table = schema.versions, schema.aliases
+    known = connection.execute(sa.select(versions.c.number).where(versions.c.name == move.name)).scalars().all()
+    if move.number is not None and move.number not in known:
+        raise InputError(f"'{move.name}@{move.number}' is not registered, so '{move.alias}' cannot mean it")
+    row = {
+        "number": next_number(connection, table.c.number),
+        "name": move.name,
+        "alias": move.alias,
+        "version": move.number,
+        "reason": move.reason,
+        "by": move.by,
+        "replay": move.replay,
+        **stamp.row(),
+    }
+    ledger.insert(connection, table, row, action="alias moved", subject=f"{move.name}@{move.alias}")
+    return _change_of(row)
 
 
 def _history(connection: sa.Connection, name: str) -> tuple[AliasChange, ...]:
@@ -129,7 +148,8 @@ def _history(connection: sa.Connection, name: str) -> tuple[AliasChange, ...]:
     return tuple(_change_of(row) for row in rows)
 
 
-def _current(connection: sa.Connection, name: str) -> dict[str, int]:
+def current_aliases(connection: sa.Connection, name: str) -> dict[str, int]:
+    """Return what each alias of ``name`` means now."""
     newest = {change.alias: change.number for change in _history(connection, name)}
     return {alias: number for alias, number in newest.items() if number is not None}
 
@@ -156,4 +176,5 @@ def _change_of(row: Mapping[str, object] | sa.RowMapping) -> AliasChange:
         by=str(row["by"]),
         at=schema.moment_of(str(row["at"])),
         recorded=schema.moment_of(str(row["recorded"])),
+        replay=bool(row["replay"]),
     )

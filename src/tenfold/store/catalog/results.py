@@ -16,14 +16,6 @@ from tenfold.store.files.blobs import FileBlobs
 from tenfold.store.files.checkpoints import FileCheckpoints
 from tenfold.store.rows import KeptResult
 
-_REFERENCES = (
-    schema.stage_results.c.record,
-    schema.stage_files.c.blob,
-    schema.runs.c.spec,
-    schema.runs.c.document,
-    schema.versions.c.blob,
-)
-
 
 def refer_to(connection: sa.Connection, blobs: FileBlobs, names: Iterable[str]) -> None:
     """Note blobs that a row of this transaction will name; StoreError when one is not on disk."""
@@ -37,7 +29,13 @@ def refer_to(connection: sa.Connection, blobs: FileBlobs, names: Iterable[str]) 
 
 def referenced_blobs(connection: sa.Connection) -> dict[str, int | None]:
     """Return the blobs that rows name, with the length each had when it was put."""
-    named = sa.union(*(sa.select(column.label("name")).where(column.is_not(None)) for column in _REFERENCES)).subquery()
+    columns = [
+        column
+        for table in schema.metadata.tables.values()
+        for column in table.columns
+        if any(key.target_fullname == "blobs.name" for key in column.foreign_keys)
+    ]
+    named = sa.union(*(sa.select(column.label("name")).where(column.is_not(None)) for column in columns)).subquery()
     known = schema.blobs
     query = sa.select(named.c.name, known.c.size).outerjoin_from(named, known, named.c.name == known.c.name)
     return {row[0]: row[1] for row in connection.execute(query)}

@@ -7,12 +7,28 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    false,
+)
 
-HEAD = "0001"
+HEAD = "0004"
 """The newest migration: known here so that opening an up-to-date store need not import the migration tool."""
 
-HISTORIES = ("run_stages", "evidence", "versions", "aliases", "looks", "audit")
+HISTORIES = (
+    *("run_stages", "evidence", "versions", "aliases", "releases", "decisions", "looks", "audit"),
+    *("log_readings", "window_parts", "windows", "window_references", "incidents", "deliveries", "label_batches"),
+)
 """Tables to which rows are only ever added; triggers refuse everything else."""
 
 metadata = MetaData()
@@ -114,6 +130,45 @@ aliases = Table(
     Column("version", Integer),
     Column("reason", String, nullable=False),
     Column("by", String, nullable=False),
+    Column("at", String, nullable=False),
+    Column("recorded", String, nullable=False),
+    Column("replay", Boolean, nullable=False, server_default=false()),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("endpoint", String, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("action", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("previous", Integer),
+    Column("bundle", String, nullable=False),
+    Column("threshold", Float),
+    Column("reason", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("accepted", String, nullable=False),
+    Column("evidence", String, nullable=False),
+    Column("replay", Boolean, nullable=False),
+    Column("at", String, nullable=False),
+    Column("recorded", String, nullable=False),
+    UniqueConstraint("endpoint", "revision"),
+    ForeignKeyConstraint(["name", "version"], ["versions.name", "versions.number"]),
+    Index("releases_of_a_model", "name", "number"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("key", String, nullable=False, unique=True),
+    Column("endpoint", String, nullable=False, index=True),
+    Column("action", String, nullable=False),
+    Column("decision", String, nullable=False),
+    Column("newest", String, ForeignKey("blobs.name")),
+    Column("lockbox", String, ForeignKey("blobs.name")),
     Column("at", String, nullable=False),
     Column("recorded", String, nullable=False),
 )

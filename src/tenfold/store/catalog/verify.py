@@ -13,7 +13,10 @@ from tenfold.foundation.errors import StoreError
 from tenfold.foundation.fingerprint import hash_file
 from tenfold.store.catalog import schema
 from tenfold.store.catalog.audit import EMPTY, FIRST_HASH, Ledger, link_hash, read_head, row_content
+from tenfold.store.catalog.incidents import deliveries, incidents
+from tenfold.store.catalog.labels import label_batches
 from tenfold.store.catalog.results import referenced_blobs
+from tenfold.store.catalog.windows import log_readings, window_parts, window_references, windows
 from tenfold.store.files.blobs import FileBlobs
 from tenfold.store.rows import AuditHead, VerifyReport
 
@@ -33,7 +36,16 @@ _VOUCHED = (
     _Vouched(table=schema.evidence, action="evidence kept", subject=lambda row: str(row["id"])),
     _Vouched(table=schema.versions, action="version registered", subject=lambda row: f"{row['name']}@{row['number']}"),
     _Vouched(table=schema.aliases, action="alias moved", subject=lambda row: f"{row['name']}@{row['alias']}"),
+    _Vouched(table=schema.releases, action="released", subject=lambda row: f"{row['endpoint']}/{row['revision']}"),
+    _Vouched(table=schema.decisions, action="retraining decided", subject=lambda row: str(row["key"])),
     _Vouched(table=schema.looks, action="test part looked at", subject=lambda row: str(row["split"])),
+    _Vouched(table=log_readings, action="log read", subject=lambda row: f"{row['endpoint']}/{row['sequence']}"),
+    _Vouched(table=window_parts, action="rows of a window", subject=lambda row: f"p{row['number']}"),
+    _Vouched(table=windows, action="window looked at", subject=lambda row: f"w{row['number']}"),
+    _Vouched(table=window_references, action="reference kept", subject=lambda row: f"r{row['number']}"),
+    _Vouched(table=incidents, action="incident changed", subject=lambda row: f"n{row['number']}"),
+    _Vouched(table=deliveries, action="alert sent", subject=lambda row: f"d{row['number']}"),
+    _Vouched(table=label_batches, action="labels kept", subject=lambda row: f"l{row['number']}"),
 )
 
 

@@ -1,0 +1,52 @@
+"""``tenfold label``: take in what came of predictions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tenfold.cli.command import Command, Document, Reply
+from tenfold.cli.options import HERE, AsJson, ProjectPath
+from tenfold.cli.table import heading, pairs
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def label(
+    *,
+    data: Annotated[str, typer.Argument(metavar="FILE", help="A file or database with ids and outcomes.")],
+    id_column: Annotated[str, typer.Option("--id", help="The column with the ids of the predictions.")] = "id",
+    outcome: Annotated[
+        str | None, typer.Option("--outcome", help="The column with the outcomes: by default the target, or outcome.")
+    ] = None,
+    table: Annotated[str | None, typer.Option("--table", help="The table to read, where FILE is a database.")] = None,
+    project: ProjectPath = HERE,
+    as_json: AsJson = False,
+) -> Command:
+    """Take in outcomes, late or in any order; of two for one prediction the later one counts."""
+
+    def work() -> Reply:
+        from tenfold.project.labels import label_file
+        from tenfold.project.open import open_project
+
+        store = open_project(project).store
+        report = label_file(data, store, id_column=id_column, outcome=outcome, table=table)
+        return Reply(document=report.document(), ok=report.ok, show=show_label)
+
+    return Command(work=work, as_json=as_json)
+
+
+def show_label(document: Document, console: Console) -> None:
+    """Print how many outcomes were taken in."""
+    heading(console, f"took in {document.get('rows', 0):,} outcomes")
+    pairs(
+        console,
+        (
+            ("from", document.get("source")),
+            ("predictions", document.get("ids")),
+            ("corrected", document.get("again") or None),
+            ("taken back", document.get("unknown") or None),
+        ),
+    )

@@ -1,0 +1,83 @@
+"""``tenfold serve``: answer prediction requests over HTTP."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tenfold.cli.command import Command, Document, Reply
+from tenfold.cli.options import HERE, AsJson, ProjectPath, folder_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_DEFAULT_STORE = ".tenfold"
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def serve(
+    *,
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes any that is free.")] = 8471,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="How many processes answer.")] = 1,
+    endpoint: Annotated[
+        list[str] | None, typer.Option("--endpoint", help="An endpoint to serve; may be repeated. Else all.")
+    ] = None,
+    durable: Annotated[
+        bool, typer.Option("--durable", help="Answer only when the disk has the predictions, at a few ms each.")
+    ] = False,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Let callers set the project's time with the header X-Tenfold-At.")
+    ] = False,
+    project: ProjectPath = HERE,
+    as_json: AsJson = False,
+) -> Command:
+    """Serve the promoted versions over HTTP until stopped; prints one line when ready."""
+
+    def work() -> Reply:
+        from tenfold.gateway.server import Gateway, ServeOptions
+
+        options = ServeOptions(
+            folder=_store_folder(project).absolute(),
+            host=host,
+            port=port,
+            workers=workers,
+            endpoints=tuple(endpoint or ()),
+            durable=durable,
+            replay=replay,
+        )
+        if host not in _LOOPBACK:
+            _say(f"whoever reaches {host} may ask for predictions: the gateway asks nobody who they are")
+        gateway = Gateway(options=options, said=_say)
+        gateway.obey_signals()
+        return Reply(document=gateway.start(), show=show_serve, then=gateway.run)
+
+    return Command(work=work, as_json=as_json)
+
+
+def show_serve(document: Document, console: Console) -> None:
+    """Print one line: where, and what answers there."""
+    served = ", ".join(_served(entry) for entry in document["endpoints"])
+    console.print(f"serving {document['url']}  {served or 'no endpoint yet: promote a version'}", soft_wrap=True)
+
+
+def _served(entry: Document) -> str:
+    return f"/predict/{entry['endpoint']} ({entry['version'] or entry['problem']})"
+
+
+def _store_folder(project: Path) -> Path:
+    """Return the store that the project's file names; beside no file, the usual folder."""
+    folder = folder_of(project)
+    if not project.is_file() and not (folder / "tenfold.yaml").exists():
+        return folder / _DEFAULT_STORE
+    from tenfold.spec.load import load_spec
+
+    return load_spec(project if project.is_file() else folder, os.environ).store_folder
+
+
+def _say(sentence: str) -> None:
+    print(f"gateway: {sentence}", file=sys.stderr, flush=True)

@@ -1,0 +1,50 @@
+"""``tenfold tick``: one pass over windows, alerts and renewal; for cron, or on the timer of ``tenfold up``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from tenfold.cli.command import Command, Document, Reply
+from tenfold.cli.options import HERE, AsJson, ProjectPath
+from tenfold.cli.progress import progress
+from tenfold.cli.retrain import show_decisions
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def tick(project: ProjectPath = HERE, as_json: AsJson = False) -> Command:
+    """Do one pass: judge the windows that are due, tell of incidents, renew the model where there is a reason.
+
+    A pass that finds nothing new does nothing, and one that dies is taken up by the next: type it as often as you like.
+    """
+
+    def work() -> Reply:
+        from tenfold.automation.tick import tick as do_pass
+        from tenfold.project.open import open_project
+
+        with progress(title="tick", budget_seconds=None) as events:
+            report = do_pass(open_project(project), events=events, tell=_tell)
+        return Reply(document=report.document(), ok=report.ok, show=show_tick)
+
+    return Command(work=work, as_json=as_json)
+
+
+def show_tick(document: Document, console: Console) -> None:
+    """Print what one pass did."""
+    if document.get("busy"):
+        console.print("another pass is at work: this one did nothing")
+        return
+    windows = (document.get("windows") or {}).get("windows") or []
+    decisions = document.get("decisions") or []
+    if not windows and not decisions:
+        console.print("nothing new")
+        return
+    if windows:
+        console.print(f"{len(windows)} {'window was' if len(windows) == 1 else 'windows were'} looked at")
+    show_decisions(document, console)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)

@@ -1,0 +1,54 @@
+"""When a new version does so badly that the one before it must answer again."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerLimits:
+    """Failures that are too many: at least ``failures`` and ``share`` of the answers within ``seconds``.
+
+    ``watched_seconds`` after a swap the version is no longer new, and the breaker rests.
+    """
+
+    failures: int = 5
+    share: float = 0.2
+    seconds: float = 10.0
+    watched_seconds: float = 600.0
+
+
+@dataclass(slots=True)
+class Breaker:
+    """Counts the answers of one version, from several threads; times are seconds on one monotonic clock."""
+
+    since: float
+    limits: BreakerLimits = field(default_factory=BreakerLimits)
+    _failed: deque[float] = field(default_factory=deque)
+    _answered: deque[tuple[float, int]] = field(default_factory=deque)
+    _counting: threading.Lock = field(default_factory=threading.Lock)
+
+    def succeeded(self, now: float) -> None:
+        """Count a request that was answered, by tenths of a second."""
+        tenth = round(now, 1)
+        with self._counting:
+            if self._answered and self._answered[-1][0] == tenth:
+                self._answered[-1] = (tenth, self._answered[-1][1] + 1)
+                return
+            self._answered.append((tenth, 1))
+            while self._answered[0][0] < now - self.limits.seconds:
+                self._answered.popleft()
+
+    def failed(self, now: float) -> bool:
+        """Count a failure and return whether they have become too many."""
+        if now - self.since > self.limits.watched_seconds:
+            return False
+        with self._counting:
+            self._failed.append(now)
+            while self._failed[0] < now - self.limits.seconds:
+                self._failed.popleft()
+            failures = len(self._failed)
+            answered = sum(count for at, count in self._answered if at >= now - self.limits.seconds)
+        return failures >= self.limits.failures and failures >= self.limits.share * (failures + answered)

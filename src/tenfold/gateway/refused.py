@@ -1,0 +1,63 @@
+"""A request that is not answered with predictions, and why."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tenfold.foundation.errors import TenfoldError
+
+Code = Literal[
+    "bad_ids",
+    "bad_time",
+    "incomplete_body",
+    "log_unavailable",
+    "method_not_allowed",
+    "missing_field",
+    "model_failed",
+    "no_finite_prediction",
+    "not_found",
+    "not_json",
+    "not_live",
+    "replay_off",
+    "timeout",
+    "too_large",
+    "too_many_instances",
+    "unknown_endpoint",
+    "unknown_field",
+    "unknown_key",
+    "unsupported_media_type",
+    "wrong_shape",
+    "wrong_type",
+]
+
+_LONGEST_NAME = 80
+
+
+class Refused(TenfoldError):
+    """What is wrong, where, and what to do; the values sent are never repeated.
+
+    Parameters
+    ----------
+    code : str
+        For programs.
+    message, fix : str
+        For people: what is wrong, and what to send instead.
+    field : str
+        What it is about: a column, ``instances``, ``ids``, ``body``, or a header.
+    instance : int or None
+        The place of the instance, counted from 0.
+    """
+
+    def __init__(self, code: Code, message: str, *, field: str, fix: str, instance: int | None = None):
+        super().__init__(message)
+        self.code: Code = code
+        self.message = message
+        self.field = shown(field)
+        self.fix = fix
+        self.instance = instance
+
+
+def shown(name: str) -> str:
+    """Return a name that a caller sent, short and printable."""
+    plain = "".join(sign if sign.isprintable() else "?" for sign in name[:_LONGEST_NAME])
+    return plain + "..." if len(name) > _LONGEST_NAME else plain

@@ -1,0 +1,102 @@
+"""One version of a model as an endpoint serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tenfold.bundle.matrix import Floats
+from tenfold.bundle.model import PREDICTION, PROBABILITY, Model
+from tenfold.gateway.instances import Canonical, conform
+from tenfold.measures.threshold import decide
+from tenfold.store.predictions.log import Origin
+
+SCORE = "score"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scored:
+    """Predictions of one request: canonical columns, scores of shape (n_rows, outputs), classes decided."""
+
+    columns: Canonical
+    scores: Sequence[Sequence[float]]
+    decisions: Sequence[str] | None
+
+
+class NotFinite(ArithmeticError):
+    """The model gave something that is not a number; ``instance`` is the first such row, counted from 0."""
+
+    def __init__(self, instance: int):
+        super().__init__(f"no finite prediction for instance {instance}")
+        self.instance = instance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Version:
+    """A loaded, verified model with its name, its bundle's hash and its place in the log."""
+
+    ref: str
+    bundle: str
+    model: Model
+    expected: frozenset[str]
+    keys: tuple[str, ...]
+    origin: Origin
+
+    @classmethod
+    def of(cls, model: Model, *, endpoint: str, ref: str, bundle: str) -> Version:
+        """Return a model as the version ``ref`` of an endpoint."""
+        probabilities = tuple(f"{PROBABILITY}{name}" for name in model.classes)
+        return cls(
+            ref=ref,
+            bundle=bundle,
+            model=model,
+            expected=frozenset(model.signature.names),
+            keys=(PREDICTION, *probabilities),
+            origin=Origin(
+                endpoint=endpoint,
+                ref=ref,
+                bundle=bundle,
+                kinds={field.name: field.kind for field in model.signature.fields},
+                outputs=probabilities or (SCORE,),
+            ),
+        )
+
+    def score(self, instances: Sequence[dict[str, Any]]) -> Scored:
+        """Predict instances: few by the model's one-row path, many as a table.
+
+        Raises
+        ------
+        Refused
+            When an instance is not what the signature says.
+        NotFinite
+            When a score is not a finite number.
+        """
+        model = self.model
+        conformed = conform(instances, model.signature, self.expected)
+        if conformed.rows is None:
+            scores = model.scores(conformed.table)
+        else:
+            scores = np.concatenate([model.scores_row(row) for row in conformed.rows])
+        finite = np.isfinite(scores)
+        if not finite.all():
+            raise NotFinite(int(np.argmin(finite.all(axis=1))))
+        return Scored(columns=conformed.columns, scores=scores.tolist(), decisions=self._decided(scores))
+
+    def predictions(self, scored: Scored) -> list[Any]:
+        """Return scored rows as they are answered: objects, or plain numbers for a regression."""
+        if scored.decisions is None:
+            return [row[0] for row in scored.scores]
+        keys = self.keys
+        return [
+            dict(zip(keys, (decided, *row), strict=True))
+            for decided, row in zip(scored.decisions, scored.scores, strict=True)
+        ]
+
+    def _decided(self, scores: Floats) -> list[str] | None:
+        if not self.model.classes:
+            return None
+        codes = decide(scores, self.model.threshold, self.model.value)
+        return [self.model.classes[code] for code in codes.tolist()]

@@ -1,0 +1,139 @@
+"""One worker of the gateway: a process of its own that answers on a socket which its parent owns."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from granian import _granian
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
+
+from tenfold.foundation.clock import SystemClock
+from tenfold.foundation.serial import from_json
+from tenfold.gateway.app import Application, AppOptions
+from tenfold.gateway.peers import Peers
+from tenfold.gateway.watch import Watch
+from tenfold.store.predictions.log import PredictionLog
+
+_BACKLOG = 1024
+_LIFELINE = 0
+# Granian's type stubs leave out what it is made of: descriptor, whether of a Unix socket, backlog.
+_SocketHolder: Any = _granian.SocketHolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """What a worker is told at its start.
+
+    Attributes
+    ----------
+    folder : Path
+        The store's.
+    endpoints : tuple of str
+        What to serve; empty: all that is published.
+    worker : int
+        Its number among the workers.
+    listening, report : int
+        Descriptors: the socket to answer on, and a pipe to say on that it is ready.
+    counts : Path or None
+        Where workers leave their counts for each other.
+    """
+
+    folder: Path
+    endpoints: tuple[str, ...]
+    worker: int
+    listening: int
+    report: int
+    counts: Path | None
+    durable: bool
+    replay: bool
+
+
+class _Listener(Server):
+    """Granian on a socket that is open already: whoever owns it keeps what waits there while a worker is replaced."""
+
+    def __init__(self, target: Any, listening: int):
+        super().__init__(
+            target,
+            interface=Interfaces.RSGI,
+            http=HTTPModes.http1,
+            websockets=False,
+            backlog=_BACKLOG,
+            log_enabled=False,
+        )
+        self._socket: Any = _SocketHolder(listening, False, _BACKLOG)
+
+    def _init_shared_socket(self) -> None:
+        self._shd = self._socket
+        self._sfd = self._socket.get_fd()
+        self._ssp = None
+
+
+def run(options: WorkerOptions) -> None:
+    """Answer until the parent is gone or says that it is enough; requests under way are finished."""
+    said = _teller(options.worker)
+    clock = SystemClock()
+    watch = Watch(folder=options.folder, only=options.endpoints, clock=clock, said=said)
+    watch.look()
+    log = PredictionLog(options.folder, worker=options.worker, clock=clock, told=said)
+    peers = Peers(folder=options.counts, worker=options.worker)
+    application = Application(
+        watch=watch,
+        log=log,
+        peers=peers,
+        clock=clock,
+        options=AppOptions(durable=options.durable, replay=options.replay),
+        said=said,
+    )
+    watch.start(lambda: peers.leave(application.samples()))
+    try:
+        asyncio.run(_serve(application, options))
+    finally:
+        watch.stop()
+        application.close()
+        log.close()
+
+
+async def _serve(application: Application, options: WorkerOptions) -> None:
+    listener: Any = _Listener(application, options.listening)
+    loop = asyncio.get_running_loop()
+    # Ctrl-C reaches every process of a terminal; when to end is the parent's to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    loop.add_signal_handler(signal.SIGTERM, listener.stop)
+
+    def on_lifeline() -> None:
+        if not os.read(_LIFELINE, 1):
+            loop.remove_reader(_LIFELINE)
+            listener.stop()
+
+    loop.add_reader(_LIFELINE, on_lifeline)
+
+    def tell_ready() -> None:
+        # Who starts a worker in the place of a dead one does not wait to hear this.
+        with suppress(BrokenPipeError), os.fdopen(options.report, "wb") as stream:
+            stream.write(orjson.dumps(application.readiness()) + b"\n")
+
+    listener.on_startup(tell_ready)
+    await listener.serve()
+
+
+def _teller(worker: int) -> Callable[[str], None]:
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format=f"%(asctime)s gateway {worker} %(message)s", datefmt="%H:%M:%S"
+    )
+    logger = logging.getLogger("tenfold.gateway")
+    return lambda sentence: logger.info("%s", sentence)
+
+
+if __name__ == "__main__":
+    run(from_json(WorkerOptions, sys.argv[1]))

@@ -1,0 +1,319 @@
+"""Which version is live: promote, go back, and say what was live when."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from zoneinfo import ZoneInfo
+
+from tenfold.foundation.clock import Clock, SystemClock
+from tenfold.foundation.errors import CheckFailed, InputError, StoreError, did_you_mean
+from tenfold.gates.policy import Standing, may_promote, open_musts, standing
+from tenfold.project.champion import champion_version
+from tenfold.project.release_reports import LiveReport, ReleaseReport
+from tenfold.project.run_reports import RunReport
+from tenfold.records.release import Endpoint, Route
+from tenfold.stages.deployment.lineage import Lineage, Step
+from tenfold.store import endpoints
+from tenfold.store.open import Store
+from tenfold.store.rows import Release, ReleaseOrder, Version
+
+if TYPE_CHECKING:
+    from tenfold.project.open import Project
+
+
+def promote(
+    project: Project,
+    ref: str,
+    *,
+    accept: Sequence[str] = (),
+    reason: str = "",
+    by: str | None = None,
+    clock: Clock | None = None,
+) -> ReleaseReport:
+    """Make a version the champion of the project's endpoint, and publish it.
+
+    A version that is live already is left as it is; its manifest is put right where it was lost.
+
+    Parameters
+    ----------
+    ref : str
+        ``name@number`` or ``name@alias``.
+    accept : sequence of str
+        Ids of requirements that did not pass and are accepted; needs a reason.
+    by : str, optional
+        Who says so; the user of this machine by default.
+    clock : Clock, optional
+        The project's clock, instead of the one that the project was opened with.
+
+    Raises
+    ------
+    CheckFailed
+        When a must did not pass and is not accepted.
+    InputError
+        When there is no such version, or an id to accept does not stand in the way.
+    """
+    past = _Past(releases=project.store.releases.history())
+    version = _own_version(project, ref)
+    if past.live(version.name) == (project.spec.endpoint, version.number):
+        manifest = publish_current(project.store, project.spec.endpoint)
+        return ReleaseReport(release=past.of(version.name)[-1], changed=False, manifest=manifest)
+    accepted = tuple(dict.fromkeys(accept))
+    if accepted and not reason.strip():
+        raise InputError("accepting a requirement that did not pass needs a reason, which is recorded: --reason TEXT")
+    found = standing_of(project, version)
+    _check_accepted(project, found, accepted)
+    refused = may_promote(found, accepted)
+    if refused is not None:
+        raise CheckFailed(f"{version.ref} is not promoted: {refused}")
+    after = past.lineage(version.name).promoted(version.number)
+    said = _Word(reason=reason, by=by or _user(), accepted=accepted, evidence=found.evidence)
+    return _release(project, past, "promote", after, said, clock)
+
+
+def promote_first(project: Project, report: RunReport) -> RunReport:
+    """Let a run's version go live when the file says ``promote: auto``, nothing is live yet, and every must passes."""
+    version = report.version
+    if version is None or project.spec.deployment.promote != "auto":
+        return report
+    if champion_version(project.store, version.name) is not None:
+        return report
+    refused = objection(project, version.ref)
+    if refused is not None:
+        return replace(report, promotion={"ref": version.ref, "live": False, "reason": refused})
+    reason = f"the first version that passes its requirements (run {report.run}, promote: auto)"
+    promote(project, version.ref, reason=reason, by="tenfold run")
+    return replace(report, promotion={"ref": version.ref, "live": True, "reason": reason})
+
+
+def rollback(
+    project: Project,
+    name: str,
+    *,
+    reason: str,
+    to: str | None = None,
+    by: str | None = None,
+    clock: Clock | None = None,
+) -> ReleaseReport:
+    """Go back to the version that was live before, or to an earlier one.
+
+    Its threshold, its bundle and the states that monitoring compares with come back with it: all hang on the bundle.
+
+    Parameters
+    ----------
+    name : str
+        The model.
+    to : str, optional
+        The version to go back to, one that was live once; else the one before.
+
+    Raises
+    ------
+    InputError
+        When there is nothing to go back to, or no reason is given.
+    """
+    if not reason.strip():
+        raise InputError("a rollback needs a reason, which is recorded: --reason TEXT")
+    past = _Past(releases=project.store.releases.history())
+    _check_released(project, name)
+    lineage = past.lineage(name)
+    if to is None:
+        if lineage.previous is None:
+            raise InputError(
+                f"nothing stands behind {name}@{lineage.live}: it is the first version that went live and was not taken"
+                " back; --to names another one"
+            )
+        version = project.store.registry.find(f"{name}@{lineage.previous}")
+    else:
+        version = _own_version(project, to)
+    if version.number == lineage.live:
+        raise InputError(f"{version.ref} is live already")
+    if version.number not in {release.number for release in past.of(name)}:
+        raise InputError(f"{version.ref} was never live, so nothing goes back to it; promote it instead")
+    said = _Word(reason=reason, by=by or _user())
+    return _release(project, past, "rollback", lineage.back_to(version.number), said, clock)
+
+
+def live_at(project: Project, name: str, time: datetime | str, *, known: datetime | str | None = None) -> LiveReport:
+    """Return what of a model was live at a moment of the project's clock.
+
+    Parameters
+    ----------
+    time : datetime or str
+        ISO 8601; without an offset in the zone of the file's data, else in UTC. A day alone is its midnight.
+    known : datetime or str, optional
+        Answer as it would have been answered then, by the system's clock.
+    """
+    moment, believed = _moment(project, time), None if known is None else _moment(project, known)
+    release = project.store.releases.live(name, at=moment, known=believed)
+    if release is None:
+        # Nothing was live then: because of the moment, or because there is no such model at all.
+        _check_released(project, name)
+    return LiveReport(name=name, asked=moment, known=believed, release=release)
+
+
+def objection(project: Project, ref: str, accept: Sequence[str] = ()) -> str | None:
+    """Return why a version may not go live by itself, or None when it may."""
+    return may_promote(standing_of(project, _own_version(project, ref)), accept)
+
+
+def standing_of(project: Project, version: Version) -> Standing:
+    """Return how a version stands by the requirements of today's file."""
+    champion = champion_version(project.store, version.name)
+    other = None if champion is None or champion.bundle == version.bundle else champion.bundle
+    evidence = project.store.evidence.of(subject=version.bundle)
+    return standing(project.spec.requirements, evidence, champion=other)
+
+
+def publish_current(store: Store, endpoint: str) -> Path | None:
+    """Publish what the catalog says is live on an endpoint; without effect where the manifest says so already.
+
+    A process that died between the catalog and the manifest is put right by this; None when nothing was released.
+    """
+    with endpoints.publishing(store.folder):
+        newest = _Past(releases=store.releases.history()).newest(endpoint)
+        if newest is None:
+            return None
+        wanted = _manifest(store, newest)
+        if _published(store, endpoint) != wanted:
+            endpoints.publish(store.folder, wanted)
+        return endpoints.manifest_path(store.folder, endpoint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Word:
+    """Who decides, why, and on what ground."""
+
+    reason: str
+    by: str
+    accepted: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Past:
+    """Every release, read once, so that a decision rests on one state."""
+
+    releases: tuple[Release, ...]
+
+    def of(self, name: str) -> tuple[Release, ...]:
+        return tuple(release for release in self.releases if release.name == name)
+
+    def newest(self, endpoint: str) -> Release | None:
+        return next((release for release in reversed(self.releases) if release.endpoint == endpoint), None)
+
+    def live(self, name: str) -> tuple[str, int] | None:
+        newest = next((release for release in reversed(self.releases) if release.name == name), None)
+        return None if newest is None else (newest.endpoint, newest.number)
+
+    def lineage(self, name: str) -> Lineage:
+        return Lineage.of(Step(action=release.action, number=release.number) for release in self.of(name))
+
+
+def _release(  # noqa: PLR0917 - all of it is the decision
+    project: Project,
+    past: _Past,
+    action: Literal["promote", "rollback"],
+    after: Lineage,
+    said: _Word,
+    clock: Clock | None,
+) -> ReleaseReport:
+    """Write the decision to the catalog, then publish it: the catalog is what holds, the manifest follows it."""
+    assert after.live is not None  # both acts end with a version
+    clock = clock or project.clock
+    newest = past.newest(project.spec.endpoint)
+    order = ReleaseOrder(
+        endpoint=project.spec.endpoint,
+        after=0 if newest is None else newest.revision,
+        action=action,
+        name=project.spec.name,
+        number=after.live,
+        previous=after.previous,
+        reason=said.reason,
+        by=said.by,
+        accepted=said.accepted,
+        evidence=said.evidence,
+        replay=not isinstance(clock, SystemClock),
+        at=clock.now(),
+    )
+    release = project.store.releases.append(order)
+    manifest = publish_current(project.store, release.endpoint)
+    return ReleaseReport(release=release, changed=True, manifest=manifest)
+
+
+def _manifest(store: Store, release: Release) -> Endpoint:
+    archive = store.blobs.path(store.registry.find(release.ref).blob)
+    route = Route(
+        ref=release.ref,
+        bundle=release.bundle,
+        path=archive.relative_to(store.folder).as_posix(),
+        threshold=release.threshold,
+    )
+    return Endpoint(
+        name=release.endpoint, revision=release.revision, routes=(route,), at=release.at, replay=release.replay
+    )
+
+
+def _published(store: Store, endpoint: str) -> Endpoint | None:
+    """Return what the manifest says; None for one that is missing or damaged, which is then written anew."""
+    try:
+        return endpoints.read(store.folder, endpoint)
+    except StoreError:
+        return None
+
+
+def _own_version(project: Project, ref: str) -> Version:
+    version = project.store.registry.find(ref)
+    if version.name != project.spec.name:
+        raise InputError(
+            f"the project's endpoint '{project.spec.endpoint}' serves '{project.spec.name}', and {version.ref} is"
+            " another model"
+        )
+    return version
+
+
+def _check_released(project: Project, name: str) -> None:
+    """Say which of the two is missing: the model, or its first release."""
+    known = {version.name for version in project.store.registry.versions()}
+    if name not in known:
+        raise InputError(f"there is no model '{name}'.{did_you_mean(name, known)} `tenfold model list` shows all")
+    if name != project.spec.name:
+        raise InputError(f"the project's endpoint serves '{project.spec.name}', and '{name}' is another model")
+    if not project.store.releases.history(name):
+        raise InputError(f"no version of '{name}' was ever live: tenfold model promote {name}@1")
+
+
+def _check_accepted(project: Project, found: Standing, accepted: Sequence[str]) -> None:
+    known = [requirement.id for requirement in project.spec.requirements]
+    standing_open = open_musts(found)
+    for name in accepted:
+        if name not in known:
+            raise InputError(
+                f"there is no requirement '{name}' to accept (there are: {', '.join(known) or 'none'})."
+                f"{did_you_mean(name, known)}"
+            )
+        if name not in standing_open:
+            raise InputError(f"'{name}' does not stand in the way, so there is nothing to accept")
+
+
+def _moment(project: Project, written: datetime | str) -> datetime:
+    zone = ZoneInfo(project.spec.data.timezone or "UTC")
+    if isinstance(written, str):
+        try:
+            written = datetime.fromisoformat(written)
+        except ValueError as error:
+            raise InputError(
+                f"'{written}' is not a time: write 2013-07-15, 2013-07-15T08:30 or 2013-07-15T08:30:00+02:00"
+            ) from error
+    return written if written.tzinfo is not None else written.replace(tzinfo=zone)
+
+
+def _user() -> str:
+    """Return who uses this machine, as far as the machine knows."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"

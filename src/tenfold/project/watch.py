@@ -1,0 +1,368 @@
+"""One pass over production: rows from the log into windows, each window looked at, incidents opened and closed.
+
+A pass that dies is taken up by the next one: rows and how far the log was read are kept together, so are a look and
+what it did to incidents, and evidence that stands in the log already is not written twice.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from tenfold.foundation.clock import Clock, SystemClock
+from tenfold.foundation.context import StageContext
+from tenfold.foundation.fingerprint import fingerprint
+from tenfold.foundation.serial import from_json, plain, to_json
+from tenfold.measures.sequential import Detector
+from tenfold.measures.states.column import TableState
+from tenfold.project.document import Document
+from tenfold.project.reference import Watched, watched_version
+from tenfold.project.window_rows import OWN, Cut, answered, cut, ids_of, outcomes_known, rows_of
+from tenfold.records.evidence import Evidence, Verdict
+from tenfold.records.health import Health, Incident, IncidentChange, Judged, Window
+from tenfold.spec.schema import Spec
+from tenfold.stages.monitoring.cut import window_start
+from tenfold.stages.monitoring.incidents import follow
+from tenfold.stages.monitoring.integrity import Past
+from tenfold.stages.monitoring.options import MonitoringOptions
+from tenfold.stages.monitoring.run import Seen, judged, run
+from tenfold.store.monitoring import KeptWindow, Part
+from tenfold.store.open import Store
+from tenfold.store.predictions.reader import Position, read_predictions
+
+MOST_SILENT = 8
+"""So many windows of a silence are kept; after them it goes on, which the incident says."""
+_SETTLED = frozenset({"pass", "fail", "inconclusive"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What a window leaves for the next one of its version."""
+
+    state: TableState | None = None
+    detectors: Mapping[str, Detector] = field(default_factory=dict)
+
+    def written(self) -> bytes:
+        """Return the memory as bytes; equal memories have equal bytes."""
+        return gzip.compress(to_json(self), compresslevel=6, mtime=0)
+
+    @classmethod
+    def read(cls, content: bytes) -> Memory:
+        """Return the memory kept as bytes."""
+        return from_json(cls, gzip.decompress(content))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchReport:
+    """What one pass looked at and what it did to incidents; the document is ``tenfold.monitor/1``."""
+
+    endpoint: str
+    looks: tuple[KeptWindow, ...] = ()
+    changes: tuple[IncidentChange, ...] = ()
+    rows: int = 0
+    damaged: int = 0
+    ok: bool = True
+
+    def document(self) -> Document:
+        """Return the pass as JSON-ready values."""
+        return {
+            "schema": "tenfold.monitor/1",
+            "endpoint": self.endpoint,
+            "rows": self.rows,
+            "damaged": self.damaged,
+            "windows": [window_document(look) for look in self.looks],
+            "changes": [plain(change) for change in self.changes],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthReport:
+    """Windows and incidents as they stand; the document is ``tenfold.health/1``."""
+
+    endpoint: str
+    looks: tuple[KeptWindow, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    ok: bool = True
+
+    def document(self) -> Document:
+        """Return windows and incidents as JSON-ready values."""
+        return {
+            "schema": "tenfold.health/1",
+            "endpoint": self.endpoint,
+            "windows": [window_document(look) for look in self.looks],
+            "incidents": [plain(incident) for incident in self.incidents],
+        }
+
+
+def window_document(look: KeptWindow) -> Document:
+    """Return a look at a window as JSON-ready values."""
+    return {**plain(look.health), "at": look.at.isoformat(), "recorded": look.recorded.isoformat()}
+
+
+def options_for(spec: Spec) -> MonitoringOptions:
+    """Return what the file asks of monitoring."""
+    return MonitoringOptions(
+        window_seconds=spec.monitoring.window_seconds,
+        quiet=spec.monitoring.quiet,
+        metrics=spec.evaluation.metrics,
+    )
+
+
+def show(store: Store, endpoint: str) -> HealthReport:
+    """Return the windows and the incidents of an endpoint as they stand."""
+    return HealthReport(
+        endpoint=endpoint, looks=store.watched.looks(endpoint), incidents=store.incidents.current(endpoint)
+    )
+
+
+def watch(spec: Spec, store: Store, *, clock: Clock | None = None) -> WatchReport:
+    """Look at every window of the project's endpoint that is due.
+
+    Parameters
+    ----------
+    clock : Clock, optional
+        The project's clock: windows whose end has come by it are due.
+
+    Raises
+    ------
+    TenfoldError
+        When the log or the store cannot be read, or a version is not registered.
+    """
+    now = (clock or SystemClock()).now()
+    return _Pass(spec=spec, store=store, now=now, options=options_for(spec)).run()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Pass:
+    """One pass, with what it has looked up so far."""
+
+    spec: Spec
+    store: Store
+    now: datetime
+    options: MonitoringOptions
+    versions: dict[str, Watched] = field(default_factory=dict)
+    outcomes: pl.DataFrame | None = None
+    evidence: dict[str, Mapping[str, tuple[Evidence, ...]]] = field(default_factory=dict)
+    done: list[KeptWindow] = field(default_factory=list)
+    changes: list[IncidentChange] = field(default_factory=list)
+
+    def run(self) -> WatchReport:
+        rows, damaged = self._take_in()
+        reading = self.store.watched.reading(self.endpoint)
+        newest = max((batch.number for batch in self.store.labels.batches()), default=0)
+        touched = self._touched(reading.labels)
+        windows = self._windows()
+        kept = {_key(look.health.window): look for look in self.store.watched.looks(self.endpoint)}
+        for key in sorted(windows, key=lambda each: (each[1], each[0])):
+            self._look(key, windows, kept, newest, late=key in touched)
+        if newest > reading.labels and windows:
+            # Only now have all windows taken these labels in: a pass that died before begins with them again.
+            after = replace(reading, sequence=reading.sequence + 1, labels=newest)
+            self.store.windows.keep_rows(after, ())
+        return WatchReport(
+            endpoint=self.endpoint,
+            looks=tuple(self.done),
+            changes=tuple(self.changes),
+            rows=rows,
+            damaged=damaged,
+        )
+
+    @property
+    def endpoint(self) -> str:
+        return self.spec.endpoint
+
+    # From the log into windows.
+
+    def _take_in(self) -> tuple[int, int]:
+        """Keep the rows that were logged since the last pass, once one of their windows is due."""
+        reading = self.store.watched.reading(self.endpoint)
+        found = read_predictions(self.store.folder, self.endpoint, Position(segments=reading.position))
+        if not found.rows.height:
+            return 0, len(found.damaged)
+        seconds = self.options.window_seconds
+        cuts: list[Cut] = []
+        for (bundle, ref), rows in found.rows.group_by("bundle", "ref", maintain_order=True):
+            version = self._version(str(bundle), str(ref))
+            cuts += cut(rows, version.problem, _inputs(version, rows), window_seconds=seconds)
+        if all(each.start + timedelta(seconds=seconds) > self.now for each in cuts):
+            return 0, len(found.damaged)
+        parts = [each.kept(self.store, endpoint=self.endpoint, window_seconds=seconds) for each in cuts]
+        after = replace(reading, sequence=reading.sequence + 1, position=dict(found.position.segments))
+        self.store.windows.keep_rows(after, parts)
+        return found.rows.height, len(found.damaged)
+
+    def _windows(self) -> dict[_Key, list[Part]]:
+        """Return the parts of every window that has ended; of a silence, the first windows too."""
+        found: dict[_Key, list[Part]] = {}
+        for part in self.store.watched.parts(self.endpoint):
+            if part.end <= self.now:
+                found.setdefault((part.bundle, part.start), []).append(part)
+        if not found:
+            return found
+        length = timedelta(seconds=self.options.window_seconds)
+        starts = {start: bundle for bundle, start in found}
+        at, bundle, silent = min(starts), starts[min(starts)], 0
+        while at + length <= self.now:
+            bundle = starts.get(at, bundle)
+            silent = 0 if at in starts else silent + 1
+            if 0 < silent <= MOST_SILENT:
+                found[bundle, at] = []
+            at = window_start(at + length, self.options.window_seconds)
+        return found
+
+    def _touched(self, seen: int) -> set[_Key]:
+        """Return the windows of which labels have arrived that not every window has taken in."""
+        batches = self.store.labels.batches(after=seen)
+        if not batches:
+            return set()
+        ids = outcomes_known(batches, self.store)["id"].implode()
+        return {key for key, parts in self._windows().items() if parts and ids_of(parts, self.store).is_in(ids).any()}
+
+    # One window.
+
+    def _look(
+        self,
+        key: _Key,
+        windows: Mapping[_Key, list[Part]],
+        kept: dict[_Key, KeptWindow],
+        newest: int,
+        *,
+        late: bool,
+    ) -> None:
+        """Look at a window when there is something new: itself, its rows, its outcomes, or that they are due."""
+        parts, before = windows[key], kept.get(key)
+        version = self._version_of(key, windows)
+        last = max((part.number for part in parts), default=0)
+        end = key[1] + timedelta(seconds=self.options.window_seconds)
+        due = end + timedelta(seconds=version.problem.labels_after_seconds) <= self.now
+        if before is not None:
+            news = last > before.parts or (due and before.health.window.status == "waiting")
+            if not news and not (late and due and before.labels < newest):
+                return
+        rows = answered(rows_of(parts, self.store), version.problem, self._outcomes())
+        window = Window(
+            endpoint=self.endpoint,
+            bundle=key[0],
+            ref=version.version.ref,
+            start=key[1],
+            end=end,
+            rows=rows.n,
+            labelled=rows.n - rows.truth.null_count(),
+            status="judged" if due else "waiting",
+            revision=1 if before is None else before.health.window.revision + 1,
+            judgements=(0 if before is None else before.health.window.judgements) + due,
+        )
+        ctx = StageContext(rng=np.random.default_rng(self.spec.training.seed), seed=self.spec.training.seed)
+        if before is None:
+            past, detectors = self._past(key, windows, kept)
+            seen = run(
+                version.reference, rows, window, version.problem, self.options, ctx, past=past, detectors=detectors
+            )
+            # A window out of order leaves the memory of the later ones alone.
+            memory = None
+            if detectors is not None:
+                memory = self.store.blobs.put(Memory(state=seen.state, detectors=seen.detectors).written())
+        else:
+            again = replace(before.health, window=window, metrics={}, verdicts=(), harmful=False)
+            seen = judged(Seen(health=again), rows, version.reference, version.problem, self.options, ctx)
+            memory = before.memory
+        seen = self._with_evidence(seen, version, parts, newest)
+        changes = self._changes(seen.health)
+        look = self.store.windows.keep_look(seen.health, parts=last, labels=newest, memory=memory, changes=changes)
+        kept[key] = look
+        self.done.append(look)
+        self.changes += changes
+
+    def _past(
+        self, key: _Key, windows: Mapping[_Key, list[Part]], kept: Mapping[_Key, KeptWindow]
+    ) -> tuple[Past, Mapping[str, Detector] | None]:
+        """Return what the windows before left; no detectors where a later window was looked at already."""
+        volumes: dict[datetime, int] = {}
+        for (_, start), parts in windows.items():
+            if start < key[1]:
+                volumes[start] = volumes.get(start, 0) + sum(part.rows for part in parts)
+        own = sorted((look.health.window.start, look) for at, look in kept.items() if at[0] == key[0])
+        earlier = [look for start, look in own if start < key[1] and look.memory is not None]
+        memory = Memory()
+        if earlier and earlier[-1].memory is not None:
+            memory = Memory.read(self.store.blobs.path(earlier[-1].memory).read_bytes())
+        beside = sum(
+            part.rows for at, parts in windows.items() if at[1] == key[1] and at[0] != key[0] for part in parts
+        )
+        past = Past(previous=memory.state, volumes=tuple(sorted(volumes.items())), beside=beside)
+        return past, None if own and own[-1][0] > key[1] else memory.detectors
+
+    def _with_evidence(self, seen: Seen, version: Watched, parts: Sequence[Part], newest: int) -> Seen:
+        """Append what was judged to the evidence log, once for each window and revision."""
+        settled = [verdict for verdict in seen.verdicts if verdict.verdict in _SETTLED]
+        if not settled:
+            return seen
+        window = seen.health.window
+        inputs = {
+            "bundle": window.bundle,
+            "endpoint": window.endpoint,
+            "window": window.name,
+            "revision": str(window.revision),
+            "rows": fingerprint([part.blob for part in parts]),
+            "labels": str(newest),
+        }
+        kept = self._evidence(window.bundle).get(fingerprint(inputs)) or self.store.evidence.append(
+            settled, subject=window.bundle, run=version.version.run, inputs=inputs
+        )
+        named = {_asked(each.verdict): each.id for each in kept}
+        verdicts = tuple(replace(each, evidence=named.get(_asked(each), "")) for each in seen.health.verdicts)
+        return replace(seen, health=replace(seen.health, verdicts=verdicts))
+
+    def _changes(self, health: Health) -> tuple[IncidentChange, ...]:
+        every = self.store.incidents.current()
+        still = [each for each in every if each.closed is None and each.endpoint == self.endpoint]
+        return follow(still, health, self.options, next_number=len(every) + 1)
+
+    # What is looked up once.
+
+    def _version(self, bundle: str, ref: str) -> Watched:
+        if bundle not in self.versions:
+            self.versions[bundle] = watched_version(bundle, ref, self.store, window_seconds=self.options.window_seconds)
+        return self.versions[bundle]
+
+    def _version_of(self, key: _Key, windows: Mapping[_Key, list[Part]]) -> Watched:
+        part = next(part for (bundle, _), parts in windows.items() if bundle == key[0] for part in parts)
+        return self._version(part.bundle, part.ref)
+
+    def _evidence(self, bundle: str) -> Mapping[str, tuple[Evidence, ...]]:
+        """Return the evidence of a version by what it rests on, as it stood when the pass began."""
+        if bundle not in self.evidence:
+            found: dict[str, tuple[Evidence, ...]] = {}
+            for each in self.store.evidence.of(subject=bundle):
+                name = fingerprint(each.inputs)
+                found[name] = (*found.get(name, ()), each)
+            self.evidence[bundle] = found
+        return self.evidence[bundle]
+
+    def _outcomes(self) -> pl.DataFrame:
+        if self.outcomes is None:
+            self.outcomes = outcomes_known(self.store.labels.batches(), self.store)
+        return self.outcomes
+
+
+_Key = tuple[str, datetime]
+
+
+def _key(window: Window) -> _Key:
+    return window.bundle, window.start
+
+
+def _asked(verdict: Verdict | Judged) -> tuple[str, str]:
+    return verdict.requirement, verdict.slice
+
+
+def _inputs(version: Watched, rows: pl.DataFrame) -> Sequence[str]:
+    """Return the columns that a version reads; of one without a reference, all that were logged."""
+    if version.reference is not None:
+        return [shape.name for shape in version.reference.shapes]
+    return [name for name in rows.columns if name not in OWN and not name.startswith(("proba_", "score"))]

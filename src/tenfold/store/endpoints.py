@@ -1,0 +1,121 @@
+"""Manifests of endpoints: one small file for each, which whoever serves watches and loads.
+
+Neither SQL nor a table library is needed to read or write one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from tenfold.foundation.errors import InputError, StoreError
+from tenfold.foundation.serial import canonical_json, from_json, plain
+from tenfold.records.release import Endpoint, Route
+from tenfold.store.files.disk import BeforeWrite, Disk, explained, nothing
+from tenfold.store.files.lock import locked
+
+FORMAT = 1
+FOLDER = "endpoints"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_LARGEST_BYTES = 1_000_000
+_WAIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Format:
+    format: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """A manifest as it is written: an endpoint whose name is called ``endpoint``."""
+
+    endpoint: str
+    revision: int
+    strategy: Literal["all"]
+    at: datetime
+    replay: bool
+    routes: tuple[Route, ...]
+
+
+def manifest_path(store: Path, name: str) -> Path:
+    """Return where the manifest of an endpoint lies.
+
+    Raises
+    ------
+    InputError
+        When the name is no name of an endpoint.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise InputError(f"'{name}' cannot name an endpoint: use letters, digits, '.', '_' and '-', at most 100")
+    return store / FOLDER / f"{name}.json"
+
+
+@contextmanager
+def publishing(store: Path) -> Iterator[None]:
+    """Hold the right to publish, so that what is read from the catalog meanwhile is what gets published last."""
+    disk = Disk(store)
+    with explained(store):
+        disk.make_folder(store / FOLDER)
+        with locked(store / FOLDER / ".lock", wait_seconds=_WAIT_SECONDS):
+            yield
+
+
+def publish(store: Path, endpoint: Endpoint, *, before_write: BeforeWrite = nothing) -> Path:
+    """Put the manifest in place: whoever reads sees the old one or the new one, whole; durable when this returns."""
+    place = manifest_path(store, endpoint.name)
+    written = _Written(
+        endpoint=endpoint.name,
+        revision=endpoint.revision,
+        strategy=endpoint.strategy,
+        at=endpoint.at,
+        replay=endpoint.replay,
+        routes=endpoint.routes,
+    )
+    disk = Disk(store, before_write)
+    with explained(store):
+        disk.make_folder(place.parent)
+        disk.write(place, canonical_json({"format": FORMAT, **plain(written)}))
+    return place
+
+
+def read(store: Path, name: str) -> Endpoint | None:
+    """Return what an endpoint serves; None when nothing was published under this name.
+
+    Raises
+    ------
+    StoreError
+        When the manifest was damaged, or is of a format that this version does not know.
+    """
+    place = manifest_path(store, name)
+    try:
+        with place.open("rb") as stream:
+            content = stream.read(_LARGEST_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"the manifest '{place}' cannot be read: {error.strerror}") from error
+    try:
+        found = from_json(_Format, content).format
+        if found != FORMAT:
+            raise StoreError(f"the manifest '{place}' has format {found}, this Tenfold reads {FORMAT}; upgrade it")
+        written = from_json(_Written, content)
+    except ValidationError as error:
+        raise StoreError(
+            f"the manifest '{place}' is damaged; `tenfold model promote` of the champion writes it anew"
+        ) from error
+    if written.endpoint != name:
+        raise StoreError(f"the manifest '{place}' is of the endpoint '{written.endpoint}': it was moved by hand")
+    return Endpoint(name=name, revision=written.revision, routes=written.routes, at=written.at, replay=written.replay)
+
+
+def names(store: Path) -> tuple[str, ...]:
+    """Return the names of the endpoints that have a manifest, sorted."""
+    return tuple(sorted(place.stem for place in (store / FOLDER).glob("*.json") if _NAME.fullmatch(place.stem)))

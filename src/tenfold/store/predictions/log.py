@@ -1,0 +1,291 @@
+"""The writing side of the prediction log: a record is with the kernel before its answer leaves the process.
+
+One writer is one process; it appends to segments of its own, ``log/<endpoint>/<worker>-<start>-<seq>.log`` below the
+store's folder. A killed process loses nothing that it wrote; against a failing machine, what was written is flushed
+every 50 ms, or before the answer where that is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import orjson
+
+from tenfold.foundation.clock import Clock, SystemClock
+from tenfold.foundation.errors import StoreError
+from tenfold.store.files.disk import BeforeWrite, Disk, cannot_write, nothing
+from tenfold.store.predictions.segment import HEADER, SUFFIX, framed
+
+FOLDER = "log"
+FLUSH_SECONDS = 0.05
+SEGMENT_BYTES = 64 << 20
+KIND_LETTERS: Mapping[str, str] = {"numeric": "n", "categorical": "c", "boolean": "b", "datetime": "d", "text": "t"}
+"""How a record names the kinds of its columns, one letter for each column in their order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What the records of one served version have in common.
+
+    Attributes
+    ----------
+    endpoint, ref, bundle : str
+        Where it was served, as which version, and the hash of its bundle.
+    kinds : mapping from column to kind
+        The model's inputs, in order.
+    outputs : tuple of str
+        Names of the score columns: ``proba_<class>``, or ``score`` for a regression.
+    """
+
+    endpoint: str
+    ref: str
+    bundle: str
+    kinds: Mapping[str, str]
+    outputs: tuple[str, ...]
+    opening: bytes = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        facts = {
+            "endpoint": self.endpoint,
+            "ref": self.ref,
+            "bundle": self.bundle,
+            "kinds": "".join(KIND_LETTERS[kind] for kind in self.kinds.values()),
+            "outputs": self.outputs,
+        }
+        # Written once: most of a one-row record is the same from request to request.
+        object.__setattr__(self, "opening", orjson.dumps(facts)[:-1] + b",")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """The predictions of one request.
+
+    Attributes
+    ----------
+    at, recorded : datetime
+        The project's time and the system's, both in UTC.
+    replay : bool
+        Whether ``at`` was set by the caller.
+    ids : sequence of str
+        One for each row.
+    columns : mapping from column to values
+        The rows in canonical form, in the order of the signature.
+    scores : sequence of sequences of float, shape (n_rows, outputs)
+    decisions : sequence of str, or None
+        The class decided for each row; None for a regression.
+    """
+
+    at: datetime
+    recorded: datetime
+    replay: bool
+    ids: Sequence[str]
+    columns: Mapping[str, Sequence[object]]
+    scores: Sequence[Sequence[float]]
+    decisions: Sequence[str] | None
+
+
+@dataclass(slots=True)
+class _Segment:
+    path: Path
+    descriptor: int
+    size: int
+
+
+class PredictionLog:
+    """Appends the answers of one process.
+
+    Parameters
+    ----------
+    folder : Path
+        The store's.
+    worker : int
+        Tells the processes of one gateway apart.
+    told : callable
+        Hears of a flush that failed, in one sentence.
+    segment_bytes : int
+        From which size on a new segment is begun.
+    before_write : callable
+        See `tenfold.store.files.disk.BeforeWrite`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        worker: int = 0,
+        clock: Clock | None = None,
+        told: Callable[[str], None] | None = None,
+        segment_bytes: int = SEGMENT_BYTES,
+        before_write: BeforeWrite = nothing,
+    ):
+        self._folder = folder / FOLDER
+        self._disk = Disk(folder, before_write)
+        self._clock = clock or SystemClock()
+        self._told = told or (lambda _: None)
+        self._segment_bytes = segment_bytes
+        self._stem = f"{worker}-{round(self._clock.now().timestamp() * 1e6)}"
+        self._sequence = 0
+        self._segments: dict[str, _Segment] = {}
+        # Written since the last flush; a segment that is full is closed by the flush that comes after it.
+        self._dirty: dict[Path, _Segment] = {}
+        self._full: list[_Segment] = []
+        self._writing = threading.Lock()
+        self._flushing = threading.Lock()
+        self._written = 0
+        self._flushed = 0
+        self._oldest: float | None = None
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self.bytes_written = 0
+        self.failures = 0
+        self._flusher = threading.Thread(target=self._flush_often, name="prediction-log", daemon=True)
+        self._flusher.start()
+
+    def append(self, origin: Origin, answered: Answered) -> int:
+        """Write one record and return its number, for `flush`.
+
+        Raises
+        ------
+        StoreError
+            When it cannot be written; nothing of it stays then, and a later one may succeed.
+        """
+        facts = {
+            "at": answered.at,
+            "recorded": answered.recorded,
+            "ids": answered.ids,
+            "columns": answered.columns,
+            "scores": answered.scores,
+            "decisions": answered.decisions,
+        }
+        if answered.replay:
+            facts["replay"] = True
+        frame = framed(origin.opening + orjson.dumps(facts)[1:])
+        with self._writing:
+            try:
+                self._write(origin.endpoint, frame)
+            except OSError as error:
+                self.failures += 1
+                reason = os.strerror(error.errno) if error.errno else str(error)
+                raise cannot_write(self._folder / origin.endpoint, reason) from error
+            self._written += 1
+            number = self._written
+            if self._oldest is None:
+                self._oldest = self._clock.monotonic()
+        self._wake.set()
+        return number
+
+    def flush(self, number: int | None = None) -> None:
+        """Return when the record of this number, or all, are on the disk; those who wait share one flush.
+
+        Raises
+        ------
+        StoreError
+            When the disk refuses.
+        """
+        with self._flushing:
+            if number is not None and self._flushed >= number:
+                return
+            with self._writing:
+                reached = self._written
+                dirty, self._dirty = list(self._dirty.values()), {}
+                full, self._full = self._full, []
+                oldest, self._oldest = self._oldest, None
+            try:
+                for segment in dirty:
+                    self._disk.before("fsync", segment.path)
+                    os.fdatasync(segment.descriptor)
+            except OSError as error:
+                with self._writing:
+                    self._dirty = {segment.path: segment for segment in dirty} | self._dirty
+                    self._full = full + self._full
+                    self._oldest = oldest
+                self.failures += 1
+                reason = os.strerror(error.errno) if error.errno else str(error)
+                raise cannot_write(self._folder, reason) from error
+            for segment in full:
+                os.close(segment.descriptor)
+            self._flushed = reached
+
+    def lag_seconds(self) -> float:
+        """Return how long the oldest record that is not yet on the disk has waited; 0 when there is none."""
+        oldest = self._oldest
+        return 0.0 if oldest is None else max(0.0, self._clock.monotonic() - oldest)
+
+    def close(self) -> None:
+        """Flush what is there and close the files."""
+        self._closing.set()
+        self._wake.set()
+        self._flusher.join()
+        self.flush()
+        with self._writing:
+            for segment in self._segments.values():
+                os.close(segment.descriptor)
+            self._segments.clear()
+
+    def _write(self, endpoint: str, frame: bytes) -> None:
+        segment = self._segments.get(endpoint)
+        if segment is None or segment.size >= self._segment_bytes:
+            segment = self._begin(endpoint)
+        rest = memoryview(frame)
+        try:
+            while rest:
+                self._disk.before("write", segment.path)
+                rest = rest[os.write(segment.descriptor, rest) :]
+        except OSError:
+            if len(rest) < len(frame):
+                self._take_back(endpoint, segment)
+            raise
+        segment.size += len(frame)
+        self.bytes_written += len(frame)
+        self._dirty[segment.path] = segment
+
+    def _begin(self, endpoint: str) -> _Segment:
+        folder = self._folder / endpoint
+        self._disk.make_folder(folder)
+        self._sequence += 1
+        path = folder / f"{self._stem}-{self._sequence:06}{SUFFIX}"
+        self._disk.before("write", path)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        try:
+            os.write(descriptor, HEADER)
+            self._disk.sync_folder(folder)
+        except OSError:
+            os.close(descriptor)
+            with suppress(OSError):
+                path.unlink()
+            raise
+        self._retire(endpoint)
+        segment = _Segment(path=path, descriptor=descriptor, size=len(HEADER))
+        self._segments[endpoint] = segment
+        return segment
+
+    def _take_back(self, endpoint: str, segment: _Segment) -> None:
+        """Remove half a frame; where that fails too, the segment ends here and the next record begins another."""
+        try:
+            os.ftruncate(segment.descriptor, segment.size)
+        except OSError:
+            self._retire(endpoint)
+
+    def _retire(self, endpoint: str) -> None:
+        old = self._segments.pop(endpoint, None)
+        if old is not None:
+            self._full.append(old)
+            self._dirty[old.path] = old
+
+    def _flush_often(self) -> None:
+        while not self._closing.is_set():
+            self._wake.wait()
+            self._closing.wait(FLUSH_SECONDS)
+            self._wake.clear()
+            try:
+                self.flush()
+            except StoreError as error:
+                self._told(str(error))
+                self._wake.set()
+                self._closing.wait(1.0)

@@ -1,0 +1,114 @@
+"""The pages on a port of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from granian import _granian
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
+
+from tenfold.foundation.errors import InputError
+from tenfold.project.open import Project
+from tenfold.web.app import app_of
+from tenfold.web.guard import LOOPBACK
+
+DEFAULT_PORT = 8470
+_BACKLOG = 128
+_START_SECONDS = 20.0
+_STOP_SECONDS = 10.0
+# Granian's type stubs leave out what it is made of: descriptor, whether of a Unix socket, backlog.
+_SocketHolder: Any = _granian.SocketHolder
+
+
+class _Listener(Server):
+    """Granian on a socket that is open already, so that a port that is taken is told before anything starts.
+
+    It closes the descriptor when it ends.
+    """
+
+    def __init__(self, target: Any, listening: int):
+        super().__init__(
+            target,
+            interface=Interfaces.ASGI,
+            http=HTTPModes.http1,
+            websockets=False,
+            backlog=_BACKLOG,
+            log_enabled=False,
+        )
+        self._socket: Any = _SocketHolder(listening, False, _BACKLOG)
+
+    def _init_shared_socket(self) -> None:
+        self._shd = self._socket
+        self._sfd = self._socket.get_fd()
+        self._ssp = None
+
+
+@dataclass(slots=True)
+class Pages:
+    """The pages of a project, served by a thread of this process; `start`, and `stop` when it is enough.
+
+    Parameters
+    ----------
+    host : str
+        Loopback unless somebody says otherwise: nobody is asked who they are.
+    port : int
+        0: any that is free.
+    hosts : collection of str
+        Further names under which browsers may ask, besides ``host`` and those of loopback.
+    """
+
+    project: Project
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    hosts: Collection[str] = ()
+    url: str = ""
+    _thread: threading.Thread | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
+    _listener: Any = None
+    _ready: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> str:
+        """Serve, and return the address.
+
+        Raises
+        ------
+        InputError
+            When the address cannot be used.
+        """
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        try:
+            listening = socket.create_server((self.host, self.port), family=family, backlog=_BACKLOG)
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise InputError(f"{self.host}:{self.port} cannot be listened on: {reason}; choose another port") from error
+        listening.setblocking(False)
+        host, port = listening.getsockname()[:2]
+        self.url = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+        app = app_of(self.project, hosts={*LOOPBACK, self.host, *self.hosts})
+        self._thread = threading.Thread(
+            target=self._run, args=(app, listening.detach()), name="tenfold-pages", daemon=True
+        )
+        self._thread.start()
+        self._ready.wait(_START_SECONDS)
+        return self.url
+
+    def stop(self) -> None:
+        """Answer nothing more."""
+        if self._loop is not None and self._thread is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._listener.stop)
+            self._thread.join(_STOP_SECONDS)
+
+    def _run(self, app: Any, listening: int) -> None:
+        asyncio.run(self._serve(app, listening))
+
+    async def _serve(self, app: Any, listening: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._listener = _Listener(app, listening)
+        self._listener.on_startup(self._ready.set)
+        await self._listener.serve()
