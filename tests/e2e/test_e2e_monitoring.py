@@ -312,11 +312,11 @@ def test_a_pass_that_dies_between_evidence_and_look_writes_neither_twice(world: 
         broken.setattr(windows, "keep_look", killed)
         with pytest.raises(Killed):
             world.watch(3)
-    assert show(world.store, "visits").looks == ()
+    assert show(world.spec, world.store).looks == ()
     world.watch(3)
     evidence = judged_live(world.store)
     assert len({(each.verdict.requirement, each.verdict.slice) for each in evidence}) == len(evidence) > 0
-    assert len(show(world.store, "visits").looks) >= 1
+    assert len(show(world.spec, world.store).looks) >= 1
     assert sum(part.rows for part in world.store.watched.parts("visits")) == 120
 
 
@@ -327,7 +327,7 @@ def test_outcomes_of_a_file_are_read_as_the_target_is(world: World, tmp_path: Pa
     report = label_file(str(path), world.store)
     assert (report.rows, report.ids, report.unknown, report.again) == (4, 3, 1, 0)
     world.watch(3)
-    (look,) = [look for look in show(world.store, "visits").looks if look.health.window.rows]
+    (look,) = [look for look in show(world.spec, world.store).looks if look.health.window.rows]
     assert look.health.window.labelled == 2
 
 
@@ -344,7 +344,7 @@ def test_what_is_no_outcome_is_refused(world: World, tmp_path: Path):
 def test_the_documents_are_json(world: World):
     world.serve_days(0, 1)
     assert json.loads(json.dumps(world.watch(3).document()))["windows"][0]["window"]["rows"] == 120
-    assert json.loads(json.dumps(show(world.store, "visits").document()))["schema"] == "tenfold.health/1"
+    assert json.loads(json.dumps(show(world.spec, world.store).document()))["schema"] == "tenfold.health/1"
 
 
 def test_the_commands_take_in_outcomes_look_and_show(world: World, tenfold: Command):

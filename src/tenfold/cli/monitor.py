@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import typer
@@ -45,7 +44,7 @@ def show(project: ProjectPath = HERE, as_json: AsJson = False) -> Command:
         from tenfold.project.watch import show as show_health
 
         opened = open_project(project)
-        report = show_health(opened.store, opened.spec.endpoint)
+        report = show_health(opened.spec, opened.store)
         return Reply(document=report.document(), ok=report.ok, show=show_windows)
 
     return Command(work=work, as_json=as_json)
@@ -60,7 +59,7 @@ def show_run(document: Document, console: Console) -> None:
     windows = document.get("windows") or []
     alerts = document.get("alerts") or {}
     heading(console, f"looked at {len(windows):,} windows, {number(document.get('rows'))} new predictions")
-    _windows(windows, console)
+    _windows(document, console)
     if document.get("damaged"):
         console.print(f"{document['damaged']} places of the prediction log cannot be read")
     if alerts.get("failed"):
@@ -74,7 +73,7 @@ def show_windows(document: Document, console: Console) -> None:
     if not windows:
         console.print("no windows yet: tenfold serve, then tenfold monitor run")
         return
-    _windows(windows, console)
+    _windows(document, console)
     incidents = document.get("incidents") or []
     if incidents:
         console.print()
@@ -96,30 +95,31 @@ def show_windows(document: Document, console: Console) -> None:
         )
 
 
-def _windows(windows: Iterable[Document], console: Console) -> None:
+def _windows(document: Document, console: Console) -> None:
+    metric = document.get("metric") or ""
     rows(
         console,
-        ("window", "version", "rows", "labelled", "worth", "requirements", "found"),
+        ("window", "version", "rows", "labelled", metric or "worth", "requirements", "found"),
         (
             (
                 minute(entry["window"]["start"]),
                 entry["window"]["ref"],
                 number(entry["window"]["rows"]),
                 number(entry["window"]["labelled"]),
-                _worth(entry),
+                _worth(entry, metric),
                 _requirements(entry),
                 _found(entry),
             )
-            for entry in windows
+            for entry in document.get("windows") or ()
         ),
         right=("rows", "labelled"),
     )
 
 
-def _worth(entry: Document) -> str:
-    """Return the main metric, which is measured first."""
-    for name, measured in (entry.get("metrics") or {}).items():
-        return f"{name} {interval(measured)}"
+def _worth(entry: Document, metric: str) -> str:
+    measured = (entry.get("metrics") or {}).get(metric)
+    if measured is not None:
+        return interval(measured)
     return "outcomes not due" if entry["window"]["status"] == "waiting" else "–"
 
 

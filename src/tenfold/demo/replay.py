@@ -165,7 +165,7 @@ class Replay:
             labelled = now
             # Production goes on while a pass is at work.
             with caller.sending(flights.filter(flights[TIME] < now + MEANWHILE)) as stream:
-                report = tick(project, events=self, seen=self._seen)
+                report = tick(project, events=self, seen=self._seen, tell=self._tell)
                 for ref in report.renewed.promoted:
                     self.promotions += 1
                     waited = stream.wait_for(ref, self.system)
@@ -197,10 +197,9 @@ class Replay:
             failed = [each.requirement for each in health.verdicts if each.verdict == "fail"]
             fails = f"  fails: {', '.join(failed)}" if failed else ""
             self.say(f"to {end}  {health.window.rows:5,d} flights  {health.window.ref}  {worth}{fails}")
-        for change in watched.changes:
-            if change.change != "updated":
-                incident = change.incident
-                self.say(f"           {incident.id} {change.change}: {incident.kind}: {incident.title}")
+
+    def _tell(self, alert: str) -> None:
+        self.say(f"           {alert}")
 
 
 def _requirements(project: Project) -> tuple[Document, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
 
@@ -12,8 +13,8 @@ R = TypeVar("R")
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(cast("Any", kind))
 
 
 def plain(value: object) -> Any:
@@ -40,5 +41,5 @@ def to_json(record: object) -> bytes:
 
 def from_json(kind: type[R], content: bytes | str) -> R:
     """Rebuild a record of type ``kind``; fields that the text lacks take their defaults."""
-    adapter: TypeAdapter[R] = TypeAdapter(kind)
+    adapter: TypeAdapter[R] = _adapter(cast("Hashable", kind))
     return adapter.validate_json(content)

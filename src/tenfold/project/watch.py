@@ -21,6 +21,7 @@ from tenfold.foundation.serial import from_json, plain, to_json
 from tenfold.measures.sequential import Detector
 from tenfold.measures.states.column import TableState
 from tenfold.project.document import Document
+from tenfold.project.metric_order import main_metric
 from tenfold.project.reference import Watched, watched_version
 from tenfold.project.window_rows import OWN, Cut, answered, cut, ids_of, outcomes_known, rows_of
 from tenfold.records.evidence import Evidence, Verdict
@@ -59,9 +60,13 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchReport:
-    """What one pass looked at and what it did to incidents; the document is ``tenfold.monitor/1``."""
+    """What one pass looked at and what it did to incidents; the document is ``tenfold.monitor/1``.
+
+    ``metric``: the one that counts first, of those that were measured.
+    """
 
     endpoint: str
+    metric: str = ""
     looks: tuple[KeptWindow, ...] = ()
     changes: tuple[IncidentChange, ...] = ()
     rows: int = 0
@@ -73,6 +78,7 @@ class WatchReport:
         return {
             "schema": "tenfold.monitor/1",
             "endpoint": self.endpoint,
+            "metric": self.metric or None,
             "rows": self.rows,
             "damaged": self.damaged,
             "windows": [window_document(look) for look in self.looks],
@@ -82,9 +88,13 @@ class WatchReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthReport:
-    """Windows and incidents as they stand; the document is ``tenfold.health/1``."""
+    """Windows and incidents as they stand; the document is ``tenfold.health/1``.
+
+    ``metric``: the one that counts first, of those that were measured.
+    """
 
     endpoint: str
+    metric: str = ""
     looks: tuple[KeptWindow, ...] = ()
     incidents: tuple[Incident, ...] = ()
     ok: bool = True
@@ -94,6 +104,7 @@ class HealthReport:
         return {
             "schema": "tenfold.health/1",
             "endpoint": self.endpoint,
+            "metric": self.metric or None,
             "windows": [window_document(look) for look in self.looks],
             "incidents": [plain(incident) for incident in self.incidents],
         }
@@ -113,11 +124,19 @@ def options_for(spec: Spec) -> MonitoringOptions:
     )
 
 
-def show(store: Store, endpoint: str) -> HealthReport:
-    """Return the windows and the incidents of an endpoint as they stand."""
+def show(spec: Spec, store: Store) -> HealthReport:
+    """Return the windows and the incidents of the project's endpoint as they stand."""
+    looks = store.watched.looks(spec.endpoint)
     return HealthReport(
-        endpoint=endpoint, looks=store.watched.looks(endpoint), incidents=store.incidents.current(endpoint)
+        endpoint=spec.endpoint,
+        metric=_metric(spec, looks),
+        looks=looks,
+        incidents=store.incidents.current(spec.endpoint),
     )
+
+
+def _metric(spec: Spec, looks: Sequence[KeptWindow]) -> str:
+    return main_metric(spec, {name for look in looks for name in look.health.metrics})
 
 
 def watch(spec: Spec, store: Store, *, clock: Clock | None = None) -> WatchReport:
@@ -166,6 +185,7 @@ class _Pass:
             self.store.windows.keep_rows(after, ())
         return WatchReport(
             endpoint=self.endpoint,
+            metric=_metric(self.spec, self.done),
             looks=tuple(self.done),
             changes=tuple(self.changes),
             rows=rows,

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from tenfold.project.metric_order import in_order
 from tenfold.reports.svg import Frame, dot, drawing, line, path, text, ticks
 from tenfold.reports.words import number, short
 from tenfold.spec.schema import Spec
 from tenfold.store.monitoring import KeptWindow
-from tenfold.web.order import in_order
 from tenfold.web.state import Span
 
 _WIDTH, _HEIGHT = 1000, 250

@@ -188,13 +188,17 @@ class CatalogWindows:
             )
 
     def looks(self, endpoint: str | None = None) -> tuple[KeptWindow, ...]:
-        newest = sa.select(sa.func.max(windows.c.number)).group_by(
-            windows.c.endpoint, windows.c.bundle, windows.c.start
+        number = windows.c.number
+        seen = (
+            sa.select(sa.func.min(number).label("first"), sa.func.max(number).label("newest"))
+            .group_by(windows.c.endpoint, windows.c.bundle, windows.c.start)
+            .subquery()
         )
-        query = sa.select(windows).where(windows.c.number.in_(newest))
+        query = sa.select(windows).join(seen, number == seen.c.newest)
         if endpoint is not None:
             query = query.where(windows.c.endpoint == endpoint)
-        query = query.order_by(windows.c.endpoint, windows.c.start, windows.c.number)
+        # Of versions that answered in the same window, the one that was looked at first stands first.
+        query = query.order_by(windows.c.endpoint, windows.c.start, seen.c.first)
         with self._ledger.catalog.reading() as connection:
             return tuple(_look_of(row) for row in connection.execute(query).mappings())
 

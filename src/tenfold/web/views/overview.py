@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tenfold.project.metric_order import in_order
 from tenfold.records.health import Incident
 from tenfold.reports.words import between, count, with_unit
 from tenfold.store.monitoring import KeptWindow
 from tenfold.store.rows import KeptDecision, Release, Version
 from tenfold.web.chart import Trend, trend_of
-from tenfold.web.order import in_order
 from tenfold.web.standing import Row, Standing, standing_of
 from tenfold.web.state import State
 from tenfold.web.words import Tone, minute

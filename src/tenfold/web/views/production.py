@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tenfold.foundation.errors import InputError
+from tenfold.project.metric_order import in_order, main_metric
 from tenfold.records.health import Incident
 from tenfold.reports.figures import interval_bar
 from tenfold.spec.schema import Spec
 from tenfold.store.monitoring import KeptWindow
 from tenfold.web.chart import Trend, trend_of
-from tenfold.web.order import in_order
 from tenfold.web.state import State
 from tenfold.web.words import tone
 
@@ -96,7 +96,7 @@ def _line(look: KeptWindow, spec: Spec) -> WindowLine:
     words += ["worse than the baseline"] if health.harmful else []
     return WindowLine(
         look=look,
-        main=next(iter(in_order(spec, health.metrics)), ""),
+        main=main_metric(spec, health.metrics),
         verdicts=tuple(counts.items()),
         found=tuple(dict.fromkeys(words)),
     )

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tenfold.foundation.errors import InputError
+from tenfold.project.metric_order import in_order
 from tenfold.project.open import Project
 from tenfold.reports.figures import interval_bar, interval_strip
 from tenfold.reports.words import percent
 from tenfold.store.rows import Run
-from tenfold.web.order import in_order
 from tenfold.web.words import tone
 
 _MOST_RUNS = 200

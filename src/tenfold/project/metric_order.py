@@ -15,3 +15,8 @@ def in_order(spec: Spec, names: Iterable[str]) -> list[str]:
     first = next((name for name in (spec.problem.metric, *asked) if name in found), None)
     order = {name: place for place, name in enumerate(METRIC_NAMES)}
     return sorted(found, key=lambda name: (name != first, order.get(name, len(order)), name))
+
+
+def main_metric(spec: Spec, names: Iterable[str]) -> str:
+    """Return the metric of ``names`` that counts first; empty when there is none."""
+    return next(iter(in_order(spec, names)), "")
