@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from tenfold.cli.command import Command, Document, Reply
 from tenfold.cli.options import HERE, AsJson, ProjectPath
 from tenfold.cli.table import heading, interval, minute, number, rows, styled, suggest
+from tenfold.records.evidence import VERDICTS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -124,10 +126,8 @@ def _worth(entry: Document, metric: str) -> str:
 
 
 def _requirements(entry: Document) -> str:
-    counts: dict[str, int] = {}
-    for verdict in entry.get("verdicts") or []:
-        counts[verdict["verdict"]] = counts.get(verdict["verdict"], 0) + 1
-    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "–"
+    found = Counter(verdict["verdict"] for verdict in entry.get("verdicts") or [])
+    return ", ".join(f"{found[name]} {name}" for name in VERDICTS if found[name]) or "–"
 
 
 def _found(entry: Document) -> str:

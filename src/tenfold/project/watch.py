@@ -177,7 +177,7 @@ class _Pass:
         touched = self._touched(reading.labels)
         windows = self._windows()
         kept = {_key(look.health.window): look for look in self.store.watched.looks(self.endpoint)}
-        for key in sorted(windows, key=lambda each: (each[1], each[0])):
+        for key in sorted(windows, key=lambda each: (each[1], _first(windows[each]))):
             self._look(key, windows, kept, newest, late=key in touched)
         if newest > reading.labels and windows:
             # Only now have all windows taken these labels in: a pass that died before begins with them again.
@@ -375,6 +375,11 @@ _Key = tuple[str, datetime]
 
 def _key(window: Window) -> _Key:
     return window.bundle, window.start
+
+
+def _first(parts: Sequence[Part]) -> int:
+    """Return where the first rows of a window stand in the log, so that versions follow each other as they answered."""
+    return min((part.number for part in parts), default=0)
 
 
 def _asked(verdict: Verdict | Judged) -> tuple[str, str]:

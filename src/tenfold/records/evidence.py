@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 VerdictName = Literal["pass", "fail", "inconclusive", "pending"]
+VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
+"""In the order in which counts of them are told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

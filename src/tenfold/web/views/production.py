@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from tenfold.foundation.errors import InputError
 from tenfold.project.metric_order import in_order, main_metric
+from tenfold.records.evidence import VERDICTS
 from tenfold.records.health import Incident
 from tenfold.reports.figures import interval_bar
 from tenfold.spec.schema import Spec
@@ -88,16 +90,14 @@ def incidents_of(state: State) -> tuple[tuple[Incident, ...], tuple[Incident, ..
 
 def _line(look: KeptWindow, spec: Spec) -> WindowLine:
     health = look.health
-    counts: dict[str, int] = {}
-    for judged in health.verdicts:
-        counts[judged.verdict] = counts.get(judged.verdict, 0) + 1
+    counts = Counter(judged.verdict for judged in health.verdicts)
     words = [f"{each.rule} {each.column or ''}".strip() for each in health.integrity]
     words += [f"drift {each.column}" for each in health.drift]
     words += ["worse than the baseline"] if health.harmful else []
     return WindowLine(
         look=look,
         main=main_metric(spec, health.metrics),
-        verdicts=tuple(counts.items()),
+        verdicts=tuple((name, counts[name]) for name in VERDICTS if counts[name]),
         found=tuple(dict.fromkeys(words)),
     )
 
