@@ -36,7 +36,7 @@ test: $(STAMP)  ## every test
 	$(BIN)/python -m pytest -q -n 2
 
 faults: $(STAMP)  ## kills and faults at full size (long)
-	TENFOLD_FAULTS=full $(BIN)/python -m pytest -q tests/faults
+	TENFOLD_FAULTS=full $(BIN)/python -m pytest -q -n 2 tests/faults tests/e2e/test_e2e_kills.py tests/e2e/test_e2e_batch_tables.py
 
 bench: $(STAMP)  ## measure against public peers (long)
 	$(BIN)/python benchmarks/run.py

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="tenfold",
-    help="Carry a machine-learning model from a table to a judged, registered version.",
+    help="Carry a machine-learning model through its life, judged at every stage by the same requirements.",
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
@@ -62,7 +62,7 @@ def front(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
     as_json: AsJson = False,
 ) -> Command | None:
-    """Carry a machine-learning model from a table to a judged, registered version.
+    """Carry a machine-learning model through its life, judged at every stage by the same requirements.
 
     Exit codes: 0 done, 1 a requirement or check failed, 2 wrong use or bad input, 3 an internal or environment failure.
     """
