@@ -38,8 +38,9 @@ test: $(STAMP)  ## every test
 faults: $(STAMP)  ## kills and faults at full size (long)
 	TENFOLD_FAULTS=full $(BIN)/python -m pytest -q -n 2 tests/faults tests/e2e/test_e2e_kills.py tests/e2e/test_e2e_batch_tables.py
 
-bench: $(STAMP)  ## measure against public peers (long)
-	$(BIN)/python benchmarks/run.py
+bench: $(STAMP)  ## coverage of intervals; with DATA=folder of raw tables, Tenfold against a default LightGBM (long)
+	$(BIN)/python benchmarks/coverage.py
+	$(if $(DATA),$(BIN)/python benchmarks/three_commands.py $(DATA),@echo "DATA=folder was not given: no tables to train on")
 
 lock: $(STAMP)  ## resolve the dependencies anew
 	$(BIN)/python -m pip install --quiet uv

@@ -19,6 +19,7 @@ from tests.unit.gateway.gateway_scene import (
     ENDPOINT,
     ROW,
     Running,
+    archive,
     ask,
     body_of,
     boosted,
@@ -29,8 +30,10 @@ from tests.unit.gateway.gateway_scene import (
     set_up,
     start,
     wait_until,
+    with_threshold,
 )
 
+from tenfold.project.open import open_project
 from tenfold.store.predictions.reader import read_predictions
 
 pytestmark = pytest.mark.slow
@@ -39,6 +42,11 @@ FULL = os.environ.get("TENFOLD_FAULTS") == "full"
 SWAPS = 200 if FULL else 12
 KILLS = 40 if FULL else 5
 PER_SECOND = 50.0
+FILE = """
+name: members
+problem: {target: y}
+data: {path: t.csv}
+"""
 
 
 @dataclass
@@ -108,6 +116,48 @@ def test_no_request_fails_and_no_version_is_mistaken_while_versions_are_swapped(
     logged = read_predictions(store, ENDPOINT).rows
     version_of = dict(logged.select("id", "ref").iter_rows())
     assert all(version_of[one] == version for version, _, ids, _ in told.answers for one in ids)
+
+
+def test_promotions_and_rollbacks_fail_no_request_and_every_answer_is_its_versions_own(tmp_path: Path):
+    (tmp_path / "tenfold.yaml").write_text(FILE, encoding="utf-8")
+    project = open_project(tmp_path, environ={})
+    thresholds = {number: 0.2 + number / 10 for number in (1, 2, 3, 4)}
+    rows = hard_rows(20)
+    expected = {}
+    for number, threshold in thresholds.items():
+        name, content = archive(number)
+        facts = {"threshold": threshold}
+        project.store.registry.register(
+            ENDPOINT, bundle=name, blob=project.store.blobs.put(content), run="r1", facts=facts
+        )
+        expected[f"{ENDPOINT}@{number}"] = with_threshold(boosted(number), threshold).predict(rows).to_dicts()
+    project.promote(f"{ENDPOINT}@1")
+    told, acts = Told(), []
+    with running(tmp_path / ".tenfold") as gateway:
+        askers = [threading.Thread(target=keep_asking, args=(gateway, rows, told, 2)) for _ in range(2)]
+        for asker in askers:
+            asker.start()
+        try:
+            for act in range(SWAPS):
+                # Two steps forward, one back.
+                report = (
+                    project.rollback(ENDPOINT, reason="worse")
+                    if act % 3 == 2
+                    else project.promote(f"{ENDPOINT}@{act % 4 + 1}")
+                )
+                acts.append(report.release.action)
+                wait_until(lambda: answers_with(gateway, report.release.ref))  # noqa: B023 - called at once
+        finally:
+            told.over.set()
+            for asker in askers:
+                asker.join()
+    assert {"promote", "rollback"} == set(acts)
+    assert told.failed == []
+    assert len(told.answers) > SWAPS
+    for version, predictions, _, size in told.answers:
+        for found, wanted in zip(predictions, expected[version][:size], strict=True):
+            assert found["prediction"] == wanted["prediction"]
+            assert found["proba_yes"] == pytest.approx(wanted["proba_yes"], abs=1e-9)
 
 
 def answers_with(gateway: Running, version: str) -> bool:

@@ -61,7 +61,7 @@ def constant(task: str, values: tuple[float, ...], classes: tuple[str, ...]) -> 
 
 
 @cache
-def _archive(number: int) -> tuple[str, bytes]:
+def archive(number: int) -> tuple[str, bytes]:
     packed = pack_bundle(boosted(number), table(20, seed=9))
     return packed.name, packed.zipped()
 
@@ -69,7 +69,7 @@ def _archive(number: int) -> tuple[str, bytes]:
 def route(store: Path, made: Model | int, *, ref: str, threshold: float | None = None) -> Route:
     """Put a model's bundle into the store and return the route to it."""
     if isinstance(made, int):
-        name, content = _archive(made)
+        name, content = archive(made)
     else:
         packed = pack_bundle(made, table(20, seed=9))
         name, content = packed.name, packed.zipped()
