@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -104,18 +105,23 @@ def settle(
         )
     price = ""
     if lockbox is not None and lockbox.high is not None and lockbox.high < 0:
-        price = f"; on the old sealed rows it is worse by {abs(lockbox.value or 0.0):.4g}"
+        price = f"; on the old sealed rows it is worse by {abs(lockbox.value or 0.0):.3g}"
     if options.promote == "ask":
         return Settled(action="wait", reason=f"better: {told}{price}; a person promotes it", waits_for="person")
     return Settled(action="promote", reason=f"better: {told}{price}")
 
 
 def _told(gain: Gain) -> str:
-    return (
-        f"{gain.metric} {gain.value:+.4g} (from {gain.low:+.4g} to {gain.high:+.4g}) on {gain.n} rows"
-        if gain.low is not None and gain.high is not None and gain.value is not None
-        else gain.reason
-    )
+    if gain.low is None or gain.high is None or gain.value is None:
+        return gain.reason
+    value, low, high = (_rounded(number, gain.high - gain.low) for number in (gain.value, gain.low, gain.high))
+    return f"{gain.metric} {value} (from {low} to {high}) on {gain.n:,} rows"
+
+
+def _rounded(value: float, width: float) -> str:
+    """Return a difference to a hundredth of its interval's width: further digits say nothing."""
+    decimals = 6 if width <= 0 else max(0, min(12, 3 - math.ceil(math.log10(width))))
+    return f"{value:+,.{decimals}f}"
 
 
 def _minus(value: float | None) -> float | None:
