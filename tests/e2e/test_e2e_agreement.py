@@ -1,7 +1,8 @@
-"""The lab, batches, single rows and the Python API give the same numbers on hard rows."""
+"""The lab, batches, HTTP, single rows and the Python API give the same numbers on hard rows."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import tenfold as api
 from tests.e2e.conftest import Command
+from tests.unit.gateway.gateway_scene import ask, body_of, running
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +31,24 @@ def hard_rows(tumours: pl.DataFrame, rows: int = 2000, seed: int = 11) -> pl.Dat
     return frame.select(columns)
 
 
-def test_lab_batch_rows_and_api_agree_to_1e_9(project: Path, tenfold: Command, tumours: pl.DataFrame) -> None:
+def over_http(project: Path, endpoint: str, rows: pl.DataFrame, at_once: int) -> pl.DataFrame:
+    """Ask the gateway for predictions; whole numbers are sent without a point."""
+    instances = [
+        {name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in row.items()}
+        for row in rows.iter_rows(named=True)
+    ]
+    answers: list[dict[str, object]] = []
+    with running(project / ".tenfold") as gateway:
+        connection = gateway.connect()
+        for begin in range(0, len(instances), at_once):
+            status, reply = ask(connection, body_of(*instances[begin : begin + at_once]), endpoint=endpoint)
+            assert status == 200, reply
+            answers += json.loads(reply)["predictions"]
+        connection.close()
+    return pl.DataFrame(answers)
+
+
+def test_lab_batch_http_rows_and_api_agree_to_1e_9(project: Path, tenfold: Command, tumours: pl.DataFrame) -> None:
     document = tenfold("run", "--json", cwd=project).document()
     rows = hard_rows(tumours)
     rows.write_parquet(project / "hard.parquet")
@@ -44,12 +63,20 @@ def test_lab_batch_rows_and_api_agree_to_1e_9(project: Path, tenfold: Command, t
     from_pandas = model.predict(rows.to_pandas())
     single = pl.concat([model.predict([row]) for row in rows.iter_rows(named=True)])
 
+    promoted = tenfold("model", "promote", ref, "--json", cwd=project)
+    assert promoted.code == 0, promoted.out
+    endpoint = promoted.document()["endpoint"]
+    served = {at_once: over_http(project, endpoint, rows, at_once) for at_once in (1, 400)}
+
     for name in ("proba_benign", "proba_malignant"):
         expected = whole[name].to_numpy()
         assert np.isfinite(expected).all()
         np.testing.assert_allclose(from_pandas[name].to_numpy(), expected, rtol=0, atol=1e-9)
         np.testing.assert_allclose(single[name].to_numpy(), expected, rtol=0, atol=1e-9)
+        for found in served.values():
+            np.testing.assert_allclose(found[name].to_numpy(), expected, rtol=0, atol=1e-9)
         for file in ("hard.parquet", "hard.csv"):
             scored = pl.read_parquet(project / f"{file}.out.parquet")
             np.testing.assert_allclose(scored[name].to_numpy(), expected, rtol=0, atol=1e-9)
-    assert (single["prediction"] == whole["prediction"]).all()
+    for found in (single, *served.values()):
+        assert (found["prediction"] == whole["prediction"]).all()

@@ -292,11 +292,15 @@ class Running:
 
 
 def ask(
-    connection: http.client.HTTPConnection, body: bytes, headers: dict[str, str] | None = None
+    connection: http.client.HTTPConnection,
+    body: bytes,
+    headers: dict[str, str] | None = None,
+    *,
+    endpoint: str = ENDPOINT,
 ) -> tuple[int, bytes]:
     """Ask for predictions on a connection that is kept."""
     sent = {"content-type": "application/json"} if headers is None else headers
-    connection.request("POST", f"/predict/{ENDPOINT}", body, sent)
+    connection.request("POST", f"/predict/{endpoint}", body, sent)
     answer = connection.getresponse()
     return answer.status, answer.read()
 
