@@ -7,6 +7,18 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 View = Literal["native", "filled", "dense"]
+LeakKind = Literal[
+    "near-perfect",
+    "name",
+    "encoded",
+    "future",
+    "moment",
+    "order",
+    "group",
+    "duplicates",
+    "prepared",
+    "plugin",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +36,12 @@ class FeatureLeak:
     """A column that may know the answer, found while features were planned.
 
     ``severity`` ``block``: it is left out, and the run stops, unless the user vouches for it. ``warn``: it is told and
-    used. ``strength`` is the AUC or R2 of the column alone, where that is what was found.
+    used. ``strength`` is the AUC or R2 of the column alone, where that is what was found; else the share of rows, or
+    the correlation, that the reason names. ``column`` is empty where the rows themselves leak.
     """
 
     column: str
-    kind: Literal["near-perfect", "name"]
+    kind: LeakKind
     severity: Literal["block", "warn"]
     reason: str
     strength: float | None = None

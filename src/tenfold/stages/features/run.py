@@ -23,6 +23,7 @@ from tenfold.stages.features.candidates import Candidate, candidate, copies, say
 from tenfold.stages.features.date_parts import choose_parts
 from tenfold.stages.features.lags import lag_payload, plan_lags, reason_of
 from tenfold.stages.features.leaks import leaks_by_name, near_perfect
+from tenfold.stages.features.linting.linter import lint_rows
 from tenfold.stages.features.options import FeatureOptions
 from tenfold.stages.features.views import MOST_CODES, Ground, plan_views
 
@@ -61,7 +62,10 @@ def run(
         left_out.update(silent)
     vouched = {lag.name for lag in lags} | set(options.allow)
     leaks = _find_leaks([each for each in found if each.name not in vouched], development, task, ctx)
-    blocked = {leak.column: leak.reason for leak in leaks if leak.severity == "block"}
+    known = {leak.column for leak in leaks if leak.severity == "block"}
+    linted = lint_rows(task, dataset, validation, allowed=options.allow)
+    leaks = [*leaks, *(leak for leak in linted if leak.column not in known)]
+    blocked = {leak.column: leak.reason for leak in leaks if leak.severity == "block" and leak.column}
     left_out.update(blocked)
     found = [each for each in found if each.name not in blocked]
 
