@@ -20,6 +20,8 @@ def constant_outcome(
     classes: int | None = None,
     weight: Floats | None = None,
     group: NDArray[np.generic] | None = None,
+    training_amounts: Floats | None = None,
+    amounts: Floats | None = None,
 ) -> Outcome:
     """Return the outcome, on ``truth``, of the best model that says the same of every row.
 
@@ -38,6 +40,8 @@ def constant_outcome(
         Number of classes; None: the largest code that occurs, plus one.
     weight, group : ndarray of shape (n,) or None
         Of the rows to be judged on.
+    training_amounts, amounts : ndarray of shape (n_training, K, K) and (n, K, K), or None
+        Money by row, where rows differ.
     """
     n = len(truth)
     if task == "regression":
@@ -48,22 +52,23 @@ def constant_outcome(
     if classes is None:
         classes = len(matrix.classes) if matrix is not None else int(max(known.max(), codes.max(initial=1), 1)) + 1
     shares = np.bincount(known, minlength=classes) / len(known)
-    action = _best_action(task, shares, known, matrix, metric)
+    if matrix is not None and metric in (None, "value_per_row"):
+        action = best_constant_action(known, matrix, by_row=training_amounts)
+    else:
+        action = _best_action(task, shares, metric)
     decision = np.full(n, action, dtype=np.int64)
     return Outcome(
         task=task,
         truth=codes,
         scores=np.tile(shares, (n, 1)),
         decision=decision,
-        money=None if matrix is None else money(codes, decision, matrix),
+        money=None if matrix is None else money(codes, decision, matrix, amounts),
         weight=weight,
         group=group,
     )
 
 
-def _best_action(task: Task, shares: Floats, known: Codes, matrix: ValueMatrix | None, metric: str | None) -> int:
-    if matrix is not None and metric in (None, "value_per_row"):
-        return best_constant_action(known, matrix)
+def _best_action(task: Task, shares: Floats, metric: str | None) -> int:
     if task == "binary" and metric in ("precision", "recall", "f1"):
         return 1
     return int(np.argmax(shares))

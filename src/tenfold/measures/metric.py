@@ -187,7 +187,7 @@ class Metric:
         if "decision" in self.needs and outcome.decision is None:
             return f"{self.name} needs decisions, and none were made"
         if "money" in self.needs and outcome.money is None:
-            return f"{self.name} needs a value matrix, and the problem has none"
+            return f"{self.name} needs a value matrix, and there is none for these rows"
         return self.undefined(outcome)
 
     def compute(self, outcome: Outcome) -> float:

@@ -67,6 +67,7 @@ def choose_threshold(
     metric: str = "roc_auc",
     *,
     weight: Floats | None = None,
+    by_row: Floats | None = None,
 ) -> Threshold:
     """Return the threshold of a binary task, from predictions on rows that the model was not trained on.
 
@@ -90,6 +91,8 @@ def choose_threshold(
     metric : str
         The main metric.
     weight : ndarray of shape (n,) or None
+    by_row : ndarray of shape (n, 2, 2) or None
+        Money by row, truth by decision, where rows differ: the threshold is the same for all, and brings most in sum.
 
     Returns
     -------
@@ -105,12 +108,16 @@ def choose_threshold(
         reason = f"{where}: {rarest} rows of the rarer class are too few to choose on, {FEWEST_TO_CHOOSE} are needed"
         return Threshold(value=preferred, reason=reason)
     mass = np.ones(len(truth)) if weight is None else weight
-    rows = _Rows(probability=positive_probability, mass=mass, amounts=None if value is None else amounts_of(value))
+    amounts = None if value is None else amounts_of(value)
+    rows = _Rows(probability=positive_probability, mass=mass, amounts=amounts, by_row=by_row)
     swept = _best(rows, truth.astype(np.float64), goal, preferred)
     if rarest >= ENOUGH_TO_SWEEP:
         return _chosen(rows, truth, goal, swept, f"maximises {_WORDS[goal]} over {len(truth)} rows")
     curve = fit_calibration(truth, positive_probability, mass)
-    smooth = curve.before(preferred) if goal == "value" else _best(rows, curve(positive_probability), goal, preferred)
+    if goal == "value" and by_row is None:
+        smooth = curve.before(preferred)
+    else:
+        smooth = _best(rows, curve(positive_probability), goal, preferred)
     if _clearly_better(rows, truth, goal, swept, smooth):
         return _chosen(rows, truth, goal, swept, f"maximises {_WORDS[goal]} over {len(truth)} rows, clearly")
     reason = f"maximises {_WORDS[goal]} by probabilities calibrated on {len(truth)} rows, {rarest} of the rarer class"
@@ -132,11 +139,12 @@ def _goal(truth: Codes, value: ValueMatrix | None, metric: str) -> Goal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rows:
-    """What is swept over: probabilities, weights, and the value matrix as an array."""
+    """What is swept over: probabilities, weights, the value matrix as an array, and the money of each row."""
 
     probability: Floats
     mass: Floats
     amounts: Floats | None
+    by_row: Floats | None = None
 
 
 def _chosen(rows: _Rows, truth: Codes, goal: Goal, threshold: float, reason: str) -> Threshold:
@@ -152,7 +160,11 @@ def _best(rows: _Rows, positive: Floats, goal: Goal, preferred: float) -> float:
     last = np.flatnonzero(np.append(score[1:] != score[:-1], True))
     hits = np.append(0.0, np.cumsum((rows.mass * positive)[order])[last])
     alarms = np.append(0.0, np.cumsum((rows.mass * (1.0 - positive))[order])[last])
-    reached = _goal_of(hits, alarms, goal, rows.amounts)
+    if goal == "value" and rows.by_row is not None:
+        at_none, gain = _money_of_rows(rows, positive)
+        reached = (at_none + np.append(0.0, np.cumsum(gain[order])[last])) / rows.mass.sum()
+    else:
+        reached = _goal_of(hits, alarms, goal, rows.amounts)
     best = np.flatnonzero(reached >= reached.max() - 1e-12 * max(1.0, abs(float(reached.max()))))
     # With the first k distinct scores decided positive, a threshold may stand anywhere above score k + 1 and up to
     # score k.
@@ -169,10 +181,22 @@ def _best(rows: _Rows, positive: Floats, goal: Goal, preferred: float) -> float:
 
 def _reached(rows: _Rows, positive: Floats, goal: Goal, threshold: float) -> float:
     decided = rows.probability >= threshold
+    if goal == "value" and rows.by_row is not None:
+        at_none, gain = _money_of_rows(rows, positive)
+        return float((at_none + gain[decided].sum()) / rows.mass.sum())
     hits = (rows.mass * positive)[decided].sum()
     alarms = (rows.mass * (1.0 - positive))[decided].sum()
     ends = np.array([hits, (rows.mass * positive).sum()]), np.array([alarms, (rows.mass * (1.0 - positive)).sum()])
     return float(_goal_of(ends[0], ends[1], goal, rows.amounts)[0])
+
+
+def _money_of_rows(rows: _Rows, positive: Floats) -> tuple[float, Floats]:
+    """Return what all rows bring when none is decided positive, and what each adds when it is."""
+    assert rows.by_row is not None  # the callers asked
+    negative = 1.0 - positive
+    at_none = rows.mass * (positive * rows.by_row[:, 1, 0] + negative * rows.by_row[:, 0, 0])
+    if_decided = rows.mass * (positive * rows.by_row[:, 1, 1] + negative * rows.by_row[:, 0, 1])
+    return float(at_none.sum()), if_decided - at_none
 
 
 def _goal_of(hits: Floats, alarms: Floats, goal: Goal, amounts: Floats | None) -> Floats:
@@ -203,7 +227,11 @@ def _clearly_better(rows: _Rows, truth: Codes, goal: Goal, swept: float, smooth:
     amounts = np.eye(2) if rows.amounts is None else rows.amounts
     to_swept = (rows.probability >= swept).astype(np.int64)
     to_smooth = (rows.probability >= smooth).astype(np.int64)
-    more = rows.mass * (amounts[truth, to_swept] - amounts[truth, to_smooth])
+    if rows.by_row is None:
+        more = rows.mass * (amounts[truth, to_swept] - amounts[truth, to_smooth])
+    else:
+        each = np.arange(len(truth))
+        more = rows.mass * (rows.by_row[each, truth, to_swept] - rows.by_row[each, truth, to_smooth])
     error = float(more.std()) / math.sqrt(len(more))
     return float(more.mean()) > 4.0 * error > 0.0
 

@@ -215,6 +215,7 @@ def _threshold(adoption: Adoption, model: Model, ground: _Ground) -> Threshold |
     """Return the threshold of a binary task: never chosen on the sealed rows."""
     import numpy as np
 
+    from tenfold.measures.money import amounts_by_row
     from tenfold.measures.threshold import choose_threshold
 
     problem = ground.problem
@@ -229,7 +230,12 @@ def _threshold(adoption: Adoption, model: Model, ground: _Ground) -> Threshold |
     rows = ground.parts.development
     scores = model.scores(model.signature.conform(rows.table))
     chosen = choose_threshold(
-        rows.truth.astype(np.int64), scores[:, 1], problem.value, problem.metric.metric, weight=rows.weight
+        rows.truth.astype(np.int64),
+        scores[:, 1],
+        problem.value,
+        problem.metric.metric,
+        weight=rows.weight,
+        by_row=amounts_by_row(problem, rows.table),
     )
     return replace(chosen, reason=f"{chosen.reason}; chosen on the development rows, which the model may have seen")
 

@@ -61,6 +61,140 @@ class ValueMatrix:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kpi:
+    """A figure of the business that the model is to move, and the requirements that stand for it here.
+
+    ``direction`` says which way is better. ``baseline`` is where it stands today, ``target`` where it is to go, both in
+    ``unit`` and counted over ``window_seconds``.
+    """
+
+    id: str
+    unit: str
+    target: float
+    window_seconds: float
+    what: str = ""
+    direction: Literal["up", "down"] = "up"
+    baseline: float | None = None
+    source: str = ""
+    measured_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """A functional requirement: what the thing must do, and the requirements whose evidence proves it."""
+
+    id: str
+    what: str
+    level: Literal["must", "should"] = "must"
+    proved_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignOff:
+    """Who agreed to the problem as it is written, in which role, and on which day (ISO 8601)."""
+
+    who: str
+    role: str
+    on: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """How the answers will be used.
+
+    ``within_seconds`` is the time from the question to the answer that the decision can bear, ``offline`` means that
+    the answer is needed where no network is.
+    """
+
+    within_seconds: float | None = None
+    rows_per_day: int | None = None
+    offline: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """How the model should be served, proposed from the requirements and from the use of its answers.
+
+    ``rejected`` holds the other ways with the reason against each; ``open`` what nobody has said yet.
+    """
+
+    strategy: Literal["batch", "real time", "embedded"]
+    reason: str
+    rejected: tuple[tuple[str, str], ...] = ()
+    open: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTest:
+    """One check of the test plan: what it shows, what runs it, and the requirement that it proves, if one."""
+
+    id: str
+    area: Literal["data", "model", "serving", "production"]
+    what: str
+    by: str
+    proves: str = ""
+    level: Literal["must", "should"] = "must"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """Something that a risk tier obliges to; ``missing`` is empty when it is done, else says what to write where."""
+
+    id: str
+    what: str
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ceiling:
+    """How good any model of these columns could become: the error that is left when nothing more can be learned.
+
+    ``metric`` is ``error_rate`` (the Bayes error) or ``rmse``; ``low`` and ``high`` bound it at 95 %. ``out_of_reach``
+    names requirements that lie beyond ``low``.
+    """
+
+    metric: Literal["error_rate", "rmse"]
+    value: float
+    low: float
+    high: float
+    n: int
+    method: str = ""
+    out_of_reach: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """The quick models' value of the metric when trained on ``rows`` rows, with its standard error."""
+
+    rows: int
+    value: float
+    error: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearningCurve:
+    """What more rows would bring.
+
+    ``rows_low`` and ``rows_high`` bound, at 90 %, the rows from which on quick models reach ``level`` of ``metric``;
+    ``rows`` is the middle. ``says`` is ``enough`` (reached already), ``range``, ``out of reach`` or ``cannot say``.
+    ``doubled`` is the value to expect of twice the rows, with its bounds.
+    """
+
+    metric: str
+    level: float
+    level_from: str
+    says: Literal["enough", "range", "out of reach", "cannot say"]
+    reason: str
+    points: tuple[CurvePoint, ...] = ()
+    rows: int | None = None
+    rows_low: int | None = None
+    rows_high: int | None = None
+    doubled: float | None = None
+    doubled_low: float | None = None
+    doubled_high: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricChoice:
     """The main metric, why it was chosen, and what was not chosen and why."""
 
@@ -77,7 +211,7 @@ class Leak:
     """
 
     column: str
-    kind: Literal["copy", "near-perfect", "name", "availability", "post-outcome"]
+    kind: Literal["copy", "near-perfect", "name", "availability", "post-outcome", "text", "file-name"]
     severity: Literal["block", "warn"]
     reason: str
     strength: float | None = None
@@ -111,6 +245,8 @@ class Feasibility:
     n: int = 0
     leaks: tuple[Leak, ...] = ()
     enforce: bool = True
+    ceiling: Ceiling | None = None
+    curve: LearningCurve | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +256,8 @@ class Problem:
     ``classes`` are the target's values as strings, in the order in which probabilities are given; for a binary task the
     positive class is the last. ``labels_after_seconds`` is the delay until outcomes are known. ``reasons`` says, by the
     name of what was inferred (``task``, ``positive``), why.
+    ``value_by_row`` is of the shape of the value's amounts: a text that is not empty gives the amount of each row as an
+    expression over its columns, and ``value`` holds its mean over the table; empty where every row brings the same.
     """
 
     name: str
@@ -140,5 +278,10 @@ class Problem:
     rule: str | None = None
     slices: Mapping[str, str] = field(default_factory=dict)
     requirements: tuple[Requirement, ...] = ()
+    value_by_row: tuple[tuple[str, ...], ...] = ()
+    kpis: tuple[Kpi, ...] = ()
+    functions: tuple[Function, ...] = ()
+    signoff: tuple[SignOff, ...] = ()
+    use: Use | None = None
     feasibility: Feasibility | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)

@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 from tenfold.foundation.errors import DataError, InputError, did_you_mean
 from tenfold.measures.names import METRIC_NAMES, metric_name
 from tenfold.records.problem import Requirement, Task
+from tenfold.spec.consistency_problem import check_promises
 from tenfold.spec.faults import Fault
 from tenfold.spec.requirement import format_number, parse_criterion
-from tenfold.spec.schema import RequirementEntry, Spec
+from tenfold.spec.schema import Spec
 from tenfold.spec.section import Budget
+from tenfold.spec.sections_problem import BINARY_OUTCOMES, RequirementEntry
 
 _FRACTION = (0.0, 1.0)
 _POSITIVE = (0.0, math.inf)
@@ -158,9 +160,9 @@ def _check_requirement(spec: Spec, number: int, entry: RequirementEntry) -> Iter
 def _impossible(spec: Spec, requirement: Requirement) -> str:
     low, high = RANGES[requirement.metric]
     value = spec.problem.value
-    if requirement.metric == "value_per_row" and value is not None:
-        amounts = (
-            [value.true_positive, value.false_positive, value.false_negative, value.true_negative]
+    if requirement.metric == "value_per_row" and value is not None and not value.per_row:
+        amounts: list[float] = (
+            [float(getattr(value, name)) for name in BINARY_OUTCOMES]
             if value.amounts is None
             else [amount for row in value.amounts.values() for amount in row.values()]
         )
@@ -401,8 +403,8 @@ def _check_expressions(spec: Spec) -> Iterator[Fault]:
             continue
         if not columns:
             yield Fault(message=f"{'.'.join(setting)}: '{text}' reads no column", line=line)
-        elif setting == ("problem", "baseline") and spec.problem.target in columns:
-            yield Fault(message=f"problem.baseline reads the target '{spec.problem.target}' itself", line=line)
+        elif setting[1] in ("baseline", "value") and spec.problem.target in columns:
+            yield Fault(message=f"{'.'.join(setting)} reads the target '{spec.problem.target}' itself", line=line)
 
 
 def _check_store(spec: Spec) -> Iterator[Fault]:
@@ -419,6 +421,8 @@ def expressions(spec: Spec) -> Iterator[tuple[tuple[str, ...], str]]:
         yield ("problem", "baseline"), spec.problem.baseline
     for name, text in spec.problem.slices.items():
         yield ("problem", "slices", name), text
+    for name, text in {} if spec.problem.value is None else spec.problem.value.per_row.items():
+        yield ("problem", "value", name), text
 
 
 def _requirements(spec: Spec) -> Iterator[tuple[RequirementEntry, Requirement, int | None]]:
@@ -435,6 +439,7 @@ _RULES: tuple[Callable[[Spec], Iterator[Fault]], ...] = (
     _check_task,
     _check_metrics,
     _check_requirements,
+    check_promises,
     _check_sources,
     _check_columns_section,
     _check_features,

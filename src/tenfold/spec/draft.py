@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from tenfold.foundation.errors import InputError
 from tenfold.records.dataset import Column
 from tenfold.records.problem import MetricChoice, Task
-from tenfold.spec.schema import label_of
 from tenfold.spec.secret import escape
+from tenfold.spec.sections_problem import label_of
 from tenfold.spec.tree import resolve_scalar
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@-]*( [A-Za-z0-9_./+@-]+)*")

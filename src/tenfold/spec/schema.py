@@ -12,17 +12,14 @@ from pydantic_core import PydanticCustomError
 
 from tenfold.foundation.units import parse_seconds
 from tenfold.records.dataset import Kind
-from tenfold.records.problem import Place, Requirement, Task
-from tenfold.spec.requirement import parse_criterion
+from tenfold.records.problem import Requirement
 from tenfold.spec.secret import Location
 from tenfold.spec.section import (
     Budget,
     Duration,
     Filled,
     Identifier,
-    Label,
     ProjectName,
-    Scalar,
     Section,
     Text,
     Written,
@@ -31,13 +28,12 @@ from tenfold.spec.section import (
 )
 from tenfold.spec.sections_deployment import DeploymentSection
 from tenfold.spec.sections_monitoring import MonitoringSection
+from tenfold.spec.sections_problem import ProblemSection
 from tenfold.spec.sections_retraining import RetrainingSection
 from tenfold.spec.tree import Node
 
 FORMAT = 1
 """The number after ``tenfold:``; it grows when an old file would mean something else."""
-
-BINARY_OUTCOMES = ("true_positive", "false_positive", "false_negative", "true_negative")
 
 
 def _delimiter(text: str) -> str:
@@ -49,103 +45,6 @@ def _delimiter(text: str) -> str:
 
 
 Delimiter: TypeAlias = Annotated[str, AfterValidator(_delimiter)]
-
-
-class Labels(Section):
-    """When outcomes are known: ``after`` the prediction."""
-
-    after: Duration
-
-    @property
-    def after_seconds(self) -> float:
-        """The delay in seconds."""
-        return parse_seconds(self.after)
-
-
-class Value(Section):
-    """Money per decision: four amounts for a binary task, or ``amounts[truth][decision]`` by class."""
-
-    true_positive: float = 0.0
-    false_positive: float = 0.0
-    false_negative: float = 0.0
-    true_negative: float = 0.0
-    amounts: Mapping[str, Mapping[str, float]] | None = None
-
-
-def _value(written: object) -> object:
-    """Read a mapping by class as amounts."""
-    if isinstance(written, dict) and written and not any(key in BINARY_OUTCOMES for key in written):
-        if "amounts" in written or not all(isinstance(row, dict) for row in written.values()):
-            return written
-        return {"amounts": written}
-    return written
-
-
-class RequirementEntry(Section):
-    """One entry of ``problem.requirements``."""
-
-    id: Label
-    that: Filled
-    level: Literal["must", "should"] = "must"
-    slices: tuple[Label, ...] = ()
-    where: tuple[Place, ...] = ()
-    confidence: float = 0.95
-
-    def record(self) -> Requirement:
-        """Return the requirement that the stages judge by."""
-        criterion = parse_criterion(self.that)
-        return Requirement(
-            id=self.id,
-            metric=criterion.metric,
-            direction=criterion.direction,
-            bound=criterion.bound,
-            text=self.that,
-            column=criterion.column,
-            level=self.level,
-            slices=self.slices,
-            where=self.where,
-            confidence=self.confidence,
-        )
-
-
-class ProblemSection(Section):
-    """What success means."""
-
-    target: Filled
-    objective: Text = ""
-    owner: Text = ""
-    users: tuple[Text, ...] = ()
-    decision: Text = ""
-    task: Task | None = None
-    metric: Text | None = None
-    positive: Scalar | None = None
-    time: Filled | None = None
-    labels: Labels | None = None
-    risk: Literal["minimal", "limited", "high"] = "minimal"
-    value: Annotated[Value, BeforeValidator(_value)] | None = None
-    baseline: Filled | None = None
-    slices: Mapping[Label, Filled] = Field(default_factory=dict)
-    requirements: tuple[RequirementEntry, ...] = ()
-    feasibility: Literal["check", "warn", "off"] = "check"
-
-    @property
-    def positive_label(self) -> str | None:
-        """The positive class as the canonical table writes it: ``true``, ``1``, ``yes``."""
-        return None if self.positive is None else label_of(self.positive)
-
-    @property
-    def labels_after_seconds(self) -> float:
-        """The delay until outcomes are known."""
-        return 0.0 if self.labels is None else self.labels.after_seconds
-
-
-def label_of(value: Scalar) -> str:
-    """Return a scalar of the file as a class label of the canonical table."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
 
 
 class SourceSection(Section):

@@ -123,7 +123,7 @@ def test_a_task_that_fits_overrides_the_inference(tmp_path: Path) -> None:
 def test_amounts_of_two_classes_are_ordered_by_class(tmp_path: Path) -> None:
     target = understood(tmp_path, pl.Series(["no", "yes"] * 9))
     amounts = Amounts(true_positive=40, false_positive=-8, false_negative=-1, true_negative=2)
-    matrix = value_matrix(amounts, target)
+    matrix = value_matrix(amounts, target, tmp_path)
     assert matrix is not None
     assert matrix.classes == ("no", "yes")
     assert matrix.amounts == ((2, -8), (-1, 40))
@@ -132,20 +132,20 @@ def test_amounts_of_two_classes_are_ordered_by_class(tmp_path: Path) -> None:
 def test_amounts_by_class_must_be_complete(tmp_path: Path) -> None:
     target = understood(tmp_path, pl.Series(["a", "b", "c"] * 9))
     row = {"a": 1.0, "b": 0.0, "c": 0.0}
-    matrix = value_matrix(Amounts(by_class={"a": row, "b": row, "c": row}), target)
+    matrix = value_matrix(Amounts(by_class={"a": row, "b": row, "c": row}), target, tmp_path)
     assert matrix is not None
     assert matrix.amounts[2] == (1.0, 0.0, 0.0)
     with pytest.raises(DataError, match="for the truth 'b'"):
-        value_matrix(Amounts(by_class={"a": row}), target)
+        value_matrix(Amounts(by_class={"a": row}), target, tmp_path)
     with pytest.raises(DataError, match="names the class 'd'"):
-        value_matrix(Amounts(by_class={"d": row}), target)
+        value_matrix(Amounts(by_class={"d": row}), target, tmp_path)
     with pytest.raises(DataError, match="has 3"):
-        value_matrix(Amounts(true_positive=1.0), target)
+        value_matrix(Amounts(true_positive=1.0), target, tmp_path)
 
 
 def test_a_number_has_no_amounts_and_no_positive_class(tmp_path: Path) -> None:
     target = understood(tmp_path, pl.Series([1.5, 2.5, 3.0]))
     with pytest.raises(DataError, match="target is a number"):
-        value_matrix(Amounts(), target)
+        value_matrix(Amounts(), target, tmp_path)
     with pytest.raises(DataError, match="needs two classes"):
         understood(tmp_path, pl.Series([1.5, 2.5, 3.0]), positive="1.5")

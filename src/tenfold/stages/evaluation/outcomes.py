@@ -10,7 +10,7 @@ import polars as pl
 from tenfold.foundation.expression import evaluate
 from tenfold.measures.constant import constant_outcome
 from tenfold.measures.metric import Metric
-from tenfold.measures.money import money
+from tenfold.measures.money import amounts_by_row, money
 from tenfold.measures.outcome import Outcome
 from tenfold.measures.threshold import decide
 from tenfold.records.evaluation import Threshold
@@ -33,7 +33,7 @@ def outcome_of(problem: Problem, rows: Rows, scores: Floats, threshold: Threshol
         decision=decision,
         money=None
         if problem.value is None or decision is None
-        else money(rows.truth.astype(np.int64), decision, problem.value),
+        else money(rows.truth.astype(np.int64), decision, problem.value, amounts_by_row(problem, rows.table)),
         weight=rows.weight,
         group=rows.group,
     )
@@ -72,6 +72,8 @@ class Baseline:
             classes=len(self.problem.classes) or None,
             weight=self.rows.weight,
             group=self.rows.group,
+            training_amounts=amounts_by_row(self.problem, self.development.table),
+            amounts=amounts_by_row(self.problem, self.rows.table),
         )
 
     def _rule(self) -> Outcome | None:
@@ -101,7 +103,11 @@ class Baseline:
             truth=self.rows.truth,
             scores=scores,
             decision=decisions,
-            money=None if value is None else money(self.rows.truth.astype(np.int64), decisions, value),
+            money=None
+            if value is None
+            else money(
+                self.rows.truth.astype(np.int64), decisions, value, amounts_by_row(self.problem, self.rows.table)
+            ),
             weight=self.rows.weight,
             group=self.rows.group,
         )

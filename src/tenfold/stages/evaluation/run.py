@@ -14,6 +14,7 @@ from tenfold.bundle.model import Model
 from tenfold.foundation.context import Received, StageContext, StageResult
 from tenfold.foundation.serial import to_json
 from tenfold.measures.metrics import metric_called
+from tenfold.measures.money import amounts_by_row
 from tenfold.measures.outcome import Outcome
 from tenfold.measures.threshold import choose_threshold
 from tenfold.records.dataset import Dataset
@@ -128,6 +129,7 @@ def _threshold(problem: Problem, divided: Divided) -> Threshold | None:
         problem.value,
         problem.metric.metric,
         weight=divided.predicted.weight,
+        by_row=amounts_by_row(problem, divided.predicted.table),
     )
 
 

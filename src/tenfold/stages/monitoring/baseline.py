@@ -9,7 +9,7 @@ from tenfold.foundation.errors import DataError
 from tenfold.foundation.expression import evaluate
 from tenfold.measures.constant import constant_outcome
 from tenfold.measures.metric import Metric
-from tenfold.measures.money import money
+from tenfold.measures.money import amounts_by_row, money
 from tenfold.measures.outcome import Codes, Outcome
 from tenfold.records.problem import Problem
 from tenfold.stages.monitoring.reference import Outcomes
@@ -67,7 +67,15 @@ def _constant(problem: Problem, metric: str, outcomes: Outcomes, known: Known) -
             raise DataError("the reference holds no outcomes to take a baseline from")
         return Outcome(task=problem.task, truth=truth, scores=np.full((len(truth), 1), centre))
     before = np.repeat(np.arange(len(outcomes.counts)), outcomes.counts)
-    return constant_outcome(problem.task, before, truth, problem.value, metric=metric, classes=len(problem.classes))
+    return constant_outcome(
+        problem.task,
+        before,
+        truth,
+        problem.value,
+        metric=metric,
+        classes=len(problem.classes),
+        amounts=None if known.outcome.money is None else amounts_by_row(problem, known.inputs),
+    )
 
 
 def _rule(problem: Problem, outcomes: Outcomes, known: Known) -> Outcome:
@@ -86,7 +94,9 @@ def _rule(problem: Problem, outcomes: Outcomes, known: Known) -> Outcome:
         truth=codes,
         scores=(counts / counts.sum(axis=1, keepdims=True))[decisions],
         decision=decisions,
-        money=None if problem.value is None else money(codes, decisions, problem.value),
+        money=None
+        if problem.value is None or known.outcome.money is None
+        else money(codes, decisions, problem.value, amounts_by_row(problem, known.inputs)),
     )
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tenfold.measures.money import money
+from tenfold.foundation.expression import columns_of
+from tenfold.measures.money import amounts_by_row, money
 from tenfold.measures.outcome import Outcome
-from tenfold.records.problem import Problem
+from tenfold.records.problem import Problem, ValueMatrix
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -66,9 +67,17 @@ def known_rows(problem: Problem, rows: Answered) -> Known | None:
     decision = None if rows.decision is None else rows.decision[usable]
     brought = None
     if problem.value is not None and decision is not None:
-        brought = money(codes, decision, problem.value)
+        brought = _money(problem, problem.value, codes, decision, rows.inputs.filter(usable))
     outcome = Outcome(task=problem.task, truth=codes, scores=scores, decision=decision, money=brought)
     return Known(inputs=rows.inputs.filter(usable), outcome=outcome, odd=odd)
+
+
+def _money(problem: Problem, value: ValueMatrix, codes: Codes, decision: Codes, inputs: pl.DataFrame) -> Floats | None:
+    """Return what decisions brought; None where amounts hang on columns that predictions are not made from."""
+    read = {name for row in problem.value_by_row for text in row if text for name in columns_of(text)}
+    if not read <= set(inputs.columns):
+        return None
+    return money(codes, decision, value, amounts_by_row(problem, inputs))
 
 
 def _truth(problem: Problem, truth: pl.Series) -> tuple[Floats, int]:

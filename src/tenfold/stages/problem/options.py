@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tenfold.records.problem import Requirement, Task
+from tenfold.records.problem import Function, Kpi, Requirement, SignOff, Task, Use
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amounts:
-    """Money per decision, as written: four amounts for two classes, or ``by_class[truth][decision]``."""
+    """Money per decision, as written: four amounts for two classes, or ``by_class[truth][decision]``.
 
-    true_positive: float = 0.0
-    false_positive: float = 0.0
-    false_negative: float = 0.0
-    true_negative: float = 0.0
+    One of the four may be an expression over the columns of the row.
+    """
+
+    true_positive: float | str = 0.0
+    false_positive: float | str = 0.0
+    false_negative: float | str = 0.0
+    true_negative: float | str = 0.0
     by_class: Mapping[str, Mapping[str, float]] | None = None
 
 
@@ -40,6 +43,8 @@ class ProblemOptions:
         Columns that will not be features: by role, or known only later.
     allowed : tuple of str
         Columns that may look like leaks: the user said that they are known in time.
+    outlook : bool
+        Whether the ceiling and the learning curve are estimated too, which takes some seconds.
     """
 
     target: str
@@ -58,6 +63,11 @@ class ProblemOptions:
     rule: str | None = None
     slices: Mapping[str, str] = field(default_factory=dict)
     requirements: tuple[Requirement, ...] = ()
+    kpis: tuple[Kpi, ...] = ()
+    functions: tuple[Function, ...] = ()
+    signoff: tuple[SignOff, ...] = ()
+    use: Use | None = None
     feasibility: Literal["check", "warn", "off"] = "check"
     excluded: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
+    outlook: bool = False

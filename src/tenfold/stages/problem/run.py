@@ -14,6 +14,7 @@ from tenfold.foundation.events import Event
 from tenfold.measures.choice import choose_metric
 from tenfold.records.dataset import Field
 from tenfold.records.problem import Feasibility, Problem
+from tenfold.stages.problem.amounts import value_by_row
 from tenfold.stages.problem.feasibility import assess_feasibility
 from tenfold.stages.problem.leakage import find_leaks
 from tenfold.stages.problem.options import ProblemOptions
@@ -38,7 +39,7 @@ def run(table: Path, fields: Sequence[Field], options: ProblemOptions, ctx: Stag
         When the target cannot be learned, or what the file says does not fit the data.
     """
     target = read_target(table, fields, options)
-    value = value_matrix(options.value, target)
+    value = value_matrix(options.value, target, table)
     metric = choose_metric(target.task, target.counts or None, value, options.metric)
     check_statement(options, target, value, fields, pl.scan_parquet(table).head(_TRIED_ROWS).collect())
     feasibility = _feasibility(table, target, fields, options, ctx)
@@ -58,9 +59,14 @@ def run(table: Path, fields: Sequence[Field], options: ProblemOptions, ctx: Stag
         time=options.time,
         labels_after_seconds=options.labels_after_seconds,
         value=value,
+        value_by_row=value_by_row(options.value),
         rule=options.rule,
         slices=options.slices,
         requirements=options.requirements,
+        kpis=options.kpis,
+        functions=options.functions,
+        signoff=options.signoff,
+        use=options.use,
         feasibility=feasibility,
         reasons=target.reasons,
     )

@@ -11,6 +11,7 @@ import polars as pl
 from tenfold.foundation.errors import DataError, did_you_mean
 from tenfold.records.dataset import Field
 from tenfold.records.problem import Task, ValueMatrix
+from tenfold.stages.problem.amounts import four_amounts, read_value
 from tenfold.stages.problem.options import Amounts, ProblemOptions
 
 MOST_CLASSES = 1_000
@@ -83,13 +84,13 @@ def labels_of(column: pl.Series) -> pl.Series:
     return column.cast(pl.String)
 
 
-def value_matrix(amounts: Amounts | None, target: Target) -> ValueMatrix | None:
+def value_matrix(amounts: Amounts | None, target: Target, table: Path) -> ValueMatrix | None:
     """Return the money per decision in the order of the classes.
 
     Raises
     ------
     DataError
-        When the amounts are not for the classes that the data have.
+        When the amounts are not for the classes that the data have, or an amount by row is no number.
     """
     if amounts is None:
         return None
@@ -102,8 +103,7 @@ def value_matrix(amounts: Amounts | None, target: Target) -> ValueMatrix | None:
                 f"`problem.value` gives amounts for two classes, but the target has {len(classes)};"
                 " write them by class: `value: {TRUTH: {DECISION: amount}}`"
             )
-        rows = ((amounts.true_negative, amounts.false_positive), (amounts.false_negative, amounts.true_positive))
-        return ValueMatrix(classes=classes, amounts=rows)
+        return read_value(classes, four_amounts(amounts), target.values, table)
     for name in amounts.by_class:
         if name not in classes:
             raise DataError(

@@ -14,7 +14,9 @@ from tenfold.bundle.view import FittedView, encoding_target, fit_view
 from tenfold.foundation.clock import Deadline
 from tenfold.foundation.context import Received, StageContext
 from tenfold.foundation.errors import DataError
+from tenfold.foundation.expression import columns_of
 from tenfold.foundation.stopwatch import Stopwatch
+from tenfold.measures.money import amounts_by_row
 from tenfold.records.dataset import Dataset
 from tenfold.records.features import FeaturePlan, Step, View
 from tenfold.records.problem import Problem, Task
@@ -113,7 +115,13 @@ class Bench:
     def yardstick(self, folds: Sequence[int]) -> Yardstick:
         """Return what predictions for the held-out rows of these folds are held against."""
         rows, weights = self.held_rows(folds), self.weights()
-        return yardstick(self.problem, self.truth()[rows], None if weights is None else weights[rows])
+        amounts = self.array("amounts")[rows] if self.problem.value_by_row else None
+        return yardstick(
+            self.problem,
+            self.truth()[rows],
+            None if weights is None else weights[rows],
+            amounts,  # type: ignore[arg-type]  # written as float64 by set_up
+        )
 
     def fitted_view(self, view: View) -> FittedView:
         """Return the transforms of a view as they were fitted on all development rows."""
@@ -223,7 +231,8 @@ def read_columns(bench: Bench, views: Sequence[View]) -> pl.DataFrame:
 
 
 def _write_rows(folder: Path, table: Path, problem: Problem, weight: str | None, split: pl.DataFrame) -> None:
-    columns = [problem.target] + ([weight] if weight is not None else [])
+    money = {name for row in problem.value_by_row for text in row if text for name in columns_of(text)}
+    columns = [problem.target, *sorted(money | ({weight} if weight is not None else set()))]
     frame = pl.read_parquet(table, columns=columns)
     if frame.height != split.height:
         raise DataError(
@@ -231,6 +240,9 @@ def _write_rows(folder: Path, table: Path, problem: Problem, weight: str | None,
         )
     if weight is not None:
         np.save(folder / "weight.npy", frame[weight].cast(pl.Float64).fill_null(0.0).to_numpy())
+    amounts = amounts_by_row(problem, frame)
+    if amounts is not None:
+        np.save(folder / "amounts.npy", amounts)
     target = frame[problem.target]
     if problem.task == "regression":
         np.save(folder / "truth.npy", target.cast(pl.Float64).fill_null(0.0).to_numpy())

@@ -39,6 +39,8 @@ class Yardstick:
         That loss for the best constant prediction.
     ranks : float
         The part of the loss that is twice the area above the ROC curve; 0 unless the metric is that of two classes.
+    amounts : ndarray of shape (n_rows, K, K) or None
+        Money by row, truth by decision, where rows differ.
     """
 
     problem: Problem
@@ -47,6 +49,7 @@ class Yardstick:
     name: str
     ceiling: float
     ranks: float
+    amounts: Values | None = None
 
     def loss(self, outputs: Values) -> float:
         """Return what the search minimises, relative to the best constant: 1 is no better, 0 is perfect.
@@ -69,7 +72,12 @@ class Yardstick:
         threshold = None
         if problem.task == "binary":
             threshold = choose_threshold(
-                self.truth, outputs[:, 1], problem.value, problem.metric.metric, weight=self.weight
+                self.truth,
+                outputs[:, 1],
+                problem.value,
+                problem.metric.metric,
+                weight=self.weight,
+                by_row=self.amounts,
             )
         decision = decide(outputs, threshold, problem.value)
         return Outcome(
@@ -77,7 +85,7 @@ class Yardstick:
             truth=self.truth,
             scores=outputs,
             decision=decision,
-            money=None if problem.value is None else money(self.truth, decision, problem.value),
+            money=None if problem.value is None else money(self.truth, decision, problem.value, self.amounts),
             weight=self.weight,
         )
 
@@ -94,7 +102,9 @@ class Yardstick:
         return estimate(metric, self.outcome(outputs), rng=rng)
 
 
-def yardstick(problem: Problem, truth: npt.NDArray[Any], weight: Values | None) -> Yardstick:
+def yardstick(
+    problem: Problem, truth: npt.NDArray[Any], weight: Values | None, amounts: Values | None = None
+) -> Yardstick:
     """Return what predictions for these rows are held against."""
     name = training_loss(problem.metric.metric, problem.task)
     constant = constant_outcome(
@@ -112,4 +122,5 @@ def yardstick(problem: Problem, truth: npt.NDArray[Any], weight: Values | None) 
         name=name,
         ceiling=ceiling if ceiling > 0 else 1.0,
         ranks=ranks,
+        amounts=amounts,
     )
