@@ -32,7 +32,8 @@ from sklearn.metrics import log_loss, roc_auc_score
 from tenfold.bundle.inputs import signature_of
 from tenfold.bundle.member import Member
 from tenfold.connectors.ingest import IngestOptions, ingest
-from tenfold.connectors.read import SourceRequest, read_for_model
+from tenfold.connectors.read import read_for_model
+from tenfold.connectors.request import SourceRequest
 from tenfold.engine.executors import ProcessMap
 from tenfold.foundation.clock import Deadline
 from tenfold.foundation.context import Received, StageContext, StageResult

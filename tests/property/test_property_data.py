@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tenfold.bundle.signature import Signature
-from tenfold.connectors.read import SourceRequest, SourceTable, read_for_model, read_source
+from tenfold.connectors.read import SourceTable, read_for_model, read_source
+from tenfold.connectors.request import SourceRequest
 from tenfold.measures.contract import ColumnContract, Contract, contract_from_text, contract_to_text
 from tenfold.stages.data.duplicates import find_copies
 

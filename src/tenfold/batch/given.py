@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tenfold.connectors.database import read_database
-from tenfold.connectors.read import SourceRequest, source_fingerprint
+from tenfold.connectors.formats import DATABASE_FILES, format_of
+from tenfold.connectors.land import land, source_fingerprint
+from tenfold.connectors.request import SourceRequest
 from tenfold.foundation.errors import DataError, InputError
 from tenfold.foundation.fingerprint import hash_file
 
@@ -60,12 +61,17 @@ def given_input(location: str, *, table: str | None, query: str | None, shown: s
         state = _state(file) if file.is_file() else ()
         content = source_fingerprint(request)
         if content is None:
-            if table is None and query is None:
+            if table is None and query is None and _is_database(request):
                 raise InputError(f"{request.label} is a database: say with --input-table which table is to be read")
-            place = Path(folder) / "rows.parquet"
-            file = read_database(location, shown=request.label, table=table, query=query, into=place)
+            file = land(request, Path(folder)).path
             content, state = hash_file(file), _state(file)
         yield Given(location=str(file), shown=request.label, hash=content, state=state)
+
+
+def _is_database(request: SourceRequest) -> bool:
+    if request.scheme == "file":
+        return format_of(request) in DATABASE_FILES
+    return request.scheme in {"postgresql", "mysql"}
 
 
 def _state(path: Path) -> tuple[int, ...]:

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from tenfold.connectors.request import POSTGRESQL
 from tenfold.connectors.text_file import check_readable
 from tenfold.foundation.errors import DataError, did_you_mean
 from tenfold.foundation.optional import require
-
-POSTGRESQL = ("postgresql://", "postgres://")
 
 
 def read_database(location: str, *, shown: str, table: str | None, query: str | None, into: Path) -> Path:

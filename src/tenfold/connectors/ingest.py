@@ -11,7 +11,9 @@ from pathlib import Path
 import polars as pl
 
 from tenfold.connectors.infer import FieldOverride
-from tenfold.connectors.read import READER, SourceRequest, SourceTable, canonicalise, read_source, source_fingerprint
+from tenfold.connectors.land import source_fingerprint
+from tenfold.connectors.read import READER, SourceTable, canonicalise, read_source
+from tenfold.connectors.request import SourceRequest
 from tenfold.connectors.sql import Relation, join
 from tenfold.foundation.errors import DataError, did_you_mean
 from tenfold.foundation.fingerprint import fingerprint

@@ -9,20 +9,22 @@ from pathlib import Path
 
 import polars as pl
 
+from tenfold.connectors.arrow import scan_arrow
 from tenfold.connectors.canonical import canonical, present, value_given
-from tenfold.connectors.database import POSTGRESQL, read_database
 from tenfold.connectors.delimited import scan_delimited
 from tenfold.connectors.dialect import DialectHints, find_dialect, hints_from
+from tenfold.connectors.excel import read_sheet
 from tenfold.connectors.infer import LEVELS_LISTED, FieldOverride, infer_column, infer_fields, is_readable
 from tenfold.connectors.json_records import scan_json
-from tenfold.connectors.text_file import check_readable, open_bytes, open_text
+from tenfold.connectors.land import Landed, land, source_fingerprint
+from tenfold.connectors.request import SourceRequest
+from tenfold.connectors.text_file import open_text
 from tenfold.foundation.errors import DataError, did_you_mean
 from tenfold.foundation.fingerprint import hash_file
 from tenfold.records.dataset import Field, Source
 
 # Raised when the same bytes are read differently, so that cached tables are made anew.
 READER = 1
-FORMATS = ("csv", "parquet", "json", "sqlite", "postgresql")
 
 _SAMPLE_ROWS = 200_000
 _ROW_GROUP = 131_072
@@ -30,53 +32,6 @@ _WIDENINGS = 6
 _ODD_VALUES = 1000
 # Up to here a table is held in memory while its columns are read; beyond, it streams.
 _IN_MEMORY_CELLS = 50_000_000
-_ENDINGS = {
-    ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".data": "csv", ".parquet": "parquet", ".pq": "parquet",
-    ".json": "json", ".jsonl": "json", ".ndjson": "json", ".db": "sqlite", ".sqlite": "sqlite", ".sqlite3": "sqlite",
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRequest:
-    """One source as the user declared it.
-
-    Attributes
-    ----------
-    name : str
-        How the query names it.
-    location : str
-        A path, or ``postgresql://...`` with its secrets resolved.
-    shown : str
-        How messages and records name it; never holds a secret. Empty: the location, when that is a file.
-    format : str or None
-        One of `FORMATS`; None is told by the name's ending and the first bytes.
-    table, query : str or None
-        What to read of a database.
-    time, available_seconds : str or None, float or None
-        The source's time column, and how long after it a row is known: the query then sees ``available_at``.
-    delimiter, quote, header, encoding : optional
-        What the user said about a text; None is found.
-    """
-
-    name: str
-    location: str
-    shown: str = ""
-    format: str | None = None
-    table: str | None = None
-    query: str | None = None
-    time: str | None = None
-    available_seconds: float | None = None
-    delimiter: str | None = None
-    quote: bool | None = None
-    header: bool | None = None
-    encoding: str | None = None
-
-    @property
-    def label(self) -> str:
-        """How messages name the source."""
-        if self.shown:
-            return self.shown
-        return "the database" if self.location.startswith(POSTGRESQL) else self.location
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +49,6 @@ class _Staged:
     """Rows as the source writes them, not yet canonical."""
 
     rows: pl.LazyFrame
-    format: str
     dialect: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -121,32 +75,37 @@ def read_source(
         When the source cannot be read, is empty, or does not hold what was declared.
     """
     into.parent.mkdir(parents=True, exist_ok=True)
+    state = _state(request)
+    known = source_fingerprint(request)
     with tempfile.TemporaryDirectory(dir=into.parent, prefix="reading-") as folder:
-        staged = _stage(request, Path(folder))
+        landed = land(request, Path(folder))
+        staged = _stage(landed, request, Path(folder))
         try:
             fields, count = canonicalise(
                 staged.rows, into, overrides=overrides or {}, timezone=timezone, shown=request.label
             )
         except pl.exceptions.PolarsError as error:
             raise DataError(f"{request.label} cannot be read: {str(error).splitlines()[0]}") from error
+    if _state(request) != state or (landed.snapshot is not None and known not in {None, landed.snapshot}):
+        raise DataError(f"{request.label} was changed while it was read: let whoever writes it end, then try again")
     source = Source(
         name=request.name,
         location=request.label,
-        format=staged.format,
+        format=landed.origin,
         rows=count,
-        snapshot=source_fingerprint(request) or hash_file(into),
-        dialect=staged.dialect,
+        snapshot=landed.snapshot or known or hash_file(into),
+        dialect={**landed.dialect, **staged.dialect},
     )
-    return SourceTable(path=into, fields=fields, source=source, notes=staged.notes)
+    return SourceTable(path=into, fields=fields, source=source, notes=(*landed.notes, *staged.notes))
 
 
-def source_fingerprint(request: SourceRequest) -> str | None:
-    """Return the hash of a file's bytes; None for databases, which must be read to know."""
-    if request.location.startswith(POSTGRESQL) or _format(request) == "sqlite":
-        return None
+def _state(request: SourceRequest) -> tuple[int, ...]:
+    """Return what the file system says of a source's file: it changes when the bytes do."""
     path = Path(request.location)
-    check_readable(path, request.label)
-    return hash_file(path)
+    if request.scheme != "file" or not path.is_file():
+        return ()
+    found = path.stat()
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def canonicalise(
@@ -279,45 +238,40 @@ def _write(read: pl.LazyFrame, into: Path) -> int:
     return int(pl.scan_parquet(into).select(pl.len()).collect().item())
 
 
-def _stage(request: SourceRequest, workdir: Path) -> _Staged:
-    """Make the rows of a source readable, whatever its format."""
-    format_ = _format(request)
-    shown = request.label
-    if format_ in {"sqlite", "postgresql"}:
-        path = read_database(
-            request.location, shown=shown, table=request.table, query=request.query, into=workdir / "rows.parquet"
-        )
-        return _typed(pl.scan_parquet(path), format_)
-    path = Path(request.location)
-    check_readable(path, shown)
-    if format_ == "parquet":
-        return _typed(_scan_parquet(path, shown), format_)
-    if format_ == "json":
+def _stage(landed: Landed, request: SourceRequest, workdir: Path) -> _Staged:
+    """Make the rows of a file readable, whatever its format."""
+    shown, path = request.label, landed.path
+    if landed.format == "parquet":
+        return _typed(_scan_parquet(path, shown))
+    if landed.format == "arrow":
+        return _typed(scan_arrow(path, shown=shown, workdir=workdir))
+    if landed.format == "excel":
+        rows, dialect, notes = read_sheet(path, shown=shown, sheet=request.table)
+        return _Staged(rows=rows, dialect=dialect, notes=notes)
+    if landed.format == "json":
         text = open_text(path, shown=shown, workdir=workdir, encoding=request.encoding, lines=False)
         rows = scan_json(text.path, shown=shown, workdir=workdir)
-        return _Staged(
-            rows=rows, format="json", dialect={"encoding": text.encoding, "compression": text.compression or "none"}
-        )
+        return _Staged(rows=rows, dialect={"encoding": text.encoding, "compression": text.compression or "none"})
     text = open_text(path, shown=shown, workdir=workdir, encoding=request.encoding)
     hints = DialectHints(delimiter=request.delimiter, quote=request.quote, header=request.header)
-    dialect = find_dialect(text.head, shown=shown, whole=text.whole, hints=hints)
-    rows = scan_delimited(text, dialect, shown=shown)
-    recorded = {**dialect.recorded(), "encoding": text.encoding, "compression": text.compression or "none"}
-    note = f"{shown}: {'a header was found' if dialect.header else 'no header was found'} ({dialect.reason})"
-    notes = [note]
-    if dialect.second_header:
-        notes.append(f"{shown}: the first row under the header looks like a second header; leave it out by the query")
-    return _Staged(rows=rows, format="csv", dialect=recorded, notes=tuple(notes))
+    found = find_dialect(text.head, shown=shown, whole=text.whole, hints=hints)
+    rows = scan_delimited(text, found, shown=shown)
+    recorded = {**found.recorded(), "encoding": text.encoding, "compression": text.compression or "none"}
+    note = f"{shown}: {'a header was found' if found.header else 'no header was found'} ({found.reason})"
+    told = [note]
+    if found.second_header:
+        told.append(f"{shown}: the first row under the header looks like a second header; leave it out by the query")
+    return _Staged(rows=rows, dialect=recorded, notes=tuple(told))
 
 
-def _typed(rows: pl.LazyFrame, format_: str) -> _Staged:
+def _typed(rows: pl.LazyFrame) -> _Staged:
     """Leave out the columns of types that have no place in a table of values, and say so."""
     schema = rows.collect_schema()
     unread = {name: dtype for name, dtype in schema.items() if not is_readable(dtype)}
     notes = tuple(f"column '{name}' holds {dtype}, which is not read: it is left out" for name, dtype in unread.items())
     if len(unread) == len(schema):
         raise DataError("no column holds values that can be read")
-    return _Staged(rows=rows.drop(unread), format=format_, notes=notes)
+    return _Staged(rows=rows.drop(unread), notes=notes)
 
 
 def _scan_parquet(path: Path, shown: str) -> pl.LazyFrame:
@@ -327,35 +281,6 @@ def _scan_parquet(path: Path, shown: str) -> pl.LazyFrame:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{shown} is not a Parquet file, or damaged ({str(error).splitlines()[0]})") from error
     return rows
-
-
-def _format(request: SourceRequest) -> str:
-    if request.location.startswith(POSTGRESQL):
-        return "postgresql"
-    if request.format is not None:
-        given = {"tsv": "csv", "jsonl": "json", "ndjson": "json", "postgres": "postgresql"}.get(
-            request.format, request.format
-        )
-        if given not in FORMATS:
-            raise DataError(
-                f"'{request.format}' is not a format ({', '.join(FORMATS)}).{did_you_mean(request.format, FORMATS)}"
-            )
-        return given
-    return _format_of(Path(request.location), request.label)
-
-
-def _format_of(path: Path, shown: str) -> str:
-    endings = [ending.lower() for ending in path.suffixes if ending.lower() not in {".gz", ".zst"}]
-    if endings and endings[-1] in _ENDINGS:
-        return _ENDINGS[endings[-1]]
-    check_readable(path, shown)
-    with open_bytes(path, shown) as stream:
-        start = stream.read(64)
-    if start.startswith(b"PAR1"):
-        return "parquet"
-    if start.startswith(b"SQLite format 3"):
-        return "sqlite"
-    return "json" if start.lstrip()[:1] in {b"{", b"["} else "csv"
 
 
 def read_for_model(
@@ -411,11 +336,12 @@ def _chunks(rows: pl.LazyFrame, size: int) -> Iterator[pl.DataFrame]:
 def _stage_for_model(
     request: SourceRequest, fields: Sequence[Field], dialect: Mapping[str, str] | None, workdir: Path
 ) -> pl.LazyFrame:
-    if _format(request) != "csv":
-        return _stage(request, workdir).rows
+    landed = land(request, workdir)
+    if landed.format != "csv":
+        return _stage(landed, request, workdir).rows
     shown = request.label
     recorded = dict(dialect or {})
-    text = open_text(Path(request.location), shown=shown, workdir=workdir)
+    text = open_text(landed.path, shown=shown, workdir=workdir)
     names = [found.name for found in fields]
     hints = hints_from(recorded) if _cut_alike(text.head, recorded) else DialectHints()
     found = find_dialect(text.head, shown=shown, whole=text.whole, hints=hints, known=names)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from tenfold.connectors.ingest import IngestOptions, ingest
-from tenfold.connectors.read import SourceRequest
+from tenfold.connectors.request import SourceRequest
 from tenfold.engine.run import RunOutcome, Surroundings, run_graph
 from tenfold.engine.session import open_run
 from tenfold.foundation.errors import CheckFailed, InputError

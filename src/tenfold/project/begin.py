@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tenfold.connectors.ingest import Ingested, IngestOptions, ingest
-from tenfold.connectors.read import SourceRequest
+from tenfold.connectors.request import SourceRequest
 from tenfold.foundation.context import Received, StageContext
 from tenfold.foundation.errors import InputError, did_you_mean
 from tenfold.project.table_reports import InitReport, ProfileReport

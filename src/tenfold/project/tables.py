@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tenfold.connectors.infer import FieldOverride
 from tenfold.connectors.ingest import Ingested, IngestOptions, ingest, ingest_fingerprint
-from tenfold.connectors.read import SourceRequest
+from tenfold.connectors.request import SourceRequest
 from tenfold.engine.stage import External
 from tenfold.lifecycle import Table
 from tenfold.spec.columns import check_columns

@@ -9,7 +9,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tenfold.connectors.read import SourceRequest, SourceTable, read_source, source_fingerprint
+from tenfold.connectors.land import source_fingerprint
+from tenfold.connectors.read import SourceTable, read_source
+from tenfold.connectors.request import SourceRequest
 from tenfold.foundation.errors import DataError
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tenfold.connectors.read import SourceRequest, SourceTable, read_for_model, read_source
+from tenfold.connectors.read import SourceTable, read_for_model, read_source
+from tenfold.connectors.request import SourceRequest
 from tenfold.foundation.errors import DataError
 
 TRAINED = "id;city;price;day;ok\n1;Köln;1.234,5;31.12.2025;true\n2;?;7,25;01.01.2026;false\n3;Ulm;NA;15.01.2026;true\n"

@@ -10,7 +10,7 @@ import pytest
 
 from tenfold.connectors.infer import FieldOverride
 from tenfold.connectors.ingest import IngestOptions, ingest, ingest_fingerprint
-from tenfold.connectors.read import SourceRequest
+from tenfold.connectors.request import SourceRequest
 from tenfold.foundation.errors import DataError
 
 

@@ -10,7 +10,9 @@ import polars as pl
 import pytest
 
 from tenfold.connectors.infer import FieldOverride
-from tenfold.connectors.read import SourceRequest, SourceTable, read_source, source_fingerprint
+from tenfold.connectors.land import source_fingerprint
+from tenfold.connectors.read import SourceTable, read_source
+from tenfold.connectors.request import SourceRequest
 from tenfold.foundation.errors import DataError
 from tenfold.records.dataset import Field
 

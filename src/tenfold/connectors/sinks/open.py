@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tenfold.connectors.database import POSTGRESQL
+from tenfold.connectors.request import POSTGRESQL
 from tenfold.connectors.sinks.protocols import Sink
 from tenfold.connectors.sinks.table import TableName
 from tenfold.foundation.errors import InputError
