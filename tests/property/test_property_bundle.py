@@ -48,6 +48,39 @@ VIEWS = (
         Step(kind="scale", columns=("many__mean", "many__share"), settings={"method": "minmax"}),
     ),
 )
+INVENTED = (
+    Step(kind="frequency", columns=("many",), settings={"measure": "count"}),
+    Step(kind="ordinal", columns=("few",), settings={"levels": LEVELS[1:][::-1]}),
+    Step(kind="hash", columns=("few",), settings={"buckets": 4}),
+    Step(kind="power", columns=("x", "y"), settings={"method": "yeo_johnson"}),
+    Step(kind="bins", columns=("x",), settings={"count": 4}),
+    Step(kind="spline", columns=("y",), settings={"knots": 4}),
+    Step(kind="pca", columns=("x", "y"), settings={"components": 2}),
+    Step(kind="holidays", columns=("at",), settings={"days": ("2013-12-25", "2014-01-01"), "zone": "Asia/Tokyo"}),
+    Step(kind="text_topics", columns=("note",), settings={"components": 3}),
+    Step(
+        kind="interactions",
+        columns=("x", "y", "few", "many"),
+        settings={
+            "pairs": (("product", "x", "y"), ("ratio", "x", "y"), ("difference", "x", "y"), ("cross", "few", "many")),
+            "most": 10,
+        },
+    ),
+)
+FILLING = (
+    Step(kind="neighbours_impute", columns=("x", "y"), settings={"targets": ("x",), "indicator": True}),
+    Step(kind="iterative_impute", columns=("x", "y"), settings={"targets": ("y",)}),
+    Step(kind="first_present", columns=("x", "y"), settings={"indicator": True}),
+    Step(kind="quantile", columns=("y",)),
+    Step(kind="text_topics", columns=("note",), settings={"components": 2, "method": "hashing", "terms": 16}),
+)
+GROUPED = (
+    Step(kind="group_impute", columns=("x", "many"), settings={"indicator": True}),
+    Step(kind="power", columns=("x",), settings={"method": "auto"}),
+    Step(kind="power", columns=("y",), settings={"method": "box_cox"}),
+    Step(kind="frequency", columns=("few",), settings={"impute": "mode"}),
+)
+VIEWS = (*VIEWS, INVENTED, FILLING, GROUPED)
 FIELDS = (
     Field(name="x", kind="numeric"),
     Field(name="y", kind="numeric"),

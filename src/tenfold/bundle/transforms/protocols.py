@@ -65,9 +65,11 @@ class Transform:
     """One kind of transform: how it is fitted, and how it is built again from its state.
 
     ``cross_fit`` belongs to those that read the target: it also returns the training rows' own values, each computed
-    without the row's own label.
+    without the row's own label. ``aligned`` says that a column means the same whichever rows it was fitted on, so that
+    models of several folds can be averaged behind one view; axes of a decomposition turn with the rows.
     """
 
     fit: Fit
     restore: Restore
     cross_fit: CrossFit | None = None
+    aligned: bool = True

@@ -14,6 +14,9 @@ NAN = math.nan
 _LARGEST = 1e150
 """Numbers beyond it are read as it: their squares still add up, so that no statistic of a column overflows."""
 
+FARTHEST = 1e12
+"""Deviations beyond which a value is read as this far, where values of several columns are multiplied and added."""
+
 
 def numbers(table: pl.DataFrame, column: str) -> Floats:
     """Return a column as float64 of shape (n_rows,); null and infinity become NaN, the largest are cut to 1e150."""
@@ -42,3 +45,13 @@ def stacked(columns: list[Floats], rows: int) -> Floats:
     for position, column in enumerate(columns):
         result[:, position] = column
     return result
+
+
+def center_and_spread(values: Floats) -> tuple[Floats, Floats]:
+    """Return mean and deviation of each column's present values; 0 and 1 where a column says nothing."""
+    missing = np.isnan(values)
+    counts = np.maximum((~missing).sum(axis=0), 1)
+    centers = np.where(missing, 0.0, values).sum(axis=0) / counts
+    spreads = np.sqrt((np.where(missing, 0.0, values - centers) ** 2).sum(axis=0) / counts)
+    spreads[spreads <= np.maximum(1e-12 * np.abs(centers), 1e-150)] = 1.0
+    return centers, spreads
