@@ -15,6 +15,7 @@ from tenfold.foundation.fingerprint import hash_bytes
 from tenfold.measures.contract import check_contract, contract_from_text, contract_to_text, infer_contract
 from tenfold.records.dataset import Column, Dataset, Field, Source
 from tenfold.records.problem import Problem
+from tenfold.stages.data.detect import detect
 from tenfold.stages.data.duplicates import Copies, conflicting_rows, find_copies
 from tenfold.stages.data.findings import find_faults
 from tenfold.stages.data.options import ColumnOptions, DataOptions
@@ -65,6 +66,8 @@ def run(  # noqa: PLR0917  # a stage takes its inputs in the order in which they
         conflicting = conflicting_rows(rows, task.target, leaving_out=identifiers)
     columns = tuple(_column(known, parts[known.name], profiles[known.name], options) for known in fields)
     findings = find_faults(rows, columns, task, copies, conflicting=conflicting)
+    detected = detect(rows, columns, copies, target=task.target, rng=ctx.rng)
+    findings = (*findings, *detected.findings)
     content = _parquet(rows)
     dataset = Dataset(
         rows=rows.height,
@@ -79,7 +82,7 @@ def run(  # noqa: PLR0917  # a stage takes its inputs in the order in which they
     for finding in dataset.findings:
         kind: EventKind = "note" if finding.severity == "info" else "warning"
         ctx.events.emit(Event(kind=kind, stage="data", message=finding.message, facts={"rule": finding.rule}))
-    return StageResult(record=dataset, files={TABLE_FILE: content, **_copies_payload(copies)})
+    return StageResult(record=dataset, files={TABLE_FILE: content, **_copies_payload(copies), **detected.files})
 
 
 def _column(known: Field, part: Part, profile: ColumnProfile, options: DataOptions) -> Column:

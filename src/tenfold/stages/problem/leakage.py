@@ -14,11 +14,16 @@ from tenfold.records.dataset import Field
 from tenfold.records.problem import Leak
 from tenfold.stages.problem.encode import Floats, codes_of, numbers_of
 from tenfold.stages.problem.sample import Sample
+from tenfold.stages.problem.telling_text import answer_in_text
 
 NEAR_PERFECT = 0.995
 """AUC or R2 of one column alone, cross-validated, from which on it is taken to know the answer."""
+TOO_GOOD = {"binary": 0.97, "multiclass": 0.985, "regression": 0.95}
+"""The same, from which on it is told and not stopped: some honest columns are so good."""
 COPY_AGREEMENT = 0.94
 """Share of each class that a column of as many values as classes must name rightly to be taken as a copy."""
+LIKELY_COPY = 0.88
+"""The same, from which on it is told."""
 SAME_PLACE_SHARE = 0.85
 SAME_PLACE = 0.03
 """A number stands in the target's order when this share of rows is within 3 % of its place there."""
@@ -26,7 +31,9 @@ MISSING_AGREEMENT = 0.97
 SUSPICIOUS = 0.3
 _FEWEST = 30
 _FEWEST_OF_A_CLASS = 10
-_SCREEN = 0.97
+_SCREEN = 0.94
+_MOST_STATES = 60
+_PURE = 0.98
 _BINS = 128
 _ROWS_OF_A_BIN = 25
 
@@ -51,8 +58,10 @@ def find_leaks(sample: Sample, allowed: Collection[str], *, seed: int) -> tuple[
         leak = (
             _copy(sample, known, column)
             or _missing_with(sample, known, column)
+            or answer_in_text(sample, known, column)
             or _near_perfect(sample, known, column, seed=seed)
             or _filled_for_one_class(sample, known, column)
+            or _state_of_one_class(sample, known, column)
         )
         if leak is not None:
             leaks.append(leak)
@@ -76,8 +85,11 @@ def _copy(sample: Sample, known: Field, column: pl.Series) -> Leak | None:
     agreement = (
         float(rightly.min()) if classes == 2 else float(min(rightly.mean(), table.max(axis=1).sum() / table.sum()))
     )
-    if agreement < COPY_AGREEMENT:
+    if agreement < LIKELY_COPY:
         return None
+    if agreement < COPY_AGREEMENT:
+        reason = f"'{known.name}' names the target rightly in {agreement:.1%} of the rows: is it a copy with faults?"
+        return Leak(column=known.name, kind="copy", severity="warn", reason=reason, strength=agreement)
     exact = agreement == 1.0
     return _blocked(
         known.name,
@@ -135,6 +147,34 @@ def _filled_for_one_class(sample: Sample, known: Field, column: pl.Series) -> Le
     return None
 
 
+def _state_of_one_class(sample: Sample, known: Field, column: pl.Series) -> Leak | None:
+    """Find a word that a column says for one class alone, in a good part of it: a state that the outcome brings about.
+
+    With two classes at least: what is said of the largest one alone is said of what happens mostly.
+    """
+    if sample.task == "regression" or column.dtype != pl.String:
+        return None
+    codes = codes_of(column, _MOST_STATES)
+    states = int(codes.max()) + 1
+    if not 2 <= states <= _MOST_STATES:
+        return None
+    truth = sample.truth.astype(np.int64)
+    table = np.zeros((len(sample.classes), states))
+    np.add.at(table, (truth[codes >= 0], codes[codes >= 0]), 1)
+    sizes = np.bincount(truth, minlength=len(sample.classes))
+    shares = table / np.maximum(sizes, 1)[:, None]
+    code, state = np.unravel_index(int((shares * (shares / shares.sum(axis=0) >= _PURE)).argmax()), shares.shape)
+    share = float(shares[code, state])
+    if share < SUSPICIOUS or share / shares[:, state].sum() < _PURE or table[code, state] < _FEWEST:
+        return None
+    word = column.drop_nulls().gather(int(np.flatnonzero(codes[codes >= 0] == state)[0]))[0]
+    reason = (
+        f"'{known.name}' says '{word}' in {share:.0%} of the rows where '{sample.target}' is '{sample.classes[code]}'"
+        " and in hardly another: is it known before that?"
+    )
+    return Leak(column=known.name, kind="post-outcome", severity="warn", reason=reason, strength=share)
+
+
 def _outcomes(sample: Sample) -> list[tuple[str, npt.NDArray[np.bool_]]]:
     """Return the outcomes that a column may be written with: classes, or a number's most frequent value."""
     if sample.task == "regression":
@@ -164,9 +204,12 @@ def _near_perfect(sample: Sample, known: Field, column: pl.Series, *, seed: int)
     if _strength(sample, _by_bin(sample, bins)) < _SCREEN:
         return None
     strength = _strength(sample, _by_tree(sample, values, categorical=column.dtype == pl.String, seed=seed))
-    if strength < NEAR_PERFECT:
+    if strength < TOO_GOOD[sample.task]:
         return None
     measure = "R2" if sample.task == "regression" else "AUC"
+    if strength < NEAR_PERFECT:
+        reason = f"'{known.name}' alone tells the target too well ({measure} {strength:.4f}): is it known before it?"
+        return Leak(column=known.name, kind="near-perfect", severity="warn", reason=reason, strength=strength)
     reason = f"'{known.name}' alone tells the target almost perfectly ({measure} {strength:.4f})"
     return _blocked(known.name, "near-perfect", reason, strength)
 

@@ -84,6 +84,9 @@ def _feasibility(
     found = assess_feasibility(sample, options.requirements, options.rule, leaks, seed=ctx.seed, rng=ctx.rng)
     if found.status != "feasible":
         ctx.events.emit(Event(kind="warning", stage="problem", message=found.reason))
+    for leak in leaks:
+        if leak.severity == "warn":
+            ctx.events.emit(Event(kind="warning", stage="problem", message=leak.reason))
     return replace(found, enforce=options.feasibility == "check")
 
 

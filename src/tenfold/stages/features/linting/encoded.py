@@ -43,8 +43,8 @@ def encoded_on_all_rows(ground: LintGround) -> list[FeatureLeak]:
         for output in range(ground.targets.shape[1]):
             if _is_encoding(values[present], ground.targets[present, output], tolerance):
                 reason = (
-                    f"'{column.name}' is the mean of '{ground.problem.target}' over the rows that share its value: it was"
-                    " calculated from the answers of all rows, those that judge the model included"
+                    f"'{column.name}' is the mean of '{ground.problem.target}' over the rows that share its value: it"
+                    " was calculated from the answers of all rows, those that judge the model included"
                 )
                 found.append(leak(column.name, "encoded", reason, blocks=True, strength=1.0))
                 break

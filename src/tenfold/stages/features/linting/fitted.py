@@ -124,7 +124,7 @@ def _rotated(centred: list[tuple[str, Floats]]) -> list[FeatureLeak]:
         leak(
             name,
             "prepared",
-            f"'{name}' is centred and exactly uncorrelated with other columns: principal components of all rows, it seems",
+            f"'{name}' is centred and exactly uncorrelated with others: principal components of all rows, it seems",
             blocks=False,
             advice=_ADVICE,
         )

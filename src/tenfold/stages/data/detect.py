@@ -1,0 +1,74 @@
+"""What the detectors find in a table that was made ready: told with reason, rows and remedy."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from tenfold.records.dataset import Column, Finding
+from tenfold.stages.data.duplicates import Copies
+from tenfold.stages.data.near_rows import NOBODY, find_near_rows, join_pairs
+from tenfold.stages.data.near_texts import find_near_texts
+
+COPIES_FILE = "copies.parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detected:
+    """Findings, and payload files by name.
+
+    ``copies.parquet`` numbers the rows that are copies, exact or near: the split keeps them together.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def detect(
+    table: pl.DataFrame, columns: Sequence[Column], copies: Copies, *, target: str, rng: np.random.Generator
+) -> Detected:
+    """Look for near copies of rows and of texts."""
+    near, files = _near_copies(table, columns, copies, rng)
+    return Detected(findings=tuple(near), files=files)
+
+
+def _near_copies(
+    table: pl.DataFrame, columns: Sequence[Column], copies: Copies, rng: np.random.Generator
+) -> tuple[list[Finding], Mapping[str, bytes]]:
+    compared = [column for column in columns if column.role not in {"id", "ignored"}]
+    numeric = [column.name for column in compared if column.field.kind == "numeric"]
+    texts = [column.name for column in compared if column.field.kind == "text"]
+    others = [column.name for column in compared if column.name not in {*numeric, *texts}]
+    found: list[Finding] = []
+    joined = [NOBODY.pairs]
+    rows = find_near_rows(table, numeric, others + texts, rng)
+    if rows.rows:
+        message = (
+            f"{rows.rows:,} rows ({rows.rows / table.height:.1%}) nearly repeat another: the same words, and numbers"
+            " closer than chance brings about; they stay on one side of a shuffled split"
+        )
+        found.append(Finding(rule="near-duplicates", severity="warning", message=message, rows=rows.rows))
+        joined.append(rows.pairs)
+    for name in texts:
+        alike = find_near_texts(table[name], rng)
+        if not alike.rows:
+            continue
+        share = alike.rows / table.height
+        message = f"{alike.rows:,} texts of '{name}' ({share:.1%}) are the same as, or nearly, another; they stay on one side"
+        severity = "warning" if share >= 0.01 else "info"
+        found.append(
+            Finding(rule="near-texts", severity=severity, message=message, column=name, rows=alike.rows)  # type: ignore[arg-type]  # one of the two
+        )
+        joined.append(alike.pairs)
+    pairs = np.concatenate(joined)
+    if not len(pairs):
+        return [], {}
+    exact = None if copies.by_chance else copies.number.cast(pl.Int64).to_numpy()
+    numbers = pl.DataFrame({"copy": join_pairs(pairs, table.height, exact)}, schema={"copy": pl.UInt32})
+    sink = io.BytesIO()
+    numbers.write_parquet(sink, compression="zstd")
+    return found, {COPIES_FILE: sink.getvalue()}
