@@ -12,6 +12,7 @@ import polars as pl
 
 from tenfold.connectors.infer import FieldOverride
 from tenfold.connectors.land import source_fingerprint
+from tenfold.connectors.point_in_time import PointInTimeJoin, Timed, join_as_known
 from tenfold.connectors.read import READER, SourceTable, canonicalise, read_source
 from tenfold.connectors.request import SourceRequest
 from tenfold.connectors.sql import Relation, join
@@ -31,6 +32,7 @@ class IngestOptions:
 
     sources: tuple[SourceRequest, ...]
     query: str | None = None
+    join: PointInTimeJoin | None = None
     timezone: str | None = None
     overrides: Mapping[str, FieldOverride] = field(default_factory=dict)
 
@@ -56,38 +58,53 @@ def ingest(options: IngestOptions, *, workdir: Path) -> Ingested:
     """
     if not options.sources:
         raise DataError("no data source is declared")
-    if options.query is None and len(options.sources) > 1:
+    if options.query is None and options.join is None and len(options.sources) > 1:
         named = ", ".join(request.name for request in options.sources)
-        raise DataError(f"several sources are declared ({named}); write the `query` that joins them into one table")
+        raise DataError(
+            f"several sources are declared ({named}); write the `query` or `join` that makes them one table"
+        )
     workdir.mkdir(parents=True, exist_ok=True)
     into = workdir / TABLE_FILE
-    if options.query is None:
+    if options.query is None and options.join is None:
         request = options.sources[0]
         table = read_source(request, into=into, overrides=options.overrides, timezone=options.timezone)
         return _ingested(options, into, table.fields, (table,), table.notes)
     with tempfile.TemporaryDirectory(dir=workdir, prefix="joining-") as folder:
         tables = _read_all(options, Path(folder))
-        relations = {
-            request.name: Relation(
-                path=tables[request.name].path,
-                fields=tables[request.name].fields,
-                time=request.time,
-                available_seconds=request.available_seconds,
-            )
-            for request in options.sources
-        }
-        joined = join(relations, options.query, Path(folder) / "joined.parquet", timezone=options.timezone)
+        joined = _joined(options, tables, Path(folder) / "joined.parquet")
         fields, _ = canonicalise(
             pl.scan_parquet(joined),
             into,
             overrides=options.overrides,
             timezone=options.timezone,
-            shown="the result of the query",
+            shown="the result of the query" if options.join is None else "the result of the join",
             typed=True,
         )
     read = tuple(tables.values())
     notes = tuple(note for table in read for note in table.notes)
     return _ingested(options, into, _as_written(fields, read), read, notes)
+
+
+def _joined(options: IngestOptions, tables: Mapping[str, SourceTable], into: Path) -> Path:
+    """Make one table of several, by the query or by what was known when."""
+    if options.join is not None:
+        timed = {
+            request.name: Timed(path=tables[request.name].path, fields=tables[request.name].fields, request=request)
+            for request in options.sources
+        }
+        return join_as_known(timed, options.join, into)
+    relations = {
+        request.name: Relation(
+            path=tables[request.name].path,
+            fields=tables[request.name].fields,
+            time=request.time,
+            available_seconds=request.available_seconds,
+            available_at=request.available_at,
+        )
+        for request in options.sources
+    }
+    assert options.query is not None
+    return join(relations, options.query, into, timezone=options.timezone)
 
 
 def ingest_fingerprint(options: IngestOptions) -> str | None:
@@ -100,8 +117,10 @@ def ingest_fingerprint(options: IngestOptions) -> str | None:
 
 def _fingerprint(options: IngestOptions, snapshots: Mapping[str, str]) -> str:
     """Name the table by all that decides it: the bytes read, how they are read, and the query; not where they lie."""
-    requests = [replace(request, location="", shown="") for request in options.sources]
-    return fingerprint(READER, pl.__version__, requests, options.query, options.timezone, options.overrides, snapshots)
+    requests = [replace(request, location="", shown="", endpoint="", allow=None) for request in options.sources]
+    return fingerprint(
+        READER, pl.__version__, requests, options.query, options.join, options.timezone, options.overrides, snapshots
+    )
 
 
 def _ingested(

@@ -21,13 +21,15 @@ _LARGEST_MEMORY_SHARE = 0.5
 class Relation:
     """A canonical table as the query sees it.
 
-    ``time`` with ``available_seconds`` adds the column ``available_at``: from when on a row was known.
+    ``time`` with ``available_seconds`` adds the column ``available_at``: from when on a row was known. So does a column
+    named by ``available_at``, unless it has this name already.
     """
 
     path: Path
     fields: tuple[Field, ...]
     time: str | None = None
     available_seconds: float | None = None
+    available_at: str | None = None
 
 
 def join(tables: Mapping[str, Relation], query: str, into: Path, *, timezone: str | None = None) -> Path:
@@ -69,6 +71,13 @@ def join(tables: Mapping[str, Relation], query: str, into: Path, *, timezone: st
 
 def _declare(connection: Any, name: str, relation: Relation) -> None:
     columns = [_column(field) for field in relation.fields]
+    names = [field.name for field in relation.fields]
+    if relation.available_at is not None and relation.available_at not in names:
+        raise DataError(
+            f"source '{name}' has no column '{relation.available_at}'.{did_you_mean(relation.available_at, names)}"
+        )
+    if relation.available_at is not None and AVAILABLE_AT not in names:
+        columns.append(f"{_quoted(relation.available_at)} AS {AVAILABLE_AT}")
     if relation.time is not None and relation.available_seconds is not None:
         known = {field.name: field.kind for field in relation.fields}
         if relation.time not in known:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from tenfold.connectors.infer import FieldOverride
 from tenfold.connectors.ingest import Ingested, IngestOptions, ingest, ingest_fingerprint
+from tenfold.connectors.point_in_time import Joined, PointInTimeJoin
 from tenfold.connectors.request import SourceRequest
 from tenfold.engine.stage import External
+from tenfold.foundation.errors import DataError
 from tenfold.lifecycle import Table
 from tenfold.spec.columns import check_columns
-from tenfold.spec.schema import ColumnSection, SourceSection, Spec
+from tenfold.spec.location import endpoint_key
+from tenfold.spec.schema import ColumnSection, Spec
+from tenfold.spec.sections_sources import JoinSection, SourceSection
 from tenfold.store.open import Store
 
 
@@ -23,7 +27,14 @@ def table_of(spec: Spec, store: Store) -> External:
     if known is None:
         ingested = _ingest(options, spec, store)
         return External.of(ingested.fingerprint, _table(ingested))
-    return External(fingerprint=known, load=lambda: _table(_ingest(options, spec, store)))
+    return External(fingerprint=known, load=lambda: _table(_as_hashed(_ingest(options, spec, store), known)))
+
+
+def _as_hashed(ingested: Ingested, known: str) -> Ingested:
+    """Return a table when it was read from the very bytes that named it."""
+    if ingested.fingerprint != known:
+        raise DataError("a source was changed while it was read: let whoever writes it end, then run the command again")
+    return ingested
 
 
 def ingest_options(spec: Spec) -> IngestOptions:
@@ -31,6 +42,7 @@ def ingest_options(spec: Spec) -> IngestOptions:
     return IngestOptions(
         sources=tuple(_request(name, section, spec) for name, section in spec.data.sources.items()),
         query=spec.data.query,
+        join=None if spec.data.join is None else _join(spec.data.join, spec.problem.time),
         timezone=spec.data.timezone,
         overrides={name: _override(column) for name, column in spec.data.columns.items()},
     )
@@ -47,10 +59,28 @@ def _request(name: str, section: SourceSection, spec: Spec) -> SourceRequest:
         query=section.query,
         time=section.time,
         available_seconds=section.available_seconds,
+        available_at=section.available_at,
+        valid_from=section.valid_from,
+        valid_to=section.valid_to,
+        since=section.since,
+        until=section.until,
+        allow=spec.data.allow,
+        endpoint="" if section.endpoint is None else spec.locations[endpoint_key(name)].secret.reveal(),
         delimiter=section.delimiter,
         quote=section.quote,
         header=section.header,
         encoding=section.encoding,
+    )
+
+
+def _join(section: JoinSection, time: str | None) -> PointInTimeJoin:
+    return PointInTimeJoin(
+        base=section.base,
+        at=section.at or time,
+        sources={
+            name: Joined(on=joined.on, columns=joined.columns, oldest_seconds=joined.oldest_seconds, age=joined.age)
+            for name, joined in section.sources.items()
+        },
     )
 
 

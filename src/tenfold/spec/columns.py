@@ -58,6 +58,8 @@ def _columns_named(spec: Spec) -> Iterator[tuple[str, str, int | None]]:
 def _table(spec: Spec) -> str:
     if spec.data.query is not None:
         return "the result of data.query"
+    if spec.data.join is not None:
+        return "the result of data.join"
     (source,) = spec.data.sources.values()
     return source.path or source.table or "the source"
 

@@ -11,6 +11,7 @@ from tenfold.foundation.errors import DataError, InputError, did_you_mean
 from tenfold.measures.names import METRIC_NAMES, metric_name
 from tenfold.records.problem import Requirement, Task
 from tenfold.spec.consistency_problem import check_promises
+from tenfold.spec.consistency_sources import check_sources
 from tenfold.spec.faults import Fault
 from tenfold.spec.requirement import format_number, parse_criterion
 from tenfold.spec.schema import Spec
@@ -206,29 +207,7 @@ def _check_columns_section(spec: Spec) -> Iterator[Fault]:
             )
 
 
-def _check_sources(spec: Spec) -> Iterator[Fault]:
-    data = spec.data
-    if len(data.sources) > 1 and data.query is None:
-        names = ", ".join(data.sources)
-        yield Fault(
-            message=f"{len(data.sources)} sources ({names}) need `query:`, the SQL that joins them",
-            line=spec.line_of("data", "sources"),
-        )
-    for name, source in data.sources.items():
-        line = spec.line_of("data", "sources", name)
-        if source.table is not None and source.query is not None:
-            yield Fault(message=f"the source '{name}' has a table and a query; keep one", line=line)
-        if source.url is not None and source.table is None and source.query is None:
-            yield Fault(message=f"the source '{name}' is a database: say which `table:` or `query:`", line=line)
-        if source.url is not None and source.format is not None:
-            yield Fault(message=f"the source '{name}' is a database, which has no file format", line=line)
-        if source.available is not None and source.time is None:
-            yield Fault(message=f"`available` of '{name}' counts from a time: say which column with `time:`", line=line)
-        if source.url is None and source.format == "sqlite" and source.table is None and source.query is None:
-            yield Fault(message=f"the source '{name}' is a database: say which `table:` or `query:`", line=line)
-        delimited = source.url is None and source.format in (None, "csv")
-        if not delimited and any(setting is not None for setting in (source.delimiter, source.quote, source.header)):
-            yield Fault(message=f"delimiter, quote and header of '{name}' are for delimited text", line=line)
+def _check_zones(spec: Spec) -> Iterator[Fault]:
     for zone, setting in _zones(spec):
         if not _is_zone(zone):
             yield Fault(
@@ -440,7 +419,8 @@ _RULES: tuple[Callable[[Spec], Iterator[Fault]], ...] = (
     _check_metrics,
     _check_requirements,
     check_promises,
-    _check_sources,
+    check_sources,
+    _check_zones,
     _check_columns_section,
     _check_features,
     _check_validation,

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from tenfold.foundation.errors import did_you_mean, nearest
 from tenfold.spec.faults import Fault
-from tenfold.spec.schema import SourceSection, Spec
+from tenfold.spec.schema import Spec
 from tenfold.spec.section import Section
+from tenfold.spec.sections_sources import SourceSection
 from tenfold.spec.tree import Node
 
 _EXPECTED = {

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tenfold.foundation.errors import InputError
 from tenfold.spec.faults import Fault
-from tenfold.spec.schema import SourceSection, Spec
+from tenfold.spec.schema import Spec
 from tenfold.spec.secret import Location, Secret, plain_password, substitute, variables_in
+from tenfold.spec.sections_sources import SourceSection
 from tenfold.spec.tree import Node
 
-DATABASES = ("postgresql", "postgres")
+SCHEMES = ("postgresql", "postgres", "mysql", "mariadb", "http", "https", "s3", "redis", "rediss")
 
 
-def is_database_url(text: str) -> bool:
-    """Whether ``text`` is the URL of a database, and not the path of a file."""
+def is_source_url(text: str) -> bool:
+    """Whether ``text`` is a URL that rows can be read from, and not the path of a file."""
     scheme, marks, _ = text.partition("://")
-    return bool(marks) and scheme in DATABASES
+    return bool(marks) and scheme in SCHEMES
 
 
 def find_passwords(tree: Node) -> Iterator[Fault]:
@@ -49,10 +51,41 @@ def locate_sources(
             faults.append(Fault(message=f"the source '{name}' needs a path or a url, found {found}", line=line))
             continue
         location, wrong = _locate_source(name, source, folder, environ, line)
+        if location is not None and source.endpoint is not None:
+            key = endpoint_key(name)
+            place, unset = locate(source.endpoint, environ, line=line, name=f"the endpoint of '{name}'")
+            wrong = (*wrong, *unset)
+            if place is not None:
+                locations[key] = place
+        if location is not None:
+            wrong = (*wrong, *_not_allowed(name, source, location, spec, line))
         faults.extend(wrong)
         if location is not None:
             locations[name] = location
     return locations, tuple(faults)
+
+
+def endpoint_key(source: str) -> str:
+    """Return the key under which the locations hold a source's endpoint: no source can be called so."""
+    return f"{source}.endpoint"
+
+
+def _not_allowed(name: str, source: SourceSection, location: Location, spec: Spec, line: int | None) -> Iterator[Fault]:
+    """Yield a fault when a web address is not one of the hosts that the file lets be asked."""
+    place = location.secret.reveal()
+    if source.url is None or not place.startswith(("http://", "https://")):
+        return
+    try:
+        host = urlsplit(place).hostname or ""
+    except ValueError:
+        host = ""
+    allowed = any(host.endswith(entry[1:]) if entry.startswith("*.") else host == entry for entry in spec.data.allow)
+    if not allowed:
+        hint = "its host" if variables_in(location.shown) else host
+        yield Fault(
+            message=f"the source '{name}' is fetched from the web: allow {hint} with `data: {{allow: [HOST]}}`",
+            line=line,
+        )
 
 
 def locate_alerts(spec: Spec, tree: Node, environ: Mapping[str, str]) -> tuple[tuple[Location, ...], tuple[Fault, ...]]:
@@ -97,11 +130,11 @@ def _locate_source(
     resolved = location.secret.reveal()
     if source.url is None:
         if "://" in resolved:
-            message = f"the source '{name}' has a URL as its path; write `url:` for a database"
+            message = f"the source '{name}' has a URL as its path; write `url:` instead"
             return None, (Fault(message=message, line=line),)
         return Location(shown=written, secret=Secret(str(folder / resolved))), ()
-    if not is_database_url(resolved):
+    if not is_source_url(resolved):
         found = "" if variables_in(written) else f", found '{written.split('://')[0][:40]}'"
-        message = f"the url of the source '{name}' must begin with postgresql://{found}"
+        message = f"the url of the source '{name}' must begin with postgresql://, mysql://, https://, s3:// or redis://{found}"
         return None, (Fault(message=message, line=line),)
     return Location(shown=written, secret=location.secret, database=True), ()

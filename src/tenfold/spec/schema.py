@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
+from pydantic import BeforeValidator, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
 from tenfold.foundation.units import parse_seconds
@@ -30,42 +30,11 @@ from tenfold.spec.sections_deployment import DeploymentSection
 from tenfold.spec.sections_monitoring import MonitoringSection
 from tenfold.spec.sections_problem import ProblemSection
 from tenfold.spec.sections_retraining import RetrainingSection
+from tenfold.spec.sections_sources import Host, JoinSection, SourceSection
 from tenfold.spec.tree import Node
 
 FORMAT = 1
 """The number after ``tenfold:``; it grows when an old file would mean something else."""
-
-
-def _delimiter(text: str) -> str:
-    if text == "tab":
-        return "\t"
-    if len(text) != 1:
-        raise PydanticCustomError("character", "must be one character, or tab")
-    return text
-
-
-Delimiter: TypeAlias = Annotated[str, AfterValidator(_delimiter)]
-
-
-class SourceSection(Section):
-    """One source: a file (``path``) or a database (``url``)."""
-
-    path: Written | None = None
-    url: Written | None = None
-    table: Filled | None = None
-    query: Filled | None = None
-    time: Filled | None = None
-    available: Duration | None = None
-    format: Literal["csv", "parquet", "json", "sqlite"] | None = None
-    delimiter: Delimiter | None = None
-    quote: bool | None = None
-    header: bool | None = None
-    encoding: Filled | None = None
-
-    @property
-    def available_seconds(self) -> float | None:
-        """How long after ``time`` a row is known; None when it is known at once."""
-        return None if self.available is None else parse_seconds(self.available)
 
 
 class ColumnSection(Section):
@@ -100,6 +69,8 @@ class DataSection(Section):
 
     sources: Mapping[Identifier, SourceSection] = Field(min_length=1)
     query: Filled | None = None
+    join: JoinSection | None = None
+    allow: tuple[Host, ...] = ()
     timezone: Filled | None = None
     contract: Filled | None = None
     duplicates: Literal["report", "drop"] = "report"
