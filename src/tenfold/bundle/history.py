@@ -1,4 +1,4 @@
-"""Lags: what was known of an entity's earlier rows when a prediction is made, and nothing later."""
+"""What was known of an entity's earlier rows when a prediction is made, and nothing later: lags, rolling windows."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from tenfold.bundle.past import MICROSECONDS, Integers, entity_numbers, instants
+from tenfold.bundle.rolling import Rolling, rolling_values
 from tenfold.bundle.signature import Signature, column_names
 from tenfold.foundation.errors import DataError
 from tenfold.foundation.units import parse_seconds
 from tenfold.records.dataset import Field
 from tenfold.records.features import Step
-
-Integers = npt.NDArray[np.int64]
-_MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +90,9 @@ def _values(lag: Lag, rows: pl.DataFrame, history: pl.DataFrame) -> pl.Series:
     history = history.filter(kept)
     if history.is_empty() or rows.is_empty():
         return pl.Series(lag.name, [None] * rows.height, dtype=history.schema[lag.column])
-    entity_there, entity_here = _entities(lag.entity, history, rows)
+    entity_there, entity_here = entity_numbers(lag.entity, history, rows)
     # The place among the distinct times of the history stands for a time, so that entity and time fit into one number.
-    times = _instants(history[lag.time])
+    times = instants(history[lag.time])
     distinct = np.unique(times)
     width = len(distinct) + 1
     keys = entity_there * width + np.searchsorted(distinct, times)
@@ -122,46 +121,33 @@ def _known_times(lag: Lag, now: pl.Series, distinct: npt.NDArray[Any]) -> Intege
                 f"the time '{lag.time}' holds numbers, so that {age:g} seconds before it can't be found for the lag "
                 f"'{lag.name}': give it dates, or use lags that count rows of columns known at once"
             )
-        cut = _instants(now) - round(age * _MICROSECONDS)
+        cut = instants(now) - round(age * MICROSECONDS)
         return np.asarray(np.searchsorted(distinct, cut, side="right"), dtype=np.int64)
     # Known at once, but only to what comes after: a row never sees itself or its contemporaries.
-    return np.asarray(np.searchsorted(distinct, _instants(now), side="left"), dtype=np.int64)
-
-
-def _instants(times: pl.Series) -> npt.NDArray[Any]:
-    """Return times as numbers in order: microseconds of dates, other numbers as they are; 0 where there is none."""
-    numbers = times.dt.epoch("us") if isinstance(times.dtype, pl.Datetime) else times
-    return numbers.fill_null(0).to_numpy()
-
-
-def _entities(column: str | None, history: pl.DataFrame, rows: pl.DataFrame) -> tuple[Integers, Integers]:
-    """Return a number for each entity, the same in both tables; -1 for none."""
-    if column is None:
-        return np.zeros(history.height, dtype=np.int64), np.zeros(rows.height, dtype=np.int64)
-    both = pl.concat([history[column], rows[column]])
-    numbers = both.rank("dense").cast(pl.Int64).fill_null(-1).to_numpy()
-    return numbers[: history.height], numbers[history.height :]
+    return np.asarray(np.searchsorted(distinct, instants(now), side="left"), dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What a model with lags needs of the past, when the caller doesn't send the lags themselves.
+    """What a model with lags or rolling windows needs of the past, when the caller doesn't send them.
 
-    ``fields`` are the columns of the history: time, entity, and those that are lagged.
+    ``fields`` are the columns of the history: time, entity, and those that are looked back at.
     """
 
     lags: tuple[Lag, ...]
     fields: tuple[Field, ...]
+    rolling: tuple[Rolling, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns that hold the lags."""
-        return tuple(lag.name for lag in self.lags)
+        """The columns that hold them."""
+        return (*(lag.name for lag in self.lags), *(each.name for each in self.rolling))
 
     @property
     def keys(self) -> tuple[Field, ...]:
         """The columns by which a row finds its past: its time and its entity."""
-        wanted = {name for lag in self.lags for name in (lag.time, lag.entity) if name is not None}
+        looks: tuple[Lag | Rolling, ...] = (*self.lags, *self.rolling)
+        wanted = {name for look in looks for name in (look.time, look.entity) if name is not None}
         return tuple(field for field in self.fields if field.name in wanted)
 
     def filled(self, rows: object, history: object | None, signature: Signature) -> pl.DataFrame:
@@ -173,16 +159,19 @@ class History:
             When lags are lacking and there is no history.
         """
         given = set(column_names(rows))
-        lacking = tuple(lag for lag in self.lags if lag.name not in given and lag.name in signature.names)
+        lacking = {name for name in self.names if name not in given and name in signature.names}
         if not lacking:
             return signature.conform(rows)
         if history is None:
             columns = ", ".join(field.name for field in self.fields)
+            named = ", ".join(name for name in self.names if name in lacking)
             raise DataError(
-                f"the model reads what was known of earlier rows: send {', '.join(lag.name for lag in lacking)}, "
-                f"or give a history with the columns {columns}"
+                f"the model reads what was known of earlier rows: send {named}, or give a history with the columns "
+                f"{columns}"
             )
-        past = Signature(fields=self.fields).conform(history)
-        lags = lag_values(lacking, Signature(fields=self.keys).conform(rows), past)
-        sent = Signature(fields=tuple(field for field in signature.fields if field.name not in lags.columns))
-        return sent.conform(rows).hstack(lags).select(signature.names)
+        past, keys = Signature(fields=self.fields).conform(history), Signature(fields=self.keys).conform(rows)
+        looked = lag_values([lag for lag in self.lags if lag.name in lacking], keys, past).hstack(
+            rolling_values([each for each in self.rolling if each.name in lacking], keys, past).get_columns()
+        )
+        sent = Signature(fields=tuple(field for field in signature.fields if field.name not in looked.columns))
+        return sent.conform(rows).hstack(looked).select(signature.names)

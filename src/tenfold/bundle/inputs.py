@@ -7,7 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from tenfold.bundle.history import History, lag_of
+from tenfold.bundle.history import History, Lag, lag_of
+from tenfold.bundle.rolling import Rolling, rolling_of
 from tenfold.bundle.signature import Signature
 from tenfold.records.dataset import Dataset, Field
 from tenfold.records.features import FeaturePlan
@@ -15,20 +16,37 @@ from tenfold.records.problem import Problem
 
 
 def signature_of(plan: FeaturePlan, dataset: Dataset, problem: Problem) -> Signature:
-    """Return the fields of the plan's inputs, lags among them, in the plan's order."""
-    lagged = {lag.name: lag.column for lag in map(lag_of, plan.lags)}
+    """Return the fields of the plan's inputs, lags and rolling windows among them, in the plan's order."""
+    lagged = {lag.name: lag.column for lag in lags_of(plan)}
+    rolled = {each.name for each in rolling_of_plan(plan)}
     return Signature(
-        fields=tuple(replace(field_of(lagged.get(name, name), dataset, problem), name=name) for name in plan.inputs)
+        fields=tuple(
+            Field(name=name, kind="numeric")
+            if name in rolled
+            else replace(field_of(lagged.get(name, name), dataset, problem), name=name)
+            for name in plan.inputs
+        )
     )
 
 
+def lags_of(plan: FeaturePlan) -> tuple[Lag, ...]:
+    """Return the lags among what a plan looks back at."""
+    return tuple(lag_of(step) for step in plan.lags if step.kind == "lag")
+
+
+def rolling_of_plan(plan: FeaturePlan) -> tuple[Rolling, ...]:
+    """Return the rolling windows among what a plan looks back at."""
+    return tuple(rolling_of(step) for step in plan.lags if step.kind == "rolling")
+
+
 def history_of(plan: FeaturePlan, dataset: Dataset, problem: Problem) -> History | None:
-    """Return how the plan's lags come about; None when it has none."""
-    lags = tuple(map(lag_of, plan.lags))
-    if not lags:
+    """Return how the plan's lags and rolling windows come about; None when it has none."""
+    lags, rolling = lags_of(plan), rolling_of_plan(plan)
+    looks: tuple[Lag | Rolling, ...] = (*lags, *rolling)
+    if not looks:
         return None
-    names = dict.fromkeys(name for lag in lags for name in (lag.time, lag.entity, lag.column) if name is not None)
-    return History(lags=lags, fields=tuple(field_of(name, dataset, problem) for name in names))
+    names = dict.fromkeys(name for look in looks for name in (look.time, look.entity, look.column) if name is not None)
+    return History(lags=lags, fields=tuple(field_of(name, dataset, problem) for name in names), rolling=rolling)
 
 
 def field_of(name: str, dataset: Dataset, problem: Problem) -> Field:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, PrivateAttr
-from pydantic_core import PydanticCustomError
 
 from tenfold.foundation.units import parse_seconds
 from tenfold.records.dataset import Kind
@@ -24,9 +23,9 @@ from tenfold.spec.section import (
     Text,
     Written,
     WrittenBudget,
-    read_duration,
 )
 from tenfold.spec.sections_deployment import DeploymentSection
+from tenfold.spec.sections_features import FeaturesSection
 from tenfold.spec.sections_monitoring import MonitoringSection
 from tenfold.spec.sections_problem import ProblemSection
 from tenfold.spec.sections_retraining import RetrainingSection
@@ -35,6 +34,13 @@ from tenfold.spec.tree import Node
 
 FORMAT = 1
 """The number after ``tenfold:``; it grows when an old file would mean something else."""
+
+
+Impute: TypeAlias = (
+    Literal["median", "mean", "mode", "constant", "neighbours", "iterative", "forward", "none"]
+    | Annotated[str, Field(pattern=r"^by \S.*$")]
+)
+"""How missing values are filled; ``by COLUMN``: by the median of the row's group."""
 
 
 class ColumnSection(Section):
@@ -47,8 +53,8 @@ class ColumnSection(Section):
     timezone: Filled | None = None
     decimal_comma: bool | None = None
     available: Literal["now", "later"] | None = None
-    impute: Literal["median", "mean", "mode"] | None = None
-    scale: Literal["standard", "minmax", "robust"] | None = None
+    impute: Impute | None = None
+    scale: Literal["standard", "minmax", "robust", "quantile", "power", "log", "auto", "none"] | None = None
     feature: bool | None = None
     allow: bool = False
 
@@ -75,26 +81,6 @@ class DataSection(Section):
     contract: Filled | None = None
     duplicates: Literal["report", "drop"] = "report"
     columns: Mapping[Filled, ColumnSection] = Field(default_factory=dict)
-
-
-def _lag(steps: object) -> object:
-    if isinstance(steps, str):
-        return read_duration(steps)
-    if isinstance(steps, int) and not isinstance(steps, bool) and steps < 1:
-        raise PydanticCustomError("lag", "must be 1 or more rows back, found {steps}", {"steps": steps})
-    return steps
-
-
-Lag: TypeAlias = Annotated[int | str, BeforeValidator(_lag)]
-"""Rows of the entity (a whole number), or time (a duration)."""
-
-
-class FeaturesSection(Section):
-    """Which features are built."""
-
-    dates: bool = True
-    lags: Mapping[Filled, tuple[Lag, ...]] = Field(default_factory=dict)
-    select: Literal["auto", "off"] = "auto"
 
 
 class ValidationSection(Section):

@@ -82,7 +82,7 @@ def unexplained(numeric: Mapping[str, Floats], coded: Mapping[str, Integers], ta
     Each number has a level in each of its bins, each category at each of its levels; one ridge regression fits all.
     """
     goal = np.clip(target, *np.quantile(target, [0.01, 0.99], axis=0)) if len(np.unique(target)) > 2 else target
-    goal = goal - goal.mean(axis=0)
+    goal = np.asarray(goal - goal.mean(axis=0), dtype=np.float64)
     groups = [_binned(values) for values in numeric.values()]
     groups += [_grouped(values) for values in coded.values()]
     blocks = []
