@@ -18,8 +18,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +40,8 @@ from tenfold.stages.problem.options import ProblemOptions
 from tenfold.stages.validation import run as validation
 from tenfold.stages.validation.options import ValidationOptions
 
-ADULT = (
-    "age workclass fnlwgt education education_num marital occupation relationship race sex gain loss hours country"
-    " income"
-).split()
+ADULT = [f"column_{number}" for number in range(1, 15)] + ["income"]
+WORDS = ("late", "parcel", "box", "colour", "size", "fine", "blue", "fast", "caller", "again", "gift", "week", "paper")
 TABLES: Mapping[str, tuple[str, str]] = {
     "adult": ("adult/adult.data.csv.gz", "income"),
     "california_housing": ("california_housing.csv.gz", "median_house_value"),
@@ -93,11 +91,11 @@ def shop(rows: int, rng: np.random.Generator) -> pl.DataFrame:
     who = rng.integers(0, customers, rows)
     taste, habit = rng.normal(size=customers), rng.normal(size=customers)
     amount = np.round(np.exp(3 + 0.5 * taste[who] + rng.normal(scale=0.6, size=rows)), 2)
-    start = datetime(2023, 1, 1)
+    start = datetime(2023, 1, 1, tzinfo=UTC).replace(tzinfo=None)
     times = [start + timedelta(minutes=float(each)) for each in np.sort(rng.uniform(0, 525_600, rows))]
     items = rng.poisson(2, rows) + 1
     chance = 1 / (1 + np.exp(-(0.9 * habit[who] + 0.4 * (items - 3) - 0.8)))
-    words = np.array("late parcel box colour size fine ok blue fast small call again gift paper shoe door".split())
+    words = np.array(WORDS)
     notes = [" ".join(rng.choice(words, int(count))) for count in rng.integers(4, 12, rows)]
     return pl.DataFrame(
         {
@@ -162,7 +160,9 @@ def status(table: pl.DataFrame, target: str, rng: np.random.Generator) -> Scene:
         bands = np.searchsorted(np.quantile(truth, np.linspace(0.02, 0.98, 40)), truth)
         made = [f"band {each}" for each in bands]
         return Scene(table=table.with_columns(pl.Series("status", made)), target=target, leak="status")
-    dates = pl.Series("status", [f"2024-{1 + each % 12:02d}-{1 + each % 28:02d}" for each in rng.integers(0, 336, size)])
+    dates = pl.Series(
+        "status", [f"2024-{1 + each % 12:02d}-{1 + each % 28:02d}" for each in rng.integers(0, 336, size)]
+    )
     made = pl.select(pl.when(pl.Series(filled)).then(dates).otherwise(None)).to_series()
     return Scene(table=table.with_columns(made.alias("status")), target=target, leak="status")
 
@@ -327,7 +327,7 @@ def free_text(table: pl.DataFrame, target: str, rng: np.random.Generator) -> Sce
     if _number(table, target):
         truth = (truth > np.median(truth)).astype(float)
         table = table.with_columns(pl.Series(target, np.where(truth > 0, "high", "low")))
-    words = np.array("the caller was asked about form and will come back when paper is ready again next week".split())
+    words = np.array(WORDS)
     share = float(rng.choice([0.4, 0.7, 1.0]))
     form = str(rng.choice(["outcome: {}", "closed as {}", "[label={}]"]))
     made = []
@@ -445,17 +445,20 @@ def main() -> int:
         seconds = (time.monotonic() - began) / given.seeds
         failed |= given.seeds - hits > 1
         print(
-            f"{name:32} found {hits:2}/{given.seeds}  blocked {blocks:2}  others blocked {other:2}  {seconds:.1f} s each",
+            f"{name:32} found {hits:2}/{given.seeds}  blocked {blocks:2}  others {other:2}  {seconds:.1f} s each",
             flush=True,
         )
-    for name in TABLES if given.data is not None and not given.only or "clean" in given.only else ():
-        scene = replace(Scene(table=raw(name, given.data), target=TABLES[name][1]))
+    for name in TABLES if (given.data is not None and not given.only) or "clean" in given.only else ():
+        scene = Scene(table=raw(name, given.data), target=TABLES[name][1])
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="tenfold-leaks-") as folder:
             said = said_of(scene, Path(folder), 7)
         stopped = [each for each in said if each.blocks]
         failed |= bool(stopped)
-        print(f"{name:34} blocked {len(stopped)}  told {len(said) - len(stopped)}  {time.monotonic() - began:.1f} s", flush=True)
+        print(
+            f"{name:34} blocked {len(stopped)}  told {len(said) - len(stopped)}  {time.monotonic() - began:.1f} s",
+            flush=True,
+        )
         for each in said:
             print(f"    {'BLOCKED ' if each.blocks else ''}{each.rule}: {each.message[:150]}", flush=True)
     return int(failed)

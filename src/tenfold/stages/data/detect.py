@@ -58,7 +58,9 @@ def _near_copies(
         if not alike.rows:
             continue
         share = alike.rows / table.height
-        message = f"{alike.rows:,} texts of '{name}' ({share:.1%}) are the same as, or nearly, another; they stay on one side"
+        message = (
+            f"{alike.rows:,} texts of '{name}' ({share:.1%}) nearly repeat another; they stay on one side of a split"
+        )
         severity = "warning" if share >= 0.01 else "info"
         found.append(
             Finding(rule="near-texts", severity=severity, message=message, column=name, rows=alike.rows)  # type: ignore[arg-type]  # one of the two

@@ -22,8 +22,8 @@ _GRIDS = ((0.5, 6), (0.1, 6))
 _CROWDED = 12
 _PROBED = 300
 _AGAINST = 30_000
-_NEARNESS = (0.3, 0.2, 0.15, 0.1, 0.05, 0.02, 0.01)
-_CHANCE = 0.1
+_NEARNESS = (0.15, 0.1, 0.05, 0.02, 0.01)
+_CHANCE = 0.05
 _WIDEST_CHAIN = 0.01
 
 
@@ -46,7 +46,7 @@ def find_near_rows(
     Candidates share a cell of one of several randomly shifted grids. How near is near is told by the data: the distance
     of ordinary nearest neighbours, and how fast their number falls with distance (Levina and Bickel, 2005, "Maximum
     likelihood estimation of intrinsic dimension"), say how many pairs chance alone puts at each nearness; a nearness
-    is taken at which chance explains at most a tenth of what is found.
+    is taken at which chance explains at most a twentieth of what is found.
 
     Parameters
     ----------

@@ -34,6 +34,7 @@ _FEWEST_OF_A_CLASS = 10
 _SCREEN = 0.94
 _MOST_STATES = 60
 _PURE = 0.98
+_STATE_TELLS = 0.94
 _BINS = 128
 _ROWS_OF_A_BIN = 25
 
@@ -159,6 +160,15 @@ def _state_of_one_class(sample: Sample, known: Field, column: pl.Series) -> Leak
     if not 2 <= states <= _MOST_STATES:
         return None
     truth = sample.truth.astype(np.int64)
+    predicted = _by_bin(sample, codes)
+    for code in np.flatnonzero(np.bincount(truth) >= _FEWEST):
+        strength = roc_auc(truth == code, predicted[:, code])
+        if strength >= _STATE_TELLS:
+            reason = (
+                f"'{known.name}' alone tells where '{sample.target}' is '{sample.classes[code]}' (AUC {strength:.3f}):"
+                " is it a state that the outcome brings about?"
+            )
+            return Leak(column=known.name, kind="post-outcome", severity="warn", reason=reason, strength=strength)
     table = np.zeros((len(sample.classes), states))
     np.add.at(table, (truth[codes >= 0], codes[codes >= 0]), 1)
     sizes = np.bincount(truth, minlength=len(sample.classes))

@@ -25,7 +25,7 @@ _RECALLED = 0.3
 _RECALLED_LABEL = 0.05
 _TELLS_ALL = 0.97
 _FILE_TELLS = 0.75
-_WORD = re.compile(r"[^\W\d_]+|\d+")
+_WORD = re.compile(r"[^\W\d_]+|\d+|[<>=!+%-]+")
 _FILE = r"[/\\]|\.[A-Za-z][A-Za-z0-9]{1,4}$"
 
 

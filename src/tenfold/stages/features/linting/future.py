@@ -18,7 +18,8 @@ _EXPLAINED = 0.97
 _TELLING = 0.1
 """Share of rows in which the formula must differ from what the past alone gives: else the past explains the column."""
 _FEWEST_ROWS = 50
-_FEWEST_DISTINCT = 8
+_FEWEST_TELLING = 20
+_COARSEST = 0.05
 _GLANCE = 96
 _TARGET = "\0target"
 
@@ -40,11 +41,7 @@ def aggregates_of_the_future(ground: LintGround) -> list[FeatureLeak]:
     time = _time(ground)
     if time is None or ground.table.height < _FEWEST_ROWS:
         return []
-    suspects = [
-        column.name
-        for column in ground.looked_at
-        if column.field.kind == "numeric" and column.distinct >= _FEWEST_DISTINCT
-    ]
+    suspects = [column.name for column in ground.looked_at if column.field.kind == "numeric" and column.distinct > 1]
     left = dict.fromkeys(suspects)
     found: list[FeatureLeak] = []
     sources = _sources(ground)
@@ -146,22 +143,23 @@ def _said(
 
 
 def _close(values: Floats, said: Floats, all_values: Floats) -> np.ndarray:
-    spread = float(np.nanstd(all_values))
-    return np.asarray(np.abs(values - said) <= max(0.51 * unit_of(all_values), 1e-6 * spread))
+    spread, unit = float(np.nanstd(all_values)), unit_of(all_values)
+    # Rounding explains a difference only where it is fine: among few whole numbers it would explain everything.
+    rounding = 0.51 * unit if unit <= _COARSEST * spread else 0.0
+    return np.asarray(np.abs(values - said) <= max(rounding, 1e-6 * spread))
 
 
 def _explains(values: Floats, said: Floats, past: Floats) -> bool:
     both = np.isfinite(values) & np.isfinite(said)
     if both.sum() < _FEWEST_ROWS or both.sum() < 0.5 * np.isfinite(values).sum():
         return False
-    spread = float(np.std(values[both]))
-    if spread == 0.0 or (unit_of(values) > 0.5 * spread and len(np.unique(values[both])) < _FEWEST_DISTINCT):
+    if np.ptp(values[both]) == 0:
         return False
     close = _close(values[both], said[both], values)
     if close.mean() < _EXPLAINED:
         return False
     differs = ~_close(said[both], past[both], values)
-    return bool(differs.mean() >= _TELLING and close[differs].mean() >= _EXPLAINED)
+    return bool(differs.mean() >= _TELLING and differs.sum() >= _FEWEST_TELLING and close[differs].mean() >= _EXPLAINED)
 
 
 def _formulas(key: str | None, sources: Sequence[str]) -> Iterator[tuple[str, Formula]]:
