@@ -60,9 +60,7 @@ def ingest(options: IngestOptions, *, workdir: Path) -> Ingested:
         raise DataError("no data source is declared")
     if options.query is None and options.join is None and len(options.sources) > 1:
         named = ", ".join(request.name for request in options.sources)
-        raise DataError(
-            f"several sources are declared ({named}); write the `query` or `join` that makes them one table"
-        )
+        raise DataError(f"several sources are declared ({named}); write the `query` that joins them, or a `join`")
     workdir.mkdir(parents=True, exist_ok=True)
     into = workdir / TABLE_FILE
     if options.query is None and options.join is None:

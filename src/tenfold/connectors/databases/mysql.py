@@ -83,6 +83,7 @@ def mysql_tables(location: str, *, shown: str) -> list[str]:
 def _connected(location: str, shown: str) -> Iterator[Any]:
     pymysql = require("pymysql", extra="mysql", purpose="Reading MySQL")
     cursors = require("pymysql.cursors", extra="mysql", purpose="Reading MySQL")
+    converters = require("pymysql.converters", extra="mysql", purpose="Reading MySQL")
     parts = urlsplit(location)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items() if name == "unix_socket"}
     try:
@@ -96,8 +97,8 @@ def _connected(location: str, shown: str) -> Iterator[Any]:
             cursorclass=cursors.SSCursor,
             connect_timeout=_SILENCE_SECONDS,
             read_timeout=_SILENCE_SECONDS,
-            # Values come as the bytes of the server's text: what becomes of them is decided here.
-            conv={},
+            # Without decoders values come as the server's text: what becomes of them is decided here.
+            conv=converters.encoders,
             **options,
         )
     except (pymysql.MySQLError, ValueError) as error:

@@ -65,13 +65,13 @@ def fetch(url: str, *, shown: str, allow: Sequence[str] | None, into: Path, limi
         try:
             with closing(stop.connect(limits.silence_seconds)) as connection:
                 connection.request("GET", stop.target, headers=stop.headers(like=first))
-                answer = connection.getresponse()
-                if answer.status in _REDIRECTS and (place := answer.getheader("Location")):
-                    target = urljoin(target, place)
-                    stop = _Stop.after(stop, target, allowed, shown)
-                    continue
-                _refuse_failure(answer, shown)
-                return _write(answer, into, shown, limits, deadline)
+                with connection.getresponse() as answer:
+                    place = answer.getheader("Location") if answer.status in _REDIRECTS else None
+                    if place is None:
+                        _refuse_failure(answer, shown)
+                        return _write(answer, into, shown, limits, deadline)
+            target = urljoin(target, place)
+            stop = _Stop.after(stop, target, allowed, shown)
         except (OSError, http.client.HTTPException) as error:
             raise DataError(f"{shown} cannot be fetched from {stop.host}: {_reason(error)}") from None
     raise DataError(f"{shown} is redirected more than {limits.redirects} times; name the place where the file lies")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from tenfold.foundation.errors import DataError
 from tenfold.foundation.optional import require
 
 _RETRIES = 3
+_KEYS_FOLLOW = ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
 # A secret may hold slashes, so the address is no URL to the letter.
 _ADDRESS = re.compile(r"s3://(?:(?P<key>[^:/@]+):(?P<secret>[^@]+)@)?(?P<bucket>[^/@]+)/(?P<object>.+)")
 
@@ -72,15 +74,9 @@ def _store(bucket: str, endpoint: str, key: str | None, secret: str | None, limi
     options: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
     if key and secret:
         options |= {"access_key_id": unquote(key), "secret_access_key": unquote(secret)}
-    store = _built(stores, bucket, options, limits)
-    # Without keys the library would look for the ones of a cloud machine, and wait for an answer that never comes.
-    given = {"access_key_id", "aws_access_key_id", "container_credentials_relative_uri", "web_identity_token_file"}
-    if not given & {str(name).casefold() for name in store.config}:
-        return _built(stores, bucket, {**options, "skip_signature": True}, limits)
-    return store
-
-
-def _built(stores: Any, bucket: str, options: dict[str, Any], limits: Limits) -> Any:
+    elif not any(name in os.environ for name in _KEYS_FOLLOW):
+        # Without keys the library would ask the cloud machine that it believes to run on, and wait for an answer.
+        options |= {"skip_signature": True}
     return stores.S3Store(
         bucket,
         **options,
