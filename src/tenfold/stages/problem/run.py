@@ -18,6 +18,7 @@ from tenfold.stages.problem.amounts import value_by_row
 from tenfold.stages.problem.feasibility import assess_feasibility
 from tenfold.stages.problem.leakage import find_leaks
 from tenfold.stages.problem.options import ProblemOptions
+from tenfold.stages.problem.outlook import look_ahead
 from tenfold.stages.problem.sample import draw_sample
 from tenfold.stages.problem.statement import check_statement
 from tenfold.stages.problem.target import Target, read_target, value_matrix
@@ -87,6 +88,9 @@ def _feasibility(
     for leak in leaks:
         if leak.severity == "warn":
             ctx.events.emit(Event(kind="warning", stage="problem", message=leak.reason))
+    if options.outlook:
+        blocking = frozenset(leak.column for leak in leaks if leak.severity == "block")
+        found = look_ahead(found, table, target, features, options, ctx, without=blocking)
     return replace(found, enforce=options.feasibility == "check")
 
 

@@ -43,23 +43,32 @@ class Sample:
 
 
 def draw_sample(
-    table: Path, target: Target, features: Sequence[Field], time: str | None, rng: np.random.Generator
+    table: Path,
+    target: Target,
+    features: Sequence[Field],
+    time: str | None,
+    rng: np.random.Generator,
+    *,
+    most: int = ROWS,
+    balanced: bool = True,
 ) -> Sample:
-    """Return at most ``ROWS`` rows that have a target.
+    """Return at most ``most`` rows that have a target.
 
-    The classes of a binary task get up to half of the sample each: ranking does not depend on their share, and rare
-    rows are what a comparison is short of.
+    Where ``balanced``, the classes of a binary task get up to half of the sample each: ranking does not depend on their
+    share, and rare rows are what a comparison is short of.
     """
     present = target.values.is_not_null()
     if target.task == "regression":
         present &= target.values.is_finite().fill_null(False)
     known = np.flatnonzero(present.to_numpy())
-    if target.task == "binary":
+    if target.task == "binary" and balanced:
         positive = (target.values == target.classes[1]).fill_null(False).to_numpy()
-        chosen = np.concatenate([_some(known[positive[known]], rng), _some(known[~positive[known]], rng)])
+        chosen = np.concatenate(
+            [_some(known[positive[known]], most // 2, rng), _some(known[~positive[known]], most // 2, rng)]
+        )
         chosen = rng.permutation(chosen)
     else:
-        chosen = rng.permutation(known)[:ROWS]
+        chosen = rng.permutation(known)[:most]
     chosen = np.sort(chosen)
     wanted = pl.DataFrame({"row": chosen.astype(np.uint32)})
     rows = (
@@ -87,5 +96,5 @@ def draw_sample(
     )
 
 
-def _some(rows: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    return rng.permutation(rows)[: ROWS // 2]
+def _some(rows: npt.NDArray[np.int64], most: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    return rng.permutation(rows)[:most]
