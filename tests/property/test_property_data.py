@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from tenfold.bundle.signature import Signature
 from tenfold.connectors.read import SourceTable, read_for_model, read_source
 from tenfold.connectors.request import SourceRequest
-from tenfold.measures.contract import ColumnContract, Contract, contract_from_text, contract_to_text
 from tenfold.stages.data.duplicates import find_copies
 
 WORDS = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zs", "Zl", "Zp")), max_size=8)
@@ -98,28 +97,3 @@ def test_copies_are_exactly_the_equal_rows(rows: list[tuple[str, float | None]])
         for right in range(len(rows)):
             assert (numbers[left] == numbers[right]) == (rows[left] == rows[right])
     assert copies.repeated == len(rows) - len(set(rows))
-
-
-@SLOW
-@given(
-    st.lists(
-        st.builds(
-            ColumnContract,
-            name=WORDS.filter(bool),
-            kind=st.sampled_from(["numeric", "categorical", "boolean", "datetime", "text"]),
-            missing=st.floats(0, 1),
-            low=st.none() | st.floats(-1e6, 0),
-            high=st.none() | st.floats(0, 1e6),
-            values=st.lists(WORDS, max_size=4, unique=True).map(tuple),
-            unique=st.booleans(),
-            optional=st.booleans(),
-            severity=st.sampled_from(["info", "warning", "critical"]),
-        ),
-        max_size=5,
-        unique_by=lambda column: column.name,
-    ),
-    st.integers(0, 10**6),
-)
-def test_a_contract_survives_its_text(columns: list[ColumnContract], rows: int) -> None:
-    contract = Contract(columns=tuple(columns), rows=rows)
-    assert contract_from_text(contract_to_text(contract)) == contract

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tenfold.foundation.units import parse_seconds
 from tenfold.lifecycle import Options
-from tenfold.project.contracts import contract_text
+from tenfold.project.contracts import contract_text, foreign_keys
 from tenfold.spec.schema import ColumnSection, Spec
 from tenfold.stages.data.options import ColumnOptions, DataOptions
 from tenfold.stages.evaluation.options import EvaluationOptions
@@ -21,12 +21,16 @@ def options_of(spec: Spec, budget: str | None = None) -> Options:
     """Return each stage's options; ``budget`` is the command line's, in place of the file's."""
     seconds = spec.training.budget.seconds if budget is None else parse_seconds(budget)
     trials = spec.training.budget.trials if budget is None else None
+    contract = contract_text(spec)
     return Options(
         problem=_problem(spec),
         data=DataOptions(
             columns={name: _column(section) for name, section in spec.data.columns.items()},
             duplicates=spec.data.duplicates,
-            contract=contract_text(spec),
+            contract=contract,
+            foreign=foreign_keys(spec, contract),
+            quarantine=spec.data.quarantine.rows,
+            quarantine_at_most=spec.data.quarantine.at_most,
         ),
         features=FeatureOptions(
             dates=spec.features.dates,

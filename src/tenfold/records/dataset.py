@@ -109,7 +109,8 @@ class Finding:
 class Dataset:
     """The data stage's result. Payload ``table.parquet``: the rows in source order, each column as its Field says.
 
-    ``dropped`` counts rows left out by reason (missing target, duplicates when asked).
+    ``dropped`` counts rows left out by reason (missing target, duplicates and rows that break the contract when asked).
+    ``quarantined`` counts the rows of the payload ``quarantine.parquet``, left out or not.
     """
 
     rows: int
@@ -120,6 +121,7 @@ class Dataset:
     duplicate_rows: int = 0
     findings: tuple[Finding, ...] = ()
     contract: str | None = None
+    quarantined: int = 0
 
     def column(self, name: str) -> Column:
         """Return the column called ``name``; KeyError when there is none."""

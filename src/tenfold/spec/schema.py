@@ -28,6 +28,7 @@ from tenfold.spec.sections_deployment import DeploymentSection
 from tenfold.spec.sections_features import FeaturesSection
 from tenfold.spec.sections_monitoring import MonitoringSection
 from tenfold.spec.sections_problem import ProblemSection
+from tenfold.spec.sections_quality import QuarantineSection, WrittenQuarantine
 from tenfold.spec.sections_retraining import RetrainingSection
 from tenfold.spec.sections_sources import Host, JoinSection, SourceSection
 from tenfold.spec.tree import Node
@@ -80,6 +81,7 @@ class DataSection(Section):
     timezone: Filled | None = None
     contract: Filled | None = None
     duplicates: Literal["report", "drop"] = "report"
+    quarantine: WrittenQuarantine = QuarantineSection()
     columns: Mapping[Filled, ColumnSection] = Field(default_factory=dict)
 
 

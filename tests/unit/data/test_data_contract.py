@@ -8,14 +8,11 @@ import polars as pl
 import pytest
 
 from tenfold.foundation.errors import DataError
-from tenfold.measures.contract import (
-    ColumnContract,
-    Contract,
-    check_contract,
-    contract_from_text,
-    contract_to_text,
-    infer_contract,
-)
+from tenfold.measures.contract.check import check_contract
+from tenfold.measures.contract.contract import ColumnContract, Contract
+from tenfold.measures.contract.infer import infer_contract
+from tenfold.measures.contract.read import contract_from_text
+from tenfold.measures.contract.text import contract_to_text
 from tenfold.records.dataset import Column, Dataset, Field
 
 TEXT = """\

@@ -14,7 +14,7 @@ from tenfold.foundation.errors import DataError
 from tenfold.foundation.events import Event
 from tenfold.foundation.fingerprint import hash_bytes
 from tenfold.foundation.serial import from_json, to_json
-from tenfold.measures.contract import contract_from_text
+from tenfold.measures.contract.read import contract_from_text
 from tenfold.records.dataset import Dataset, Field, Kind
 from tenfold.records.problem import MetricChoice, Problem, Task
 from tenfold.stages.data.options import ColumnOptions, DataOptions

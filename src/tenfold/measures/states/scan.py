@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -51,40 +52,62 @@ def _scan_numbers(values: pl.Series, shape: Shape) -> ColumnState:
     numbers = every[np.isfinite(every)]
     if not len(numbers):
         return ColumnState(n=len(every), missing=len(every), counts=(0,) * shape.bins)
-    hashes = _hashed(numbers)
-    return ColumnState(
+    hashes = hashed(numbers)
+    return replace(
+        state_of_numbers(numbers, hashes, shape),
         n=len(every),
         missing=len(every) - len(numbers),
-        counts=_binned(numbers, shape),
-        low=float(numbers.min()),
-        high=float(numbers.max()),
-        below=0 if shape.low is None else int((numbers < shape.low).sum()),
-        above=0 if shape.high is None else int((numbers > shape.high).sum()),
-        magnitudes=_magnitudes(numbers) if shape.kind == "numeric" else (),
-        content=int(hashes.sum(dtype=np.uint64)),
         sketch=_smallest(hashes),
     )
 
 
-def _binned(numbers: NDArray[np.float64], shape: Shape) -> tuple[int, ...]:
+def state_of_numbers(
+    numbers: NDArray[np.float64], hashes: Hashes, shape: Shape, weights: NDArray[np.int64] | None = None
+) -> ColumnState:
+    """Return the state of finite numbers, at least one, without a sketch; ``weights`` says how often each occurs."""
+    n = len(numbers) if weights is None else int(weights.sum())
+    content = hashes if weights is None else hashes * weights.astype(np.uint64)
+    return ColumnState(
+        n=n,
+        counts=_binned(numbers, shape, weights),
+        low=float(numbers.min()),
+        high=float(numbers.max()),
+        below=0 if shape.low is None else _how_many(numbers < shape.low, weights),
+        above=0 if shape.high is None else _how_many(numbers > shape.high, weights),
+        magnitudes=_magnitudes(numbers, weights) if shape.kind == "numeric" else (),
+        content=int(content.sum(dtype=np.uint64)),
+    )
+
+
+def _how_many(chosen: NDArray[np.bool_], weights: NDArray[np.int64] | None) -> int:
+    return int(np.count_nonzero(chosen) if weights is None else weights[chosen].sum())
+
+
+def _binned(numbers: NDArray[np.float64], shape: Shape, weights: NDArray[np.int64] | None = None) -> tuple[int, ...]:
     if not shape.tracked:
         return ()
     # One comparison for each edge is faster than a search while the edges are few.
-    reached = [int((numbers >= edge).sum()) for edge in shape.edges]
-    bounds = [len(numbers), *reached, 0]
+    reached = [_how_many(numbers >= edge, weights) for edge in shape.edges]
+    bounds = [len(numbers) if weights is None else int(weights.sum()), *reached, 0]
     return tuple(upper - lower for upper, lower in pairwise(bounds))
 
 
-def _magnitudes(numbers: NDArray[np.float64]) -> tuple[int, ...]:
-    exponents = np.frexp(numbers[numbers != 0])[1]
+def _magnitudes(numbers: NDArray[np.float64], weights: NDArray[np.int64] | None = None) -> tuple[int, ...]:
+    some = numbers != 0
+    exponents = np.frexp(numbers[some])[1]
     places = np.clip(exponents + _HALF, 0, MAGNITUDES - 1)
-    return tuple(np.bincount(places, minlength=MAGNITUDES).tolist())
+    counted = np.bincount(places, None if weights is None else weights[some], minlength=MAGNITUDES)
+    return tuple(int(each) for each in counted.tolist())
 
 
 def _scan_words(values: pl.Series, shape: Shape) -> ColumnState:
     words = values.cast(pl.String).drop_nulls()
     counted = words.value_counts(name="rows")
-    levels, rows = counted[words.name].to_list(), counted["rows"].to_list()
+    return state_of_words(counted[words.name].to_list(), counted["rows"].to_list(), len(values), shape)
+
+
+def state_of_words(levels: Sequence[str], rows: Sequence[int], n: int, shape: Shape) -> ColumnState:
+    """Return the state of ``n`` values of which ``levels`` occur ``rows`` times, and the others are missing."""
     place = {level: min(number, BINS - 1) for number, level in enumerate(shape.levels)}
     counts = [0] * shape.bins
     new: list[str] = []
@@ -101,8 +124,8 @@ def _scan_words(values: pl.Series, shape: Shape) -> ColumnState:
     hashes = np.array([_word_hash(level) for level in levels], dtype=np.uint64)
     weighted = (hashes * np.array(rows, dtype=np.uint64)).sum(dtype=np.uint64) if levels else 0
     return ColumnState(
-        n=len(values),
-        missing=values.null_count(),
+        n=n,
+        missing=n - sum(rows),
         counts=tuple(counts),
         unseen=unseen,
         examples=tuple(sorted(new)[:EXAMPLES]),
@@ -115,7 +138,7 @@ def _word_hash(word: str) -> int:
     return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
-def _hashed(numbers: NDArray[np.float64]) -> Hashes:
+def hashed(numbers: NDArray[np.float64]) -> Hashes:
     """Return a hash of each number: the finaliser of SplitMix64 (Steele, Lea and Flood, 2014) over its bits."""
     bits: Hashes = (numbers + 0.0).view(np.uint64)  # adding zero makes one zero of the two
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

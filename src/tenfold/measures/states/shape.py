@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tenfold.measures.states.column import BINS, Kind, Shape
+
+Floats = NDArray[np.float64]
 
 MOST_LEVELS = 10_000
 """With more categories than these, what is new is not told from what is rare."""
@@ -32,6 +35,25 @@ def shape_of(values: pl.Series, kind: Kind, *, ranged: bool = True) -> Shape:
     return Shape(name=name, kind=kind, edges=_edges(numbers), low=low, high=high)
 
 
+def shape_of_counted(name: str, kind: Kind, values: Floats, counts: NDArray[np.int64], *, ranged: bool = True) -> Shape:
+    """Return the same from a column's distinct numbers, ascending, and how often each occurs.
+
+    Of a text the numbers are its lengths, of a time its microseconds.
+    """
+    if kind == "datetime":
+        return Shape(name=name, kind=kind, tracked=False)
+    n = int(counts.sum())
+    judged = ranged and kind != "text" and n >= _FEWEST_FOR_RANGE
+    low, high = _range(values) if judged else (None, None)
+    if len(values) <= BINS:
+        return Shape(name=name, kind=kind, edges=tuple(float(each) for each in values[1:]), low=low, high=high)
+    places = np.ceil(np.arange(1, BINS) / BINS * (n - 1))
+    edges = np.unique(values[np.searchsorted(np.cumsum(counts), places, side="right")])
+    return Shape(
+        name=name, kind=kind, edges=tuple(float(edge) for edge in edges if edge > values[0]), low=low, high=high
+    )
+
+
 def _edges(numbers: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, ...]:
     """Return the inner edges of bins of equal share; of numbers with few values, one bin for each."""
     if not len(numbers):
@@ -52,11 +74,16 @@ def _range(numbers: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float
 
 
 def _of_words(words: pl.Series, kind: Kind) -> Shape:
-    counted = words.drop_nulls().value_counts(name="rows").sort(["rows", words.name], descending=[True, False])
-    levels = tuple(counted[words.name].head(MOST_LEVELS).to_list())
+    return shape_of_levels(words.name, kind, words.drop_nulls().value_counts(name="rows"))
+
+
+def shape_of_levels(name: str, kind: Kind, counted: pl.DataFrame) -> Shape:
+    """Return the same from the words of a column and how often each occurs (columns ``name`` and ``rows``)."""
+    counted = counted.sort(["rows", name], descending=[True, False])
+    levels = tuple(counted[name].head(MOST_LEVELS).to_list())
     once = int((counted["rows"] == 1).sum())
     return Shape(
-        name=words.name,
+        name=name,
         kind=kind,
         levels=levels,
         closed=counted.height <= MOST_LEVELS,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tenfold.measures.contract.foreign import ForeignKeys
 from tenfold.records.dataset import Role
 
 
@@ -38,8 +39,17 @@ class DataOptions:
         ``report`` counts repeated rows and keeps them in one fold, ``drop`` keeps the first of them.
     contract : str or None
         The text of the contract that the data must keep; None infers one.
+    foreign : mapping of str to ForeignKeys
+        The keys of other tables that the contract looks up, by the ids of its rules.
+    quarantine : str
+        What becomes of rows that break the contract: ``keep`` lists them, ``drop`` also takes them out of the table.
+    quarantine_at_most : float
+        The share of rows that may be taken out.
     """
 
     columns: Mapping[str, ColumnOptions] = field(default_factory=dict)
     duplicates: Literal["report", "drop"] = "report"
     contract: str | None = None
+    foreign: Mapping[str, ForeignKeys] = field(default_factory=dict)
+    quarantine: Literal["keep", "drop"] = "keep"
+    quarantine_at_most: float = 0.1

@@ -1,116 +1,111 @@
-"""What each column holds: counts, spread, shape, most frequent values; the table is scanned once."""
+"""What each column of the table holds, and how the rows keep their contract: one pass tells both."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-import numpy as np
 import polars as pl
 
-_BINS = 20
-_TOP = 10
-_LONGEST_SHOWN = 100
-_FEW_DISTINCT = 20
+from tenfold.measures.contract.check import failing_rows
+from tenfold.measures.contract.contract import Contract
+from tenfold.measures.contract.read import contract_from_text
+from tenfold.measures.states.column import Kind
+from tenfold.measures.states.profile import ColumnProfile
+from tenfold.measures.states.saved import SavedStates
+from tenfold.measures.table_scan import TableScan, scan_table
+from tenfold.records.dataset import Field, Finding
+from tenfold.stages.data.options import DataOptions
+from tenfold.stages.data.quarantine import Divided, after_dropping, divide
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnProfile:
-    """The statistics of one column over all rows.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Read:
+    """The table as it was read, held against its contract.
 
-    ``histogram`` holds (left edge, count) of bins of equal width from ``low`` to ``high``; ``first`` and ``last`` are
-    the ends of a column of times, ISO 8601 in UTC.
+    Attributes
+    ----------
+    rows : DataFrame
+        The rows to go on with: without those in quarantine where these are dropped.
+    scan : TableScan
+        Of the table as it was read.
+    quarantined : DataFrame
+        Rows that break a rule, see `Divided`; dropped or not.
     """
 
-    missing: int
-    distinct: int
-    low: float | None = None
-    high: float | None = None
-    mean: float | None = None
-    deviation: float | None = None
-    quartiles: tuple[float, ...] = ()
-    histogram: tuple[tuple[float, int], ...] = ()
-    top: tuple[tuple[str, int], ...] = ()
-    first: str | None = None
-    last: str | None = None
+    rows: pl.DataFrame
+    scan: TableScan
+    findings: tuple[Finding, ...]
+    quarantined: pl.DataFrame | None = None
+    dropped: int = 0
 
 
-def profile_columns(table: pl.DataFrame) -> Mapping[str, ColumnProfile]:
+def profile_columns(table: pl.DataFrame, kinds: Mapping[str, Kind] | None = None) -> Mapping[str, ColumnProfile]:
     """Return the profile of every column of a canonical table."""
-    numbers = [name for name, dtype in table.schema.items() if dtype == pl.Float64]
-    times = [name for name, dtype in table.schema.items() if dtype.is_temporal()]
-    expressions: list[pl.Expr] = []
-    for place, name in enumerate(table.columns):
-        column = pl.col(name)
-        expressions += [
-            column.null_count().alias(f"{place}:missing"),
-            column.drop_nulls().n_unique().alias(f"{place}:distinct"),
-        ]
-        if name in numbers:
-            expressions += [
-                column.min().alias(f"{place}:low"),
-                column.max().alias(f"{place}:high"),
-                column.mean().alias(f"{place}:mean"),
-                column.std().alias(f"{place}:deviation"),
-                *(column.quantile(share, "linear").alias(f"{place}:{share}") for share in (0.25, 0.5, 0.75)),
-            ]
-        elif name in times:
-            expressions += [column.min().alias(f"{place}:low"), column.max().alias(f"{place}:high")]
-    seen = table.select(expressions).row(0, named=True)
-    return {name: _profile(table[name], place, seen) for place, name in enumerate(table.columns)}
+    return scan_table(table, kinds=kinds or {}).profiles
 
 
-def _profile(column: pl.Series, place: int, seen: Mapping[str, object]) -> ColumnProfile:
-    missing, distinct = _whole(seen[f"{place}:missing"]), _whole(seen[f"{place}:distinct"])
-    if column.dtype == pl.Float64:
-        low, high = _number(seen[f"{place}:low"]), _number(seen[f"{place}:high"])
-        quartiles = [_number(seen[f"{place}:{share}"]) for share in (0.25, 0.5, 0.75)]
-        return ColumnProfile(
-            missing=missing,
-            distinct=distinct,
-            low=low,
-            high=high,
-            mean=_number(seen[f"{place}:mean"]),
-            deviation=_number(seen[f"{place}:deviation"]),
-            quartiles=tuple(value for value in quartiles if value is not None),
-            histogram=_histogram(column, low, high),
-            top=_top(column) if distinct <= _FEW_DISTINCT else (),
-        )
-    if column.dtype.is_temporal():
-        first, last = seen[f"{place}:low"], seen[f"{place}:high"]
-        return ColumnProfile(
-            missing=missing, distinct=distinct, first=str(first) if first else None, last=str(last) if last else None
-        )
-    return ColumnProfile(missing=missing, distinct=distinct, top=_top(column))
+def kinds_of(table: pl.DataFrame, fields: Sequence[Field]) -> Mapping[str, Kind]:
+    """Return what columns hold; a target in its final form may be of another kind than it was read as."""
+    return {
+        known.name: known.kind
+        for known in fields
+        if known.name in table.columns and _fits(known.kind, table.schema[known.name])
+    }
 
 
-def _histogram(column: pl.Series, low: float | None, high: float | None) -> tuple[tuple[float, int], ...]:
-    if low is None or high is None:
-        return ()
-    if low == high or not np.isfinite(high - low):
-        return ((low, len(column) - column.null_count()),)
-    counts, edges = np.histogram(column.drop_nulls().to_numpy(), bins=_BINS, range=(low, high))
-    return tuple((float(edge), int(count)) for edge, count in zip(edges[:-1], counts, strict=True))
+def _fits(kind: Kind, dtype: pl.DataType) -> bool:
+    words = kind in {"categorical", "text"}
+    return words == (dtype == pl.String) and (kind == "boolean") == (dtype == pl.Boolean)
 
 
-def _top(column: pl.Series) -> tuple[tuple[str, int], ...]:
-    counts = column.drop_nulls().value_counts(name="count").sort(["count", column.name], descending=[True, False])
-    return tuple((_shown(value), int(count)) for value, count in counts.head(_TOP).iter_rows())
+def hold_to_contract(read: pl.DataFrame, fields: Sequence[Field], options: DataOptions, now: datetime) -> Read:
+    """Scan the table as it was read, and set aside the rows that break the user's contract.
+
+    Raises
+    ------
+    DataError
+        When the contract cannot be read, or asks for what cannot be computed.
+    """
+    contract = None if options.contract is None else contract_from_text(options.contract)
+    kinds = kinds_of(read, fields)
+    scan = scan_table(read, kinds=kinds, contract=contract, foreign=options.foreign, now=now)
+    if contract is None or not scan.findings:
+        return Read(rows=read, scan=scan, findings=scan.findings)
+    return _set_aside(read, scan, contract, options)
 
 
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    text = str(value)
-    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
+def _set_aside(read: pl.DataFrame, scan: TableScan, contract: Contract, options: DataOptions) -> Read:
+    failing = failing_rows(contract, read, foreign=options.foreign)
+    if failing.is_empty():
+        return Read(rows=read, scan=scan, findings=scan.findings)
+    divided: Divided = divide(read, failing)
+    if options.quarantine == "keep":
+        return Read(rows=read, scan=scan, findings=scan.findings, quarantined=divided.quarantined)
+    findings = after_dropping(scan.findings, divided, failing, at_most=options.quarantine_at_most, least=contract.rows)
+    return Read(
+        rows=divided.passed,
+        scan=scan,
+        findings=findings,
+        quarantined=divided.quarantined,
+        dropped=divided.quarantined.height,
+    )
 
 
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and np.isfinite(value) else None
+def scan_again(rows: pl.DataFrame, read: Read, fields: Sequence[Field], target: str) -> TableScan:
+    """Return the scan of the rows to go on with: the first one, where no row was left out since.
+
+    Of the columns only the target may have taken another form.
+    """
+    kinds = kinds_of(rows, fields)
+    if rows.height != read.scan.rows:
+        return scan_table(rows, kinds=kinds)
+    if not target:
+        return read.scan
+    return read.scan.with_columns_of(scan_table(rows.select(target), kinds=kinds))
 
 
-def _whole(value: object) -> int:
-    assert isinstance(value, int)
-    return value
+def saved_states(scan: TableScan) -> bytes:
+    """Return the column states as JSON, for whoever compares this table with another one later."""
+    return SavedStates(shapes=scan.shapes, state=scan.state).to_json()

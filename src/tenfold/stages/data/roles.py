@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from tenfold.foundation.errors import DataError, did_you_mean
+from tenfold.measures.states.profile import ColumnProfile
 from tenfold.records.dataset import Field, Role
 from tenfold.records.problem import Problem
 from tenfold.stages.data.options import ColumnOptions
-from tenfold.stages.data.profile import ColumnProfile
 
 _ID_NAME = re.compile(
     r"(^|[^a-z])(id|uuid|guid|key|no|nr|num|number|index|idx|row|rownum|rowid|unnamed.*)$", re.IGNORECASE

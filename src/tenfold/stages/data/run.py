@@ -12,19 +12,24 @@ import polars as pl
 from tenfold.foundation.context import Received, StageContext, StageResult
 from tenfold.foundation.events import Event, EventKind
 from tenfold.foundation.fingerprint import hash_bytes
-from tenfold.measures.contract import check_contract, contract_from_text, contract_to_text, infer_contract
+from tenfold.measures.contract.infer import infer_contract
+from tenfold.measures.contract.text import contract_to_text
+from tenfold.measures.states.profile import ColumnProfile
 from tenfold.records.dataset import Column, Dataset, Field, Source
 from tenfold.records.problem import Problem
 from tenfold.stages.data.detect import detect
 from tenfold.stages.data.duplicates import Copies, conflicting_rows, find_copies
 from tenfold.stages.data.findings import find_faults
 from tenfold.stages.data.options import ColumnOptions, DataOptions
-from tenfold.stages.data.profile import ColumnProfile, profile_columns
+from tenfold.stages.data.profile import hold_to_contract, saved_states, scan_again
+from tenfold.stages.data.quarantine import QUARANTINED
 from tenfold.stages.data.roles import Part, assign_roles
 from tenfold.stages.data.target import MISSING_TARGET, with_target
 
 TABLE_FILE = "table.parquet"
 COPIES_FILE = "copies.parquet"
+QUARANTINE_FILE = "quarantine.parquet"
+STATES_FILE = "states.json"
 _ROW_GROUP = 131_072
 
 
@@ -40,7 +45,8 @@ def run(  # noqa: PLR0917  # a stage takes its inputs in the order in which they
 
     Rows without a target are left out and counted; where the problem names no target, the table is only looked at.
     Payload: ``table.parquet``, the rows in source order, the target in its final form (String labels or Float64);
-    ``copies.parquet`` when rows repeat each other: one column, the same number for equal rows.
+    ``states.json``, the columns counted, to compare another table with; ``copies.parquet`` when rows repeat each other:
+    one column, the same number for equal rows; ``quarantine.parquet`` when rows break the contract, see `Divided`.
 
     Raises
     ------
@@ -49,17 +55,22 @@ def run(  # noqa: PLR0917  # a stage takes its inputs in the order in which they
     """
     task = problem.record
     read = pl.read_parquet(table)
-    rows, without_target = with_target(read, task) if task.target else (read, 0)
-    profiles = profile_columns(rows)
+    held = hold_to_contract(read, fields, options, ctx.clock.now())
+    rows, without_target = with_target(held.rows, task) if task.target else (held.rows, 0)
+    scan = scan_again(rows, held, fields, task.target)
+    profiles = scan.profiles
     parts = assign_roles(rows, fields, profiles, task, options.columns)
     identifiers = [name for name, part in parts.items() if part.role in {"id", "ignored"}]
     texts = [known.name for known in fields if known.kind == "text"]
     copies = find_copies(rows, leaving_out=identifiers, texts=texts)
-    dropped = {MISSING_TARGET: without_target} if without_target else {}
+    dropped = {QUARANTINED: held.dropped} if held.dropped else {}
+    if without_target:
+        dropped[MISSING_TARGET] = without_target
     if options.duplicates == "drop" and copies.repeated:
         rows = rows.filter(copies.number.is_first_distinct())
         dropped["duplicate"] = copies.repeated
-        profiles, copies = profile_columns(rows), find_copies(rows, leaving_out=identifiers, texts=texts)
+        scan = scan_again(rows, held, fields, task.target)
+        profiles, copies = scan.profiles, find_copies(rows, leaving_out=identifiers, texts=texts)
 
     conflicting = 0
     if task.target and task.task != "regression":
@@ -76,13 +87,19 @@ def run(  # noqa: PLR0917  # a stage takes its inputs in the order in which they
         snapshot=hash_bytes(content),
         dropped=dropped,
         duplicate_rows=copies.repeated,
-        findings=findings,
+        findings=(*findings, *held.findings),
+        contract=options.contract,
+        quarantined=0 if held.quarantined is None else held.quarantined.height,
     )
-    dataset = _under_contract(dataset, read, options)
+    if dataset.contract is None:
+        dataset = replace(dataset, contract=contract_to_text(infer_contract(dataset)))
     for finding in dataset.findings:
         kind: EventKind = "note" if finding.severity == "info" else "warning"
         ctx.events.emit(Event(kind=kind, stage="data", message=finding.message, facts={"rule": finding.rule}))
-    return StageResult(record=dataset, files={TABLE_FILE: content, **_copies_payload(copies), **detected.files})
+    files = {TABLE_FILE: content, STATES_FILE: saved_states(scan), **_copies_payload(copies), **detected.files}
+    if held.quarantined is not None:
+        files[QUARANTINE_FILE] = _parquet(held.quarantined)
+    return StageResult(record=dataset, files=files)
 
 
 def _column(known: Field, part: Part, profile: ColumnProfile, options: DataOptions) -> Column:
@@ -108,14 +125,6 @@ def _column(known: Field, part: Part, profile: ColumnProfile, options: DataOptio
         top=profile.top,
         notes=notes,
     )
-
-
-def _under_contract(dataset: Dataset, read: pl.DataFrame, options: DataOptions) -> Dataset:
-    """Hold the table as it was read against the user's contract, or write one where there is none."""
-    if options.contract is None:
-        return replace(dataset, contract=contract_to_text(infer_contract(dataset)))
-    broken = check_contract(contract_from_text(options.contract), read)
-    return replace(dataset, contract=options.contract, findings=(*dataset.findings, *broken))
 
 
 def _parquet(rows: pl.DataFrame) -> bytes:
