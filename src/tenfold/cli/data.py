@@ -19,6 +19,7 @@ Data = Annotated[
 ]
 
 _LONGEST_VALUE = 24
+_NOTICEABLE = 0.1
 
 
 def init(
@@ -41,13 +42,22 @@ def init(
     return Command(work=work, as_json=as_json)
 
 
-def profile(data: Data, table: Table = None, as_json: AsJson = False) -> Command:
+def profile(
+    *,
+    data: Data,
+    table: Table = None,
+    page: Annotated[Path | None, typer.Option("--page", help="Write an HTML page about the table.")] = None,
+    against: Annotated[
+        str | None, typer.Option("--against", metavar="DATA", help="An earlier snapshot: say what moved since.")
+    ] = None,
+    as_json: AsJson = False,
+) -> Command:
     """Show types, missing values, duplicates and oddities of a table."""
 
     def work() -> Reply:
         from tenfold.project.begin import profile_data
 
-        report = profile_data(data, table=table)
+        report = profile_data(data, table=table, page=page, against=against)
         return Reply(document=report.document(), ok=report.ok, show=show_profile)
 
     return Command(work=work, as_json=as_json)
@@ -95,6 +105,33 @@ def show_profile(document: Document, console: Console) -> None:
         right=("missing", "distinct"),
     )
     show_findings(document, console)
+    _show_moved(document, console)
+    if document.get("page"):
+        console.print()
+        pairs(console, (("page", document["page"]),))
+
+
+def _show_moved(document: Document, console: Console) -> None:
+    """Print the columns that lie farthest from the earlier snapshot."""
+    moved = document.get("moved")
+    if moved is None:
+        return
+    console.print()
+    far = [shift for shift in moved if shift["distance"] >= _NOTICEABLE]
+    console.print(f"{len(far)} of {len(moved)} columns moved by {_NOTICEABLE:g} or more since {document['against']}")
+    rows(
+        console,
+        ("column", "distance", "missing"),
+        (
+            (
+                shift["name"],
+                f"{shift['distance']:.2f}",
+                f"{100 * shift['missing_before']:.1f} % → {100 * shift['missing_now']:.1f} %",
+            )
+            for shift in far
+        ),
+        right=("distance",),
+    )
 
 
 def _share(part: object, total: object) -> str:

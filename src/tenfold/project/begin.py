@@ -7,6 +7,8 @@ import re
 import tempfile
 from pathlib import Path
 
+import polars as pl
+
 from tenfold.connectors.ingest import Ingested, IngestOptions, ingest
 from tenfold.connectors.request import SourceRequest
 from tenfold.foundation.context import Received, StageContext
@@ -14,6 +16,8 @@ from tenfold.foundation.errors import InputError, did_you_mean
 from tenfold.project.table_reports import InitReport, ProfileReport
 from tenfold.records.dataset import Column, Dataset
 from tenfold.records.problem import MetricChoice, Problem
+from tenfold.reports.data_report import DataFacts, render_data_report
+from tenfold.reports.pairs import shifts
 from tenfold.spec.draft import Draft, draft_spec
 from tenfold.spec.load import parse_spec
 from tenfold.stages.data.options import DataOptions
@@ -82,8 +86,17 @@ def init_project(
     )
 
 
-def profile_data(data: str, *, table: str | None = None) -> ProfileReport:
-    """Look at a table: types, missing values, duplicates, oddities.
+def profile_data(
+    data: str, *, table: str | None = None, page: Path | None = None, against: str | None = None
+) -> ProfileReport:
+    """Look at a table: types, missing values, duplicates, oddities, and how far it lies from an earlier one.
+
+    Parameters
+    ----------
+    page : Path, optional
+        Where an HTML page about the table is written.
+    against : str, optional
+        An earlier snapshot: a file, or a database with the same ``table``.
 
     Raises
     ------
@@ -91,9 +104,26 @@ def profile_data(data: str, *, table: str | None = None) -> ProfileReport:
         When the data cannot be read.
     """
     with tempfile.TemporaryDirectory(prefix="tenfold-profile-") as work:
-        ingested = ingest(IngestOptions(sources=(_request(data, table),)), workdir=Path(work))
+        ingested = ingest(IngestOptions(sources=(_request(data, table),)), workdir=Path(work) / "now")
         dataset = _describe(ingested, _no_problem(data))
-    return ProfileReport(dataset=dataset, notes=ingested.notes)
+        now = pl.read_parquet(ingested.table)
+        before = None
+        if against is not None:
+            request = IngestOptions(sources=(_request(against, table),))
+            before = pl.read_parquet(ingest(request, workdir=Path(work) / "before").table)
+        if page is not None:
+            facts = DataFacts(
+                title=_project_name(data, table),
+                dataset=dataset,
+                table=now,
+                earlier=before,
+                earlier_name=against or "",
+                notes=ingested.notes,
+            )
+            page.parent.mkdir(parents=True, exist_ok=True)
+            page.write_text(render_data_report(facts), encoding="utf-8")
+    moved = () if before is None else shifts(before, now)
+    return ProfileReport(dataset=dataset, notes=ingested.notes, page=page, against=against, moved=moved)
 
 
 def _request(data: str, table: str | None) -> SourceRequest:

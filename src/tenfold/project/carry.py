@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from tenfold.engine.executors import ProcessMap
 from tenfold.engine.plan import PlannedStage, plan
 from tenfold.engine.run import RunOutcome, Surroundings, run_graph
@@ -25,6 +27,7 @@ from tenfold.project.run_reports import RunReport
 from tenfold.records.evaluation import Evaluation
 from tenfold.records.evidence import Verdict
 from tenfold.records.model import Candidates
+from tenfold.reports.data_report import DataFacts, render_data_report
 from tenfold.reports.run_report import RunFacts, render_run_report
 from tenfold.store.open import Store
 from tenfold.store.rows import RunStatus, Version
@@ -182,7 +185,23 @@ def _write_page(
     page = store.folder / "reports" / f"{version.ref}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(render_run_report(facts), encoding="utf-8")
+    _write_data_page(outcome, version, page.with_suffix(".data.html"))
     return page
+
+
+def _write_data_page(outcome: RunOutcome, version: Version, page: Path) -> None:
+    """Write the page about the data of a version, once: neither changes."""
+    if page.exists():
+        return
+    data = outcome.results["data"]
+    facts = DataFacts(
+        title=version.ref,
+        dataset=data.record,
+        table=pl.read_parquet(data.files["table.parquet"]),
+        problem=outcome.results["problem"].record,
+        features=outcome.results["features"].record,
+    )
+    page.write_text(render_data_report(facts), encoding="utf-8")
 
 
 def _counting_looks(stage: Stage, store: Store, run: str) -> Stage:

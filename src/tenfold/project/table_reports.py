@@ -8,6 +8,7 @@ from pathlib import Path
 from tenfold.foundation.serial import plain
 from tenfold.project.document import Document
 from tenfold.records.dataset import Dataset
+from tenfold.reports.pairs import Shift
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +36,28 @@ class PredictReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileReport:
-    """A table looked at; the document is ``tenfold.profile/1``."""
+    """A table looked at; the document is ``tenfold.profile/1``.
+
+    ``moved`` is how far columns lie from those of ``against``, the farthest first.
+    """
 
     dataset: Dataset
     notes: tuple[str, ...] = ()
+    page: Path | None = None
+    against: str | None = None
+    moved: tuple[Shift, ...] = ()
     ok: bool = True
 
     def document(self) -> Document:
         """Return the profile as JSON-ready values."""
-        return {"schema": "tenfold.profile/1", "notes": list(self.notes), **plain(self.dataset)}
+        return {
+            "schema": "tenfold.profile/1",
+            "notes": list(self.notes),
+            "page": None if self.page is None else str(self.page),
+            "against": self.against,
+            "moved": None if self.against is None else plain(self.moved),
+            **plain(self.dataset),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

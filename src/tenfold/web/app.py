@@ -29,7 +29,7 @@ from tenfold.web.views.history import history_of
 from tenfold.web.views.models import model_of, names_of
 from tenfold.web.views.overview import overview_of
 from tenfold.web.views.production import incidents_of, window_of, windows_of
-from tenfold.web.views.runs import report_of, run_of, runs_of
+from tenfold.web.views.runs import data_page_of, report_of, run_of, runs_of
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -73,6 +73,11 @@ def _add_pages(app: FastAPI, pages: _Pages) -> None:
     @app.get("/runs/{run}/report")
     def report(run: str) -> Response:
         path = report_of(pages.current(), run)
+        return HTMLResponse(path.read_bytes(), headers=REPORT_HEADERS)
+
+    @app.get("/runs/{run}/{name}.data.html")
+    def data_page(run: str, name: str) -> Response:  # noqa: ARG001 - the link of a report names the version
+        path = data_page_of(pages.current(), run)
         return HTMLResponse(path.read_bytes(), headers=REPORT_HEADERS)
 
     @app.get("/models")

@@ -103,6 +103,20 @@ def report_of(project: Project, run: str) -> Path:
     return found
 
 
+def data_page_of(project: Project, run: str) -> Path:
+    """Return the page about the data of the run's version.
+
+    Raises
+    ------
+    InputError
+        When there is no such run, or it wrote no page, or the page is gone.
+    """
+    page = report_of(project, run).with_suffix(".data.html")
+    if not page.is_file():
+        raise InputError(f"run '{run}' has no page about its data")
+    return page
+
+
 def _report(project: Project, document: Mapping[str, Any]) -> Path | None:
     # The document says where the page was written; the project may have been moved since.
     model, written = document.get("model"), document.get("report")
