@@ -17,6 +17,7 @@ from tenfold.cli import (
     check,
     data,
     demo,
+    evidence,
     label,
     model,
     monitor,
@@ -99,6 +100,7 @@ app.command("up")(up.up)
 app.command("demo")(demo.demo)
 app.add_typer(model.app, name="model")
 app.add_typer(store.app, name="store")
+app.add_typer(evidence.app, name="evidence")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

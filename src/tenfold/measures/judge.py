@@ -22,7 +22,7 @@ from tenfold.measures.outcome import Outcome
 from tenfold.measures.paired import difference
 from tenfold.records.evaluation import Estimate
 from tenfold.records.evidence import Verdict, VerdictName
-from tenfold.records.problem import Requirement
+from tenfold.records.problem import Bound, Requirement
 
 Overall = Literal["passed", "failed", "inconclusive"]
 
@@ -105,6 +105,39 @@ def judge(
         needed = _rows_for_a_start(requirement.metric, outcome) if outcome is not None else None
         return replace(found, verdict="inconclusive", low=None, high=None, needed=needed, reason=scarce)
     return _settled(requirement, found, held.reason)
+
+
+def judge_again(kept: Verdict, before: Bound, asked: Bound) -> Verdict:
+    """Return what a kept judgement would come to under another bound, from its value and interval alone.
+
+    Against the same reference the reference's value follows from the old bound; what its uncertainty adds is taken as
+    it was. A judgement by a number says nothing of a reference, nor the other way round: that is ``pending``.
+
+    Parameters
+    ----------
+    kept : Verdict
+        As it was judged.
+    before, asked : Bound
+        The bound that it was judged by, and the one that is asked about.
+    """
+    if kept.value is None or kept.bound is None:
+        return replace(kept, bound=None, verdict="pending", reason=kept.reason or "nothing was measured")
+    if before.reference != asked.reference:
+        words = (before.reference or "a number", asked.reference or "a number")
+        reason = f"it was judged against {words[0]}; what it is against {words[1]} is not kept"
+        return replace(kept, bound=None, verdict="pending", reason=reason)
+    factor = 1.0 + math.copysign(1.0, kept.bound) * before.offset / 100.0
+    if before.percent and factor <= 0.0:
+        return replace(kept, bound=None, verdict="pending", reason="the reference cannot be told from the old bound")
+    there = kept.bound / factor if before.percent else kept.bound - before.offset
+    bound = asked.against(None if asked.reference is None else there)
+    found = replace(kept, bound=bound, reference=asked.reference, needed=None, reason="")
+    if found.low is None or found.high is None:
+        return replace(found, verdict="inconclusive", reason=kept.reason or "measured without an interval")
+    word = _word(kept.direction, found.low, found.high, bound)
+    if word == "inconclusive":
+        return replace(found, verdict=word, needed=rows_needed(found))
+    return replace(found, verdict=word)
 
 
 def overall(verdicts: Iterable[Verdict]) -> Overall:
@@ -234,7 +267,7 @@ def _settled(requirement: Requirement, found: Verdict, doubt: str) -> Verdict:
     assert found.bound is not None
     if found.low is None or found.high is None:
         return replace(found, verdict="inconclusive", reason=doubt or "measured without an interval")
-    word = _word(requirement, found.low, found.high, found.bound)
+    word = _word(requirement.direction, found.low, found.high, found.bound)
     if word != "inconclusive":
         return replace(found, verdict=word, reason=_because(requirement, word, found, doubt))
     needed = rows_needed(found)
@@ -243,8 +276,8 @@ def _settled(requirement: Requirement, found: Verdict, doubt: str) -> Verdict:
     return replace(found, verdict="inconclusive", needed=needed, reason=_with(reason, doubt))
 
 
-def _word(requirement: Requirement, low: float, high: float, bound: float) -> VerdictName:
-    if requirement.direction == ">=":
+def _word(direction: str, low: float, high: float, bound: float) -> VerdictName:
+    if direction == ">=":
         return "pass" if low >= bound else "fail" if high < bound else "inconclusive"
     return "pass" if high <= bound else "fail" if low > bound else "inconclusive"
 

@@ -12,7 +12,7 @@ from tenfold.measures.outcome import Outcome
 from tenfold.stages.problem.deep_trees import deep_probe
 from tenfold.stages.problem.encode import Design, Floats
 from tenfold.stages.problem.probes import Course, Probe, lay_course, linear_probe, mean_probe, trees_probe
-from tenfold.stages.problem.sample import Sample
+from tenfold.stages.problem.sample import Sample, Truth
 from tenfold.stages.problem.signal import fold_ranks
 
 FEWEST_ROWS = 24
@@ -110,7 +110,7 @@ def _growth(sample: Sample, said: Said, place: int, name: str, loss: str) -> Gro
     )
 
 
-def _loss(sample: Sample, truth: Floats, scores: Floats, course: Course, loss: str) -> tuple[float, Floats]:  # type: ignore[type-arg]
+def _loss(sample: Sample, truth: Truth, scores: Floats, course: Course, loss: str) -> tuple[float, Floats]:
     if loss == "error_rate":
         wrong = (scores.argmax(axis=1) != truth).astype(np.float64)
         return float(wrong.mean()), wrong - wrong.mean()

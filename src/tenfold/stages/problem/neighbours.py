@@ -24,6 +24,9 @@ def disagreement(values: Floats, truth: Truth, *, classes: int, rng: np.random.G
         Number of classes; 0 for numbers.
     """
     count = len(truth)
+    if values.shape[1] == 0:
+        # Without columns everybody is everybody's neighbour.
+        values = np.zeros((count, 1))
     order = rng.permutation(count)
     sizes = [count >> halving for halving in range(_HALVINGS, -1, -1)]
     losses, errors = [], []
@@ -37,9 +40,8 @@ def disagreement(values: Floats, truth: Truth, *, classes: int, rng: np.random.G
     spread = np.array(errors)
     # Measured on the same rows with other neighbours, the sizes' errors hang together about half.
     covariance = 0.5 * np.outer(spread, spread) + 0.5 * np.diag(spread**2)
-    return Growth(
-        name="neighbours", rows=np.array(sizes, dtype=np.float64), losses=np.array(losses), covariance=covariance
-    )
+    rows = np.array(sizes, dtype=np.float64)
+    return Growth(name="neighbours", rows=rows, losses=np.array(losses), covariance=covariance)
 
 
 def _apart(values: Floats, truth: Truth, classes: int) -> Floats:
@@ -49,8 +51,10 @@ def _apart(values: Floats, truth: Truth, classes: int) -> Floats:
     # Among copies a row may come second to itself.
     other = np.where(index[:, 0] == np.arange(len(truth)), index[:, 1], index[:, 0])
     if classes:
-        return (truth != truth[other]).astype(np.float64)
-    half: Floats = (truth - truth[other]).astype(np.float64) ** 2 / 2.0
+        differs: Floats = (truth != truth[other]).astype(np.float64)
+        return differs
+    numbers = truth.astype(np.float64)
+    half: Floats = np.square(numbers - numbers[other]) / 2.0
     return half
 
 

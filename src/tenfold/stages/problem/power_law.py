@@ -41,7 +41,7 @@ class PowerLaws:
         return result
 
     def rows_to(self, level: float) -> Floats:
-        """Return the rows from which on the loss is ``level`` by each law, shape (n_laws,); infinite below its floor."""
+        """Return the rows from which on the loss is ``level``, shape (n_laws,); infinite below a law's floor."""
         reachable = level > self.floor
         ratio = np.divide(
             self.end - self.floor, level - self.floor, out=np.full(len(self.floor), np.inf), where=reachable
@@ -61,7 +61,7 @@ def fit_power_laws(rows: Floats, losses: Floats, covariance: Floats) -> PowerLaw
     """Return the laws that measured losses leave open, each with its posterior probability.
 
     The law is that of Cortes et al. (1993, "Learning curves: asymptotic values and rate of convergence"). The floor is
-    taken to lie anywhere between 0 and the end, and the exponent about 0.7, as it does for tables; the errors are normal.
+    taken to lie anywhere between 0 and the end, the exponent about 0.7, as it does for tables; errors are normal.
 
     Parameters
     ----------
