@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tenfold.cli.command import Command, Document, Reply
+from tenfold.cli.discovery import show_discovery
 from tenfold.cli.options import AsJson, Table
 from tenfold.cli.table import heading, number, pairs, rows, styled, suggest
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Data = Annotated[
-    str, typer.Argument(metavar="DATA", help="A file (CSV, Parquet, JSON lines, SQLite) or postgresql://…")
+    str, typer.Argument(metavar="DATA", help="A file, a folder, MODULE.py:FUNCTION, or a URL of a source.")
 ]
 
 _LONGEST_VALUE = 24
@@ -31,11 +32,15 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace a tenfold.yaml that is already there.")] = False,
     as_json: AsJson = False,
 ) -> Command:
-    """Look at the data and write tenfold.yaml, with what was inferred and why."""
+    """Look at the data and write tenfold.yaml, with what was inferred and why; without a target, list its tables."""
 
     def work() -> Reply:
         from tenfold.project.begin import init_project
+        from tenfold.project.discovery import discover, holds_tables
 
+        if target is None and table is None and holds_tables(data):
+            found = discover(data)
+            return Reply(document=found.document(), ok=found.ok, show=show_discovery)
         report = init_project(data, target, folder=folder, table=table, force=force)
         return Reply(document=report.document(), ok=report.ok, show=show_init)
 

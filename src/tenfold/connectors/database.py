@@ -52,13 +52,52 @@ def _read_postgresql(location: str, shown: str, table: str | None, query: str | 
     except errors.Error as error:
         message = _one_sentence(str(error), location)
         if table is not None and "does not exist" in message and "relation" in message:
-            known = _names(lambda: _postgresql_tables(driver, location), errors.Error)
+            known = _names(lambda: _postgresql_names(driver, location), errors.Error)
             raise DataError(f"{shown} has no table '{table}'.{did_you_mean(table, known)}") from None
         # The driver's own error may quote the address with its password: it is not passed on.
         raise DataError(f"{shown} cannot be read: {message}") from None
 
 
-def _postgresql_tables(driver: Any, location: str) -> list[str]:
+def postgresql_tables(location: str, *, shown: str) -> list[str]:
+    """Return the names of a database's own tables and views; those outside of the schema ``public`` with their schema.
+
+    Raises
+    ------
+    DataError
+        When the database cannot be opened.
+    """
+    driver = require("adbc_driver_postgresql.dbapi", extra="postgres", purpose="Reading PostgreSQL")
+    errors = require("adbc_driver_manager", extra="postgres", purpose="Reading PostgreSQL")
+    try:
+        with closing(driver.connect(location)) as connection, closing(connection.cursor()) as cursor:
+            cursor.execute(
+                "SELECT CASE table_schema WHEN 'public' THEN table_name ELSE table_schema || '.' || table_name END"
+                " FROM information_schema.tables WHERE table_schema NOT IN ('pg_catalog', 'information_schema')"
+                " ORDER BY 1"
+            )
+            return [str(row[0]) for row in cursor.fetchall()]
+    except errors.Error as error:
+        raise DataError(f"{shown} cannot be read: {_one_sentence(str(error), location)}") from None
+
+
+def sqlite_tables(path: Path, *, shown: str) -> list[str]:
+    """Return the names of the tables and views of an SQLite file, in order.
+
+    Raises
+    ------
+    DataError
+        When the file is no SQLite database.
+    """
+    check_readable(path, shown)
+    driver = require("adbc_driver_sqlite.dbapi", extra="sqlite", purpose="Reading SQLite")
+    errors = require("adbc_driver_manager", extra="sqlite", purpose="Reading SQLite")
+    try:
+        return sorted(_sqlite_names(driver, f"file:{quote(str(path.resolve()))}?mode=ro"))
+    except errors.Error as error:
+        raise DataError(f"{shown} cannot be read: {_one_sentence(str(error), '')}") from error
+
+
+def _postgresql_names(driver: Any, location: str) -> list[str]:
     with closing(driver.connect(location)) as connection, closing(connection.cursor()) as cursor:
         cursor.execute("SELECT table_name FROM information_schema.tables")
         return [str(row[0]) for row in cursor.fetchall()]
@@ -86,7 +125,7 @@ def _read_sqlite(path: Path, shown: str, table: str | None, query: str | None, i
     except errors.Error as error:
         message = _one_sentence(str(error), "")
         if table is not None and "no such table" in message:
-            known = _names(lambda: _sqlite_tables(driver, address), errors.Error)
+            known = _names(lambda: _sqlite_names(driver, address), errors.Error)
             raise DataError(f"{shown} has no table '{table}'.{did_you_mean(table, known)}") from error
         raise DataError(f"{shown} cannot be read: {message}") from error
 
@@ -96,7 +135,7 @@ def _columns(cursor: Any, sql: str) -> list[str]:
     return [str(column[0]) for column in cursor.description]
 
 
-def _sqlite_tables(driver: Any, address: str) -> list[str]:
+def _sqlite_names(driver: Any, address: str) -> list[str]:
     with closing(driver.connect(address)) as connection, closing(connection.cursor()) as cursor:
         cursor.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
         return [str(row[0]) for row in cursor.fetchall()]

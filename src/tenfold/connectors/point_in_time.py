@@ -39,13 +39,16 @@ class Joined:
     oldest_seconds : float or None
         How long before the moment a row may have happened.
     age : bool
-        Whether the seconds between what happened and the moment become a column, ``SOURCE_age_seconds``.
+        Whether the seconds between what happened and the moment become a column, ``NAME_age_seconds``.
+    source : str or None
+        The source, where it joins under another name.
     """
 
     on: Mapping[str, str]
     columns: tuple[str, ...] | None = None
     oldest_seconds: float | None = None
     age: bool = False
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +102,7 @@ def join_as_known(tables: Mapping[str, Timed], join: PointInTimeJoin, into: Path
     taken = {field.name for field in base.fields}
     parts: list[pl.LazyFrame] = [rows]
     for name, joined in join.sources.items():
-        source = tables[name]
+        source = tables[joined.source or name]
         columns = _columns(source, joined, name)
         _need(base, joined.on.keys(), join.base)
         found, ages = _rows_in_force(base, source, joined, join, name)

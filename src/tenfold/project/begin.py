@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import polars as pl
 
@@ -59,6 +60,7 @@ def init_project(
         metric=problem.metric,
         path=None if "://" in data else _relative(data, folder),
         url=data if "://" in data else None,
+        allow=_hosts(data),
         table=table,
         positive=problem.positive,
         positive_reason=problem.reasons.get("positive", ""),
@@ -180,6 +182,12 @@ def _project_name(data: str, table: str | None) -> str:
     stem = table or Path(data.split("?", maxsplit=1)[0]).name.split(".")[0]
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")
     return slug[:100] or "model"
+
+
+def _hosts(data: str) -> tuple[str, ...]:
+    """Return the host of a web address: who names it lets it be asked."""
+    host = urlsplit(data).hostname if data.startswith(("http://", "https://")) else None
+    return () if host is None else (host,)
 
 
 def _relative(data: str, folder: Path) -> str:

@@ -78,7 +78,13 @@ def _join(section: JoinSection, time: str | None) -> PointInTimeJoin:
         base=section.base,
         at=section.at or time,
         sources={
-            name: Joined(on=joined.on, columns=joined.columns, oldest_seconds=joined.oldest_seconds, age=joined.age)
+            name: Joined(
+                on=joined.on,
+                source=joined.source,
+                columns=joined.columns,
+                oldest_seconds=joined.oldest_seconds,
+                age=joined.age,
+            )
             for name, joined in section.sources.items()
         },
     )

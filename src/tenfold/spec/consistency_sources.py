@@ -77,13 +77,14 @@ def _join_faults(spec: Spec) -> Iterator[Fault]:
         )
     for name, joined in join.sources.items():
         at = spec.line_of("data", "join", "sources", name)
-        if name not in names:
-            yield Fault(message=f"'{name}' of the join is no source.{did_you_mean(name, names)}", line=at)
+        own = joined.source or name
+        if own not in names:
+            yield Fault(message=f"'{own}' of the join is no source.{did_you_mean(own, names)}", line=at)
             continue
-        if name == join.base:
-            yield Fault(message=f"'{name}' is the base of the join and cannot join itself", line=at)
+        if own == join.base:
+            yield Fault(message=f"'{own}' is the base of the join and cannot join itself", line=at)
             continue
-        source = names[name]
+        source = names[own]
         is_timed = source.time is not None or source.valid_from is not None or source.available_at is not None
         if is_timed and join.at is None and spec.problem.time is None:
             yield Fault(
@@ -93,6 +94,7 @@ def _join_faults(spec: Spec) -> Iterator[Fault]:
             )
         if not is_timed and (joined.oldest is not None or joined.age):
             yield Fault(message=f"`oldest` and `age` of '{name}' need the source's `time:`", line=at)
-    unused = [name for name in names if name != join.base and name not in join.sources]
+    used = {join.base, *(joined.source or name for name, joined in join.sources.items())}
+    unused = [name for name in names if name not in used]
     if unused and join.base in names:
         yield Fault(message=f"the join leaves out the source '{unused[0]}'; join it, or remove it", line=line)

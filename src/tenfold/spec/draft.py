@@ -65,6 +65,7 @@ class Draft:
     metric: MetricChoice
     path: str | None = None
     url: str | None = None
+    allow: tuple[str, ...] = ()
     table: str | None = None
     positive: str | None = None
     positive_reason: str = ""
@@ -201,6 +202,8 @@ def _data(draft: Draft) -> Iterator[str]:
     written = ", ".join(f"{key}: {write(value)}" for key, value, write in places if value is not None)
     # In braces a comma or a bracket ends a text; quoted ones may hold both.
     yield f"    data: {{{written}}}"
+    if draft.allow:
+        yield f"  allow: [{', '.join(_text(host) for host in draft.allow)}]     # the hosts that may be asked over HTTP"
     if draft.contract is not None:
         yield f"  contract: {_text(draft.contract)}       # inferred; checked on every later batch"
     yield "  duplicates: report     # or drop; copies stay on one side of every split in any case"

@@ -70,8 +70,12 @@ def _keys(written: object) -> object:
 
 
 class JoinedSource(Section):
-    """What of a source joins: by which columns (base: source), which of its columns, and how old they may be."""
+    """What of a source joins: by which columns (base: source), which of its columns, and how old they may be.
 
+    ``source`` is the source, where it joins under another name: a second time.
+    """
+
+    source: Identifier | None = None
     on: Annotated[Mapping[Filled, Filled], BeforeValidator(_keys)] = Field(min_length=1)
     columns: tuple[Filled, ...] | None = None
     oldest: Duration | None = None
