@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from tenfold.cli.command import Command, Document, Reply
 from tenfold.cli.data import show_findings
 from tenfold.cli.options import HERE, AsJson, ProjectPath
-from tenfold.cli.table import heading, pairs, rows, styled
+from tenfold.cli.table import heading, interval, pairs, rows, styled
 from tenfold.foundation.units import format_seconds
 
 if TYPE_CHECKING:
@@ -51,7 +52,86 @@ def show_check(document: Document, console: Console) -> None:
             ("signal", f"{feasibility.get('status', '')}: {feasibility.get('reason', '')}".strip(": ")),
         ),
     )
+    _show_outlook(feasibility, console)
     show_findings(document, console)
+    _show_duties(document.get("duties") or [], console)
+    _show_serving(document, console)
+
+
+def _show_outlook(feasibility: Mapping[str, Any], console: Console) -> None:
+    """Print how good a model could become, and what more rows would bring."""
+    ceiling, curve = feasibility.get("ceiling") or {}, feasibility.get("curve") or {}
+    beyond = ceiling.get("out_of_reach") or []
+    pairs(
+        console,
+        (
+            (
+                "ceiling",
+                f"{ceiling.get('metric')} of the best possible model: {interval(ceiling)}" if ceiling else None,
+            ),
+            ("out of reach", ", ".join(beyond)),
+            ("rows", f"{curve.get('says')}: {curve.get('reason')}" if curve else None),
+            (
+                "twice the rows",
+                f"{curve.get('metric')} {_doubled(curve)}" if curve.get("doubled") is not None else None,
+            ),
+        ),
+    )
+
+
+def _doubled(curve: Mapping[str, Any]) -> str:
+    return interval({"value": curve["doubled"], "low": curve["doubled_low"], "high": curve["doubled_high"]})
+
+
+def _show_duties(duties: Sequence[Mapping[str, Any]], console: Console) -> None:
+    if not duties:
+        return
+    console.print()
+    rows(
+        console,
+        ("duty", "state", "what", "write"),
+        (
+            (
+                duty.get("id", ""),
+                styled("fail" if duty.get("missing") else "pass"),
+                duty.get("what", ""),
+                duty.get("missing", ""),
+            )
+            for duty in duties
+        ),
+    )
+
+
+def _show_serving(document: Document, console: Console) -> None:
+    """Print the proposed way to serve, and the test plan."""
+    serving = document.get("serving") or {}
+    if not serving:
+        return
+    console.print()
+    pairs(
+        console,
+        (
+            ("serving", f"{serving.get('strategy')}: {serving.get('reason')}"),
+            *(("  not", f"{way}: {why}") for way, why in serving.get("rejected") or []),
+            *(("  open", each) for each in serving.get("open") or []),
+        ),
+    )
+    console.print()
+    rows(
+        console,
+        ("test", "area", "level", "proves", "by", "what"),
+        (
+            (
+                test.get("id", ""),
+                test.get("area", ""),
+                test.get("level", ""),
+                test.get("proves") or "–",
+                test.get("by", ""),
+                test.get("what", ""),
+            )
+            for test in document.get("tests") or []
+        ),
+    )
 
 
 def show_plan(document: Document, console: Console) -> None:

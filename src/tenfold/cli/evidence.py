@@ -30,10 +30,9 @@ def trace(
     """Print what proves a requirement, or what a judgement is for; a must that nothing proves ends in 1."""
 
     def work() -> Reply:
-        from tenfold.project.evidence import trace as trace_of
         from tenfold.project.open import open_project
 
-        report = trace_of(open_project(project), name)
+        report = open_project(project).trace(name)
         return Reply(document=report.document(), ok=report.ok, show=show_trace)
 
     return Command(work=work, as_json=as_json)
@@ -50,10 +49,9 @@ def impact(
     """List the versions that would fail with another bound, without training; a live one among them ends in 1."""
 
     def work() -> Reply:
-        from tenfold.project.evidence import impact as impact_of
         from tenfold.project.open import open_project
 
-        report = impact_of(open_project(project), change)
+        report = open_project(project).impact(change)
         return Reply(document=report.document(), ok=report.ok, show=show_impact)
 
     return Command(work=work, as_json=as_json)

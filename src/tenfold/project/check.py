@@ -11,9 +11,14 @@ from tenfold.engine.run import Surroundings, run_graph
 from tenfold.engine.session import open_run
 from tenfold.engine.stage import External, Stage
 from tenfold.foundation.events import Events, Silent
+from tenfold.gates.duties import stop_if_duties_open
 from tenfold.project.champion import CHAMPION, NOBODY
+from tenfold.project.duties import duties
 from tenfold.project.run_reports import CheckReport
+from tenfold.records.problem import Problem
 from tenfold.spec.schema import Spec
+from tenfold.stages.problem.checks_planned import plan_checks
+from tenfold.stages.problem.serving import propose_serving
 from tenfold.store.open import open_store
 
 _LAST_STAGE = "features"
@@ -41,13 +46,19 @@ def check(stages: Sequence[Stage], table: External, spec: Spec, events: Events |
             until=_LAST_STAGE,
         )
         run.finish("stopped", reason="a check")
-    problem = outcome.results["problem"].record
+    problem: Problem = outcome.results["problem"].record
     dataset = outcome.results.get("data")
+    obliged = duties(spec, problem)
+    serving = propose_serving(problem)
     return CheckReport(
         findings=() if dataset is None else dataset.record.findings,
         feasibility=problem.feasibility,
         task=problem.task,
         metric=problem.metric.metric,
         metric_reason=problem.metric.reason,
-        stopped=outcome.stopped,
+        stopped=outcome.stopped or stop_if_duties_open(obliged),
+        problem=problem,
+        duties=obliged,
+        serving=serving,
+        tests=plan_checks(problem, serving, contract=spec.data.contract is not None),
     )

@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 
 from tenfold.foundation.clock import Clock, SystemClock
 from tenfold.foundation.errors import CheckFailed, InputError, StoreError, did_you_mean
+from tenfold.gates.duties import stop_if_duties_open
 from tenfold.gates.policy import Standing, may_promote, open_musts, standing
 from tenfold.project.champion import champion_version
+from tenfold.project.duties import duties
 from tenfold.project.release_reports import LiveReport, ReleaseReport
 from tenfold.project.run_reports import RunReport
 from tenfold.records.release import Endpoint, Route
@@ -67,7 +69,7 @@ def promote(
         raise InputError("accepting a requirement that did not pass needs a reason, which is recorded: --reason TEXT")
     found = standing_of(project, version)
     _check_accepted(project, found, accepted)
-    refused = may_promote(found, accepted)
+    refused = stop_if_duties_open(duties(project.spec)) or may_promote(found, accepted)
     if refused is not None:
         raise CheckFailed(f"{version.ref} is not promoted: {refused}")
     after = past.lineage(version.name).promoted(version.number)

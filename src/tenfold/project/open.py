@@ -6,7 +6,7 @@ import difflib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from tenfold.project.champion import CHAMPION, champion_external
 from tenfold.project.check import check
 from tenfold.project.deploy import live_at, promote, promote_first, rollback
 from tenfold.project.document import Document
+from tenfold.project.evidence import impact, trace
+from tenfold.project.evidence_reports import ImpactReport, TraceReport
 from tenfold.project.registry_reports import HistoryReport, ModelReport, ModelsReport, StoreDoctor, StoreVerify
 from tenfold.project.release_reports import LiveReport, ReleaseReport, release_line
 from tenfold.project.reproduce import reproduce
@@ -124,7 +126,7 @@ class Project:
 
     def check(self, *, events: Events | None = None) -> CheckReport:
         """Hold the file against the data without training: columns, contract, feasibility, leaks."""
-        return check(self._stages(None), self._table(), self.spec, events)
+        return check(self._stages(None, outlook=True), self._table(), self.spec, events)
 
     def plan(self, *, budget: str | None = None, until: str | None = None) -> PlanReport:
         """Return what a run would do again, and why."""
@@ -242,6 +244,14 @@ class Project:
         """Return what of a model was live at a moment of the project's clock."""
         return live_at(self, name, time, known=known)
 
+    def trace(self, name: str | None = None) -> TraceReport:
+        """Return requirements with their evidence and what they stand for; or a judgement with what it is for."""
+        return trace(self, name)
+
+    def impact(self, change: str) -> ImpactReport:
+        """Return which versions would fail a requirement with another bound (``ID=BOUND``), from kept evidence."""
+        return impact(self, change)
+
     def store_doctor(self) -> StoreDoctor:
         """Look at the store's health without changing anything."""
         return StoreDoctor(found=self.store.doctor(every_blob=True))
@@ -256,8 +266,9 @@ class Project:
         path = Path(self.spec.path)
         return (path / "tenfold.yaml" if path.is_dir() else path).read_text(encoding="utf-8")
 
-    def _stages(self, budget: str | None) -> tuple[Stage, ...]:
-        return lifecycle(options_of(self.spec, budget))
+    def _stages(self, budget: str | None, *, outlook: bool = False) -> tuple[Stage, ...]:
+        options = options_of(self.spec, budget)
+        return lifecycle(replace(options, problem=replace(options.problem, outlook=outlook)))
 
     def _table(self) -> External:
         return table_of(self.spec, self.store)

@@ -14,7 +14,7 @@ from tenfold.records.dataset import Finding
 from tenfold.records.evaluation import Estimate
 from tenfold.records.evidence import Verdict
 from tenfold.records.model import Candidate, Candidates
-from tenfold.records.problem import Feasibility
+from tenfold.records.problem import Duty, Feasibility, PlannedTest, Problem, Serving
 from tenfold.store.rows import Run, RunStage, RunStatus, Version
 
 
@@ -177,10 +177,14 @@ class CheckReport:
     metric: str
     metric_reason: str
     stopped: str | None = None
+    problem: Problem | None = None
+    duties: tuple[Duty, ...] = ()
+    serving: Serving | None = None
+    tests: tuple[PlannedTest, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether a run would get past its gates."""
+        """Whether a run would get past its gates, and no duty of the risk tier is left out."""
         return self.stopped is None
 
     def document(self) -> Document:
@@ -193,6 +197,21 @@ class CheckReport:
             "metric": {"name": self.metric, "reason": self.metric_reason},
             "feasibility": plain(self.feasibility),
             "findings": plain(self.findings),
+            "promises": None
+            if self.problem is None
+            else {
+                "owner": self.problem.owner,
+                "risk": self.problem.risk,
+                "signoff": plain(self.problem.signoff),
+                "kpis": plain(self.problem.kpis),
+                "functions": plain(self.problem.functions),
+                "requirements": [
+                    {"id": each.id, "that": each.text, "level": each.level} for each in self.problem.requirements
+                ],
+            },
+            "duties": plain(self.duties),
+            "serving": plain(self.serving),
+            "tests": plain(self.tests),
         }
 
 
