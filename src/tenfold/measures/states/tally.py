@@ -95,23 +95,50 @@ class _Smallest:
     """The smallest distinct hashes of all that passed by (Bar-Yossef et al., 2002)."""
 
     most: int = DISTINCT_SKETCH
-    kept: Hashes = field(default_factory=lambda: np.empty(0, np.uint64))
+    _kept: Hashes = field(default_factory=lambda: np.empty(0, np.uint64))
+    _waiting: list[Hashes] = field(default_factory=list)
+    _rows: int = 0
 
     def add(self, hashes: Hashes) -> None:
-        if len(self.kept) == self.most:
-            hashes = hashes[hashes < self.kept[-1]]
-        elif len(hashes) > 8 * self.most:
-            # Spread evenly, the smallest of many lie below a small bound: so few need sorting.
-            some = hashes[hashes < np.uint64(8 * self.most / len(hashes) * 2.0**64)]
-            hashes = some if len(np.unique(some)) >= self.most else hashes
-        if len(hashes):
-            self.kept = np.unique(np.concatenate([self.kept, hashes]))[: self.most]
+        if len(self._kept) == self.most:
+            hashes = hashes[hashes < self._kept[-1]]
+        self._waiting.append(hashes)
+        self._rows += len(hashes)
+        # Sorting many at once costs less than sorting few at a time.
+        if self._rows > 4 * self.most:
+            self._sort_in()
+
+    @property
+    def kept(self) -> Hashes:
+        """The hashes, ascending."""
+        if self._waiting:
+            self._sort_in()
+        return self._kept
 
     @property
     def distinct(self) -> int:
-        if len(self.kept) < self.most:
-            return len(self.kept)
-        return round((self.most - 1) / ((float(self.kept[-1]) + 1) / 2.0**64))
+        """How many distinct hashes there were: exact below ``most``, else estimated."""
+        kept = self.kept
+        if len(kept) < self.most:
+            return len(kept)
+        return round((self.most - 1) / ((float(kept[-1]) + 1) / 2.0**64))
+
+    def _sort_in(self) -> None:
+        every = np.concatenate([self._kept, *self._waiting])
+        if len(every) > 8 * self.most:
+            # Spread evenly, the smallest of many lie below a small bound: so few need sorting.
+            some = every[every < np.uint64(4 * self.most / len(every) * 2.0**64)]
+            distinct = _distinct(some)
+            every = distinct if len(distinct) >= self.most else every
+        self._kept = _distinct(every)[: self.most]
+        self._waiting, self._rows = [], 0
+
+
+def _distinct(hashes: Hashes) -> Hashes:
+    hashes = np.sort(hashes)
+    first = np.ones(len(hashes), dtype=np.bool_)
+    np.not_equal(hashes[1:], hashes[:-1], out=first[1:])
+    return hashes[first]
 
 
 @dataclass(slots=True)
