@@ -8,7 +8,7 @@ from tenfold.project.contracts import contract_text, foreign_keys
 from tenfold.spec.schema import ColumnSection, Spec
 from tenfold.stages.data.options import ColumnOptions, DataOptions
 from tenfold.stages.evaluation.options import EvaluationOptions
-from tenfold.stages.features.options import FeatureOptions
+from tenfold.stages.features.options import FeatureOptions, RollingOptions, SelectOptions, TextOptions
 from tenfold.stages.problem.options import Amounts, ProblemOptions
 from tenfold.stages.training.options import TrainingOptions
 from tenfold.stages.tuning.options import TuningOptions
@@ -32,13 +32,7 @@ def options_of(spec: Spec, budget: str | None = None) -> Options:
             quarantine=spec.data.quarantine.rows,
             quarantine_at_most=spec.data.quarantine.at_most,
         ),
-        features=FeatureOptions(
-            dates=spec.features.dates,
-            lags=spec.features.lags,
-            select=spec.features.select,
-            allow=_allowed(spec),
-            timezone=spec.data.timezone,
-        ),
+        features=_features(spec),
         validation=ValidationOptions(
             strategy=spec.validation.strategy,
             test=spec.validation.test,
@@ -91,6 +85,38 @@ def _problem(spec: Spec) -> ProblemOptions:
         feasibility=section.feasibility,
         excluded=tuple(name for name, column in spec.data.columns.items() if _left_out(column)),
         allowed=_allowed(spec),
+    )
+
+
+def _features(spec: Spec) -> FeatureOptions:
+    section = spec.features
+    every = TextOptions(method=section.text) if isinstance(section.text, str) else TextOptions()
+    texts = {} if isinstance(section.text, str) else section.text
+    return FeatureOptions(
+        dates=section.dates,
+        holidays=section.holidays,
+        lags=section.lags,
+        rolling={
+            name: RollingOptions(windows=each.windows, functions=each.functions, gap=each.gap)
+            for name, each in section.rolling.items()
+        },
+        interactions=section.interactions,
+        encode=section.encode,
+        bins=section.bins,
+        splines=section.splines,
+        pca=section.pca,
+        text=every,
+        texts={
+            name: TextOptions(method=each.method, components=each.components, terms=each.terms)
+            for name, each in texts.items()
+        },
+        select=section.select if isinstance(section.select, str) else "auto",
+        choose=None
+        if isinstance(section.select, str)
+        else SelectOptions(method=section.select.method, most=section.select.most),
+        measure=section.measure,
+        allow=_allowed(spec),
+        timezone=spec.data.timezone,
     )
 
 

@@ -48,6 +48,58 @@ class FeatureLeak:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenPair:
+    """An interaction of two columns, with the share of folds that chose it.
+
+    ``told`` is the share of what the single columns leave open that it tells, on all development rows.
+    """
+
+    name: str
+    operation: str
+    columns: tuple[str, ...]
+    frequency: float
+    told: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selected:
+    """How a column fared in the selection.
+
+    ``frequency`` is the share of folds that chose it; ``strength`` its measure on all development rows, ``line`` what
+    it must exceed there (both by the method: gain of trees, mutual information in nats, ...).
+    """
+
+    column: str
+    frequency: float
+    strength: float | None = None
+    line: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureGroup:
+    """Features that are made in one way, with what they are worth and what they cost.
+
+    ``gain`` is how much greater the loss (``measure``, per row) of a quick model is without them, on rows that it did
+    not train on, with its 95 % interval; ``row_us`` the processor time that making them takes for one row alone,
+    ``batch_row_us`` for one row among many, both in microseconds. ``worth`` is ``pays``, ``costs`` or ``unclear``.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    features: int
+    row_us: float
+    batch_row_us: float
+    measure: str = ""
+    gain: float | None = None
+    low: float | None = None
+    high: float | None = None
+    rows: int = 0
+    worth: Literal["pays", "costs", "unclear", "not measured"] = "not measured"
+    setting: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeaturePlan:
     """The features stage's result.
 
@@ -58,8 +110,12 @@ class FeaturePlan:
     - ``dense``: imputed with indicators, scaled, categories one-hot (linear models).
 
     ``inputs`` are the columns that a prediction needs: the model's signature, in this order. ``lags`` are among them:
-    columns derived from the history of an entity, named ``column__lag1``; payload ``lags.parquet`` holds their values
-    for each row of the table when there are any.
+    columns derived from the history of an entity, lags named ``column__lag1`` and rolling windows ``column__mean_7d``;
+    payload ``lags.parquet`` holds their values for each row of the table when there are any.
+
+    ``fold_left_out`` are, for each fold of the validation plan, the columns that its training rows did not choose: they
+    are missing throughout in that fold. ``selection``, ``pairs`` and ``groups`` tell how columns fared, which
+    interactions were chosen, and what each group of features is worth.
     """
 
     inputs: tuple[str, ...]
@@ -69,3 +125,7 @@ class FeaturePlan:
     leaks: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
     leak_details: tuple[FeatureLeak, ...] = ()
+    fold_left_out: tuple[tuple[str, ...], ...] = ()
+    selection: tuple[Selected, ...] = ()
+    pairs: tuple[ChosenPair, ...] = ()
+    groups: tuple[FeatureGroup, ...] = ()

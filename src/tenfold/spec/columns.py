@@ -51,8 +51,11 @@ def _columns_named(spec: Spec) -> Iterator[tuple[str, str, int | None]]:
             yield f"{'.'.join(setting)} reads", name, spec.line_of(*setting)
     for name in spec.data.columns:
         yield _OVERRIDE, name, spec.line_of("data", "columns", name)
-    for name in spec.features.lags:
-        yield "features.lags names", name, spec.line_of("features", "lags", name)
+    features = spec.features
+    for key in ("lags", "rolling", "encode", "bins", "splines", "text"):
+        named = getattr(features, key)
+        for name in () if isinstance(named, str) else named:
+            yield f"features.{key} names", name, spec.line_of("features", key, name)
 
 
 def _table(spec: Spec) -> str:

@@ -241,6 +241,14 @@ def _check_features(spec: Spec) -> Iterator[Fault]:
             yield Fault(message=f"features.lags of '{name}' names a lag twice", line=line)
         if spec.problem.time is None:
             yield Fault(message="lags need an order in time: name the column in problem.time", line=line)
+    for name in spec.features.rolling:
+        if spec.problem.time is None:
+            line = spec.line_of("features", "rolling", name)
+            yield Fault(message="rolling windows need an order in time: name the column in problem.time", line=line)
+    for name, column in spec.data.columns.items():
+        if column.impute == "forward" and spec.problem.time is None:
+            line = spec.line_of("data", "columns", name, "impute")
+            yield Fault(message="impute: forward needs an order in time: name the column in problem.time", line=line)
 
 
 def _check_validation(spec: Spec) -> Iterator[Fault]:

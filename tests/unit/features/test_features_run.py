@@ -47,7 +47,9 @@ def test_every_kind_of_column_finds_its_steps_in_every_view(tmp_path: Path) -> N
     assert step(found, "filled", "x").settings["indicator"] is True
     assert step(found, "filled", "flag").settings["indicator"] is False
     assert all(each.reason for steps in found.views.values() for each in steps)
-    assert found.findings == ("of the text 'note' only the length is used: what it says is not read",)
+    assert found.findings == (
+        "of the text 'note' only the length is used: what it says is not read (`features: {text: tfidf}` reads it)",
+    )
     assert from_json(FeaturePlan, to_json(found)).inputs == found.inputs
 
 

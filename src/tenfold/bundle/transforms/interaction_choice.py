@@ -22,6 +22,8 @@ _CLEAR = 4.0
 _LEAST = 0.002
 _PENALTY = 10.0
 _MOST_MISSING = 0.5
+_PREFERENCE: Mapping[Operation, float] = {"product": 1.0, "difference": 0.95, "ratio": 0.85, "cross": 1.0}
+"""Of ways that tell about as much the simpler is taken: a ratio has no value at zero, and too great a one beside it."""
 
 Integers = npt.NDArray[np.int64]
 
@@ -155,7 +157,8 @@ def scored_pairs(
         if told < _LEAST or deviations < _CLEAR:
             continue
         both = (min(pair.first, pair.second), max(pair.first, pair.second))
-        if both not in best or best[both].told < told:
+        known = best.get(both)
+        if known is None or told * _PREFERENCE[pair.operation] > known.told * _PREFERENCE[known.pair.operation]:
             best[both] = Scored(pair=pair, told=told, deviations=deviations)
     return sorted(best.values(), key=lambda each: (-each.told, each.pair.name))
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from tenfold.bundle.history import Lag, lag_values
+from tenfold.bundle.rolling import Rolling, rolling_values
 from tenfold.foundation.errors import InputError, did_you_mean
 from tenfold.foundation.units import format_seconds, parse_seconds
 from tenfold.records.dataset import Column, Dataset
@@ -28,11 +29,7 @@ def plan_lags(asked: Mapping[str, tuple[int | str, ...]], problem: Problem, data
         raise InputError(
             "lags need to know which rows are earlier: name the column that says when, under `problem: time`"
         )
-    entities = dataset.with_role("entity")
-    if len(entities) > 1:
-        named = ", ".join(f"'{column.name}'" for column in entities)
-        raise InputError(f"lags run along one entity, and {named} are all declared one: keep the role for one of them")
-    entity = entities[0].name if entities else None
+    entity = entity_of(dataset, "lags")
     names = [column.name for column in dataset.columns]
     lags = []
     for name, steps in asked.items():
@@ -45,12 +42,29 @@ def plan_lags(asked: Mapping[str, tuple[int | str, ...]], problem: Problem, data
                 back=back,
                 time=problem.time,
                 entity=entity,
-                delay_seconds=_delay(dataset.column(name), problem),
+                delay_seconds=delay_of(dataset.column(name), problem),
             )
             if lag.name in names:
                 raise InputError(f"the lag of '{name}' would be called '{lag.name}', which is a column: rename that")
             lags.append(lag)
     return tuple(lags)
+
+
+def entity_of(dataset: Dataset, what: str) -> str | None:
+    """Return the column whose values each have a history of their own; None when all rows are one.
+
+    Raises
+    ------
+    InputError
+        When several columns are declared one.
+    """
+    entities = dataset.with_role("entity")
+    if len(entities) > 1:
+        named = ", ".join(f"'{column.name}'" for column in entities)
+        raise InputError(
+            f"{what} run along one entity, and {named} are all declared one: keep the role for one of them"
+        )
+    return entities[0].name if entities else None
 
 
 def reason_of(lag: Lag) -> str:
@@ -63,11 +77,13 @@ def reason_of(lag: Lag) -> str:
     return f"'{lag.column}' in the latest row {along} at least {lag.back} before '{lag.time}'{known}"
 
 
-def lag_payload(lags: tuple[Lag, ...], table: pl.DataFrame) -> tuple[pl.DataFrame, Mapping[str, bytes]]:
-    """Return the lags of every row of the table, as columns and as the stage's payload."""
-    if not lags:
+def past_payload(
+    lags: tuple[Lag, ...], rolling: tuple[Rolling, ...], table: pl.DataFrame
+) -> tuple[pl.DataFrame, Mapping[str, bytes]]:
+    """Return the lags and rolling windows of every row of the table, as columns and as the stage's payload."""
+    if not lags and not rolling:
         return pl.DataFrame(), {}
-    columns = lag_values(lags, table, table)
+    columns = lag_values(lags, table, table).hstack(rolling_values(rolling, table, table).get_columns())
     sink = io.BytesIO()
     columns.write_parquet(sink, compression="zstd", statistics=True)
     return columns, {"lags.parquet": sink.getvalue()}
@@ -80,7 +96,7 @@ def _check_step(name: str, back: int | str) -> None:
         raise InputError(f"a lag of '{name}' goes back {back} rows; it must be 1 or more")
 
 
-def _delay(column: Column, problem: Problem) -> float:
+def delay_of(column: Column, problem: Problem) -> float:
     """Return the seconds after a row's time at which the column's value is known."""
     later = column.available == "later" or column.name == problem.target
     return problem.labels_after_seconds if later else 0.0

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from tenfold.bundle.transforms.table import transform_called
 from tenfold.bundle.view import FittedView, encoding_target, fit_view
 from tenfold.foundation.clock import Deadline
 from tenfold.foundation.context import Received, StageContext
@@ -46,6 +47,10 @@ class Bench:
         Folds of the plan; where they move forward in time, fold 0 is the newest.
     merges : bool
         Whether the folds' models together have seen every development row (k-fold), so that they may be averaged.
+    aligned : bool
+        Whether every column means the same in each fold; else no model of a fold may stand behind another's view.
+    left_out : tuple of tuple of str
+        For each fold, columns that its training rows did not choose; they are missing throughout there.
     growth : float
         Development rows for each row that trained in a fold.
     """
@@ -62,6 +67,8 @@ class Bench:
     merges: bool
     growth: float
     seed: int
+    aligned: bool = True
+    left_out: tuple[tuple[str, ...], ...] = ()
 
     @property
     def task(self) -> Task:
@@ -149,9 +156,10 @@ def set_up(inputs: Inputs, folder: Path, seed: int) -> Bench:
     split = pl.read_parquet(inputs[2].files["split.parquet"])
     part, block = split["part"].to_numpy().astype(np.str_), split["block"].to_numpy()
     folds = validation.folds(part, block)
+    left_out = features.fold_left_out
     if validation.scheme == "expanding":
         # The newest rows are the best guide: where not all folds are used, they come first.
-        folds = folds[::-1]
+        folds, left_out = folds[::-1], left_out[::-1]
     development = np.flatnonzero((part == "train") | (part == "validation"))
     if not folds or not all(len(fold.train) and len(fold.validation) for fold in folds):
         raise DataError("the validation plan leaves a fold without rows; use fewer folds or a larger validation part")
@@ -164,6 +172,7 @@ def set_up(inputs: Inputs, folder: Path, seed: int) -> Bench:
             np.save(folder / f"held-{number}.npy", fold.validation)
         np.save(folder / f"train-{ALL_ROWS}.npy", development)
         np.save(folder / f"held-{ALL_ROWS}.npy", development[:0])
+    aligned = all(transform_called(step.kind).aligned for steps in features.views.values() for step in steps)
     return Bench(
         folder=folder,
         problem=problem,
@@ -174,9 +183,11 @@ def set_up(inputs: Inputs, folder: Path, seed: int) -> Bench:
         rows=split.height,
         development=len(development),
         folds=len(folds),
-        merges=validation.scheme == "kfold",
+        merges=validation.scheme == "kfold" and aligned,
         growth=len(development) / len(folds[0].train),
         seed=seed,
+        aligned=aligned,
+        left_out=left_out,
     )
 
 
@@ -202,6 +213,8 @@ def lay_out(layout: Layout) -> float:
     bench, name = layout.bench, f"{layout.view}-{layout.fold}"
     numbers, held = bench.row_numbers(layout.fold)
     table = read_columns(bench, [layout.view])
+    if layout.fold != ALL_ROWS and bench.left_out:
+        table = _without(table, bench.left_out[layout.fold])
     # Chance depends on the fold and the view alone, whoever lays it out and when.
     rng = np.random.default_rng([bench.seed, layout.fold + 1, *layout.view.encode()])
     truth = encoding_target(np.asarray(bench.truth()[numbers]), bench.task, bench.outputs)
@@ -228,6 +241,12 @@ def read_columns(bench: Bench, views: Sequence[View]) -> pl.DataFrame:
     beside = set(pl.read_parquet_schema(bench.lags))
     lags = pl.read_parquet(bench.lags, columns=[column for column in wanted if column in beside])
     return pl.concat([table, lags], how="horizontal")
+
+
+def _without(table: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Return a table in which these columns are missing throughout."""
+    inside = [name for name in columns if name in table.columns]
+    return table.with_columns(pl.lit(None, dtype=table.schema[name]).alias(name) for name in inside)
 
 
 def _write_rows(folder: Path, table: Path, problem: Problem, weight: str | None, split: pl.DataFrame) -> None:

@@ -175,7 +175,7 @@ def fit_fold(task: FoldTask) -> FoldFit:
             predictions=np.empty((0, task.bench.outputs)),
             failed=str(error),
         )
-    sent = learner.merge is not None or task.fold == ALL_ROWS
+    sent = (learner.merge is not None and task.bench.aligned) or task.fold == ALL_ROWS
     return FoldFit(
         key=task.key,
         fold=task.fold,
