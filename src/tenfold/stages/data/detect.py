@@ -11,8 +11,14 @@ import polars as pl
 
 from tenfold.records.dataset import Column, Finding
 from tenfold.stages.data.duplicates import Copies
-from tenfold.stages.data.near_rows import NOBODY, find_near_rows, join_pairs
+from tenfold.stages.data.hours import find_shifted_hours
+from tenfold.stages.data.missingness import find_missingness
+from tenfold.stages.data.mixed import find_mixed
+from tenfold.stages.data.near_rows import MOST_ROWS, NOBODY, find_near_rows, join_pairs
 from tenfold.stages.data.near_texts import find_near_texts
+from tenfold.stages.data.personal_data import find_personal_data
+from tenfold.stages.data.stand_ins import find_stand_ins
+from tenfold.stages.data.units import find_two_units
 
 COPIES_FILE = "copies.parquet"
 
@@ -31,9 +37,21 @@ class Detected:
 def detect(
     table: pl.DataFrame, columns: Sequence[Column], copies: Copies, *, target: str, rng: np.random.Generator
 ) -> Detected:
-    """Look for near copies of rows and of texts."""
+    """Look for near copies, stand-ins for missing, mixed kinds and units, moved hours, holes and personal data.
+
+    Messages hold no personal data: what rows held is masked.
+    """
     near, files = _near_copies(table, columns, copies, rng)
-    return Detected(findings=tuple(near), files=files)
+    findings = [
+        *near,
+        *find_stand_ins(table, columns),
+        *find_mixed(table, columns),
+        *find_two_units(table, columns),
+        *find_shifted_hours(table, columns, rng),
+        *find_missingness(table, columns, target),
+        *find_personal_data(table, columns),
+    ]
+    return Detected(findings=tuple(findings), files=files)
 
 
 def _near_copies(
@@ -53,6 +71,9 @@ def _near_copies(
         )
         found.append(Finding(rule="near-duplicates", severity="warning", message=message, rows=rows.rows))
         joined.append(rows.pairs)
+    if table.height > MOST_ROWS:
+        message = f"near copies of rows are looked for in tables of up to {MOST_ROWS:,} rows: not here"
+        found.append(Finding(rule="near-duplicates", severity="info", message=message))
     for name in texts:
         alike = find_near_texts(table[name], rng)
         if not alike.rows:
@@ -68,7 +89,7 @@ def _near_copies(
         joined.append(alike.pairs)
     pairs = np.concatenate(joined)
     if not len(pairs):
-        return [], {}
+        return found, {}
     exact = None if copies.by_chance else copies.number.cast(pl.Int64).to_numpy()
     numbers = pl.DataFrame({"copy": join_pairs(pairs, table.height, exact)}, schema={"copy": pl.UInt32})
     sink = io.BytesIO()

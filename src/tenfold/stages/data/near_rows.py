@@ -13,15 +13,15 @@ import polars as pl
 Floats = npt.NDArray[np.float64]
 Pairs = npt.NDArray[np.int64]
 
-MOST_ROWS = 400_000
+MOST_ROWS = 100_000
 _FEWEST_ROWS = 50
 _FEWEST_FOUND = 5
 _CONTINUOUS = 50
 _FEWEST_CONTINUOUS = 2
-_GRIDS = ((0.5, 6), (0.1, 6))
+_GRIDS = ((0.5, 4), (0.1, 4))
 _CROWDED = 12
-_PROBED = 300
-_AGAINST = 30_000
+_PROBED = 150
+_AGAINST = 10_000
 _NEARNESS = (0.15, 0.1, 0.05, 0.02, 0.01)
 _CHANCE = 0.05
 _WIDEST_CHAIN = 0.01
@@ -130,10 +130,12 @@ def _neighbours(values: Floats, words: npt.NDArray[np.int64], rng: np.random.Gen
     if not math.isfinite(median):
         known = [each for each in nearest if math.isfinite(each)]
         median = float(np.median(known)) if known else math.sqrt(values.shape[1])
-    median *= (min(len(values), _AGAINST) / len(values)) ** (1 / max(values.shape[1], 1))
     # In a ball of dimension k, the twelfth neighbour is (12 / 3) ** (1 / k) times as far as the third.
-    dimension = math.log(12 / 3) / float(np.median(growth)) if growth and np.median(growth) > 0 else values.shape[1]
-    return median, max(min(dimension, float(values.shape[1])) - 0.5, 1.0)
+    width = float(values.shape[1])
+    dimension = min(math.log(12 / 3) / float(np.median(growth)) if growth and np.median(growth) > 0 else width, width)
+    # Among all rows the nearest is nearer than among those that were looked at.
+    median *= (len(against) / len(values)) ** (1 / dimension)
+    return median, max(dimension - 0.5, 1.0)
 
 
 def _longest_chain(pairs: Pairs, rows: int) -> bool:

@@ -21,6 +21,7 @@ from tenfold.stages.data.detect import detect
 from tenfold.stages.data.duplicates import Copies, conflicting_rows, find_copies
 from tenfold.stages.data.findings import find_faults
 from tenfold.stages.data.options import ColumnOptions, DataOptions
+from tenfold.stages.data.personal_data import masked, without_personal_data
 from tenfold.stages.data.profile import hold_to_contract, saved_states, scan_again
 from tenfold.stages.data.quarantine import QUARANTINED
 from tenfold.stages.data.roles import Part, assign_roles
@@ -78,7 +79,7 @@ def run(  # noqa: PLR0917  # a stage takes its inputs in the order in which they
     columns = tuple(_column(known, parts[known.name], profiles[known.name], options) for known in fields)
     findings = find_faults(rows, columns, task, copies, conflicting=conflicting)
     detected = detect(rows, columns, copies, target=task.target, rng=ctx.rng)
-    findings = (*findings, *detected.findings)
+    columns, findings = without_personal_data(columns), masked((*findings, *detected.findings))
     content = _parquet(rows)
     dataset = Dataset(
         rows=rows.height,

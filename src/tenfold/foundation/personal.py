@@ -1,0 +1,141 @@
+"""Personal data in text: recognised by form and check digits, and masked before anything is told or kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonalKind:
+    """One kind of personal data: what it looks like, and how a look-alike is told apart."""
+
+    pattern: re.Pattern[str]
+    valid: Callable[[str], bool]
+
+
+def find_personal(text: str) -> dict[str, int]:
+    """Return how often each kind of personal data stands in a text.
+
+    Examples
+    --------
+    >>> find_personal("write to ann@example.org or pay with 4111 1111 1111 1111")
+    {'e-mail address': 1, 'card number': 1}
+    """
+    counts: dict[str, int] = {}
+
+    def count(kind: str, _: str) -> str:
+        counts[kind] = counts.get(kind, 0) + 1
+        return " "
+
+    _replaced(text, count)
+    return counts
+
+
+def mask_personal(text: str) -> str:
+    """Return a text with personal data replaced by their kind in brackets.
+
+    Examples
+    --------
+    >>> mask_personal("ann@example.org is back")
+    '[e-mail address] is back'
+    """
+    return _replaced(text, lambda kind, _: f"[{kind}]")
+
+
+def _replaced(text: str, by: Callable[[str, str], str]) -> str:
+    for name, kind in KINDS:
+
+        def replace(found: re.Match[str], name: str = name, kind: PersonalKind = kind) -> str:
+            return by(name, found.group()) if kind.valid(found.group()) else found.group()
+
+        text = kind.pattern.sub(replace, text)
+    return text
+
+
+def _digits(text: str) -> str:
+    return "".join(character for character in text if character.isdigit())
+
+
+def _luhn(text: str) -> bool:
+    """Whether a card number's last digit fits (ISO/IEC 7812-1), and it begins as those of issuers do."""
+    digits = _digits(text)
+    if not 13 <= len(digits) <= 19 or digits[0] not in "23456" or len(set(digits)) < 2:
+        return False
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if place % 2 else 1)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def _iban(text: str) -> bool:
+    """Whether an IBAN's check digits fit (ISO 13616: the rearranged number leaves 1 modulo 97)."""
+    plain = text.replace(" ", "").upper()
+    if not 15 <= len(plain) <= 34:
+        return False
+    return int("".join(str(int(character, 36)) for character in plain[4:] + plain[:4])) % 97 == 1
+
+
+def _phone(text: str) -> bool:
+    """Whether it has as many digits as telephone numbers have (E.164), and is written as they are."""
+    digits = _digits(text)
+    return 9 <= len(digits) <= 15 and len(set(digits)) > 2
+
+
+def _social_security(text: str) -> bool:
+    area, group, serial = text.split("-")
+    return area not in {"000", "666"} and area < "900" and group != "00" and serial != "0000"
+
+
+def _dni(text: str) -> bool:
+    """Whether the letter of a Spanish identity number is that of its remainder modulo 23."""
+    return "TRWAGMYFPDXBNJZSQVHLCKE"[int(text[:8]) % 23] == text[-1].upper()
+
+
+def _pesel(text: str) -> bool:
+    """Whether a Polish PESEL holds a date and its check digit fits."""
+    if not (1 <= int(text[2:4]) % 20 <= 12 and 1 <= int(text[4:6]) <= 31):
+        return False
+    weights = (1, 3, 7, 9, 1, 3, 7, 9, 1, 3)
+    total = sum(weight * int(digit) for weight, digit in zip(weights, text, strict=False))
+    return (10 - total % 10) % 10 == int(text[-1])
+
+
+def _insee(text: str) -> bool:
+    """Whether the key of a French social security number is 97 minus the number modulo 97."""
+    digits = _digits(text)
+    return len(digits) == 15 and 97 - int(digits[:13]) % 97 == int(digits[13:])
+
+
+def _any(_: str) -> bool:
+    return True
+
+
+def _kind(pattern: str, valid: Callable[[str], bool] = _any) -> PersonalKind:
+    return PersonalKind(pattern=re.compile(pattern), valid=valid)
+
+
+KINDS: tuple[tuple[str, PersonalKind], ...] = (
+    (
+        "e-mail address",
+        _kind(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,4}\.[A-Za-z]{2,24}\b"),
+    ),
+    ("IBAN", _kind(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", _iban)),
+    ("national id", _kind(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])", _social_security)),
+    ("national id", _kind(r"\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b")),
+    ("national id", _kind(r"\b\d{8}[A-HJ-NP-TV-Z]\b", _dni)),
+    ("national id", _kind(r"(?<!\d)\d{11}(?!\d)", _pesel)),
+    ("national id", _kind(r"(?<!\d)[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?\d{2} ?\d{3} ?\d{3} ?\d{2}(?!\d)", _insee)),
+    ("card number", _kind(r"(?<![\d.,])\d(?:[ -]?\d){12,18}(?![\d.,]?\d)", _luhn)),
+    (
+        "telephone number",
+        _kind(
+            r"(?<![\w.+-])(?:\+\d{1,3}[ .-]?(?:\(\d{1,5}\)[ .-]?)?\d{1,5}(?:[ .-]?\d{2,5}){1,4}"
+            r"|\(\d{3}\) ?\d{3}[ .-]\d{4}|\d{3}[.-]\d{3}[.-]\d{4}|0\d{2,4}[ /-]\d{3,4}[ -]?\d{3,5})(?![\w-])",
+            _phone,
+        ),
+    ),
+)
+"""What is recognised, in this order: what is found first is no longer looked at."""

@@ -1,0 +1,87 @@
+"""Times of one source that run hours before or behind the others': another zone, or a clock that was wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from tenfold.records.dataset import Column, Finding
+
+_MOST_LEVELS = 30
+_MOST_KEYS = 6
+_FEWEST = 100
+_SHIFTED = 0.55
+_UNEVEN = 0.02
+_ROUNDS = 200
+
+
+def find_shifted_hours(table: pl.DataFrame, columns: Sequence[Column], rng: np.random.Generator) -> list[Finding]:
+    """Return where the daily course of one level is that of the others, some whole hours moved.
+
+    Compared are shares of rows by hour of the day. A move is told when it takes away more than half of the distance
+    between both courses (total variation), and beyond what rows drawn from the others' course differ by.
+    """
+    keys = [
+        column.name
+        for column in columns
+        if column.field.kind in {"categorical", "boolean"}
+        and 2 <= column.distinct <= _MOST_LEVELS
+        and column.role not in {"target", "ignored"}
+    ][:_MOST_KEYS]
+    found = []
+    for column in columns:
+        if column.field.kind != "datetime":
+            continue
+        times = table[column.name].cast(pl.Datetime("us"))
+        hours = times.dt.hour()
+        if hours.drop_nulls().n_unique() < 6:
+            continue
+        for key in keys:
+            counted = _by_hour(hours, table[key])
+            for level, counts in counted.items():
+                rest = sum((each for name, each in counted.items() if name != level), np.zeros(24))
+                shift = _shift(counts, rest, rng)
+                if shift:
+                    rows = int(counts.sum())
+                    message = (
+                        f"the times '{column.name}' seem {abs(shift)} h {'late' if shift > 0 else 'early'} where"
+                        f" '{key}' is '{level}' ({rows:,} rows): in another zone?"
+                        f" `data: {{columns: {{{column.name}: {{timezone: ...}}}}}}` names the zone of times without"
+                        " one; sources in other zones need columns of their own"
+                    )
+                    found.append(
+                        Finding(
+                            rule="hours-shifted", severity="warning", message=message, column=column.name, rows=rows
+                        )
+                    )
+    return found
+
+
+def _by_hour(hours: pl.Series, key: pl.Series) -> dict[str, npt.NDArray[np.float64]]:
+    table = pl.DataFrame({"hour": hours, "key": key.cast(pl.String)}).drop_nulls()
+    counted: dict[str, npt.NDArray[np.float64]] = {}
+    for level, hour, rows in table.group_by("key", "hour").len().sort("key", "hour").iter_rows():
+        counted.setdefault(level, np.zeros(24))[hour] = rows
+    return counted
+
+
+def _shift(counts: npt.NDArray[np.float64], rest: npt.NDArray[np.float64], rng: np.random.Generator) -> int:
+    """Return by how many hours the first course lags the second; 0 when none explains their difference."""
+    size = int(counts.sum())
+    if size < _FEWEST or rest.sum() < _FEWEST:
+        return 0
+    own, others = counts / size, rest / rest.sum()
+    if float(np.abs(others - 1 / 24).sum()) < _UNEVEN:
+        return 0
+    distances = np.array([np.abs(np.roll(own, -move) - others).sum() / 2 for move in range(24)])
+    best = int(distances.argmin())
+    if best == 0 or distances[0] - distances[best] < _SHIFTED * distances[0]:
+        return 0
+    drawn = rng.multinomial(size, others, _ROUNDS) / size
+    chance = float(np.quantile(np.abs(drawn - others).sum(axis=1) / 2, 0.99))
+    if distances[0] < 2 * chance:
+        return 0
+    return best if best <= 12 else best - 24
