@@ -12,7 +12,7 @@ from tenfold.stages.features.options import FeatureOptions, RollingOptions, Sele
 from tenfold.stages.problem.options import Amounts, ProblemOptions
 from tenfold.stages.training.options import TrainingOptions
 from tenfold.stages.tuning.options import TuningOptions
-from tenfold.stages.validation.options import ValidationOptions
+from tenfold.stages.validation.options import OutlierOptions, ValidationOptions
 
 _NEVER_FEATURES = frozenset({"entity", "group", "assign", "weight", "id", "ignored"})
 
@@ -39,6 +39,7 @@ def options_of(spec: Spec, budget: str | None = None) -> Options:
             validation=spec.validation.validation,
             folds=spec.validation.folds,
             gap_seconds=spec.validation.gap_seconds,
+            outliers=_outliers(spec),
         ),
         training=TrainingOptions(
             learners=() if spec.training.learners == "auto" else spec.training.learners,
@@ -127,6 +128,19 @@ def _column(section: ColumnSection) -> ColumnOptions:
         impute=section.impute,
         scale=section.scale,
         feature=section.feature,
+    )
+
+
+def _outliers(spec: Spec) -> OutlierOptions | None:
+    section = spec.data.outliers
+    if section is None:
+        return None
+    return OutlierOptions(
+        method=section.method,
+        action=section.action,
+        limit=section.limit,
+        columns=section.columns,
+        seed=spec.training.seed,
     )
 
 

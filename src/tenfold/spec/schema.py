@@ -27,6 +27,7 @@ from tenfold.spec.section import (
 from tenfold.spec.sections_deployment import DeploymentSection
 from tenfold.spec.sections_features import FeaturesSection
 from tenfold.spec.sections_monitoring import MonitoringSection
+from tenfold.spec.sections_outliers import WrittenOutliers
 from tenfold.spec.sections_problem import ProblemSection
 from tenfold.spec.sections_quality import QuarantineSection, WrittenQuarantine
 from tenfold.spec.sections_retraining import RetrainingSection
@@ -82,6 +83,7 @@ class DataSection(Section):
     contract: Filled | None = None
     duplicates: Literal["report", "drop"] = "report"
     quarantine: WrittenQuarantine = QuarantineSection()
+    outliers: WrittenOutliers | None = None
     columns: Mapping[Filled, ColumnSection] = Field(default_factory=dict)
 
 

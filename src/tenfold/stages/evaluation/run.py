@@ -26,6 +26,7 @@ from tenfold.records.validation import ValidationPlan
 from tenfold.stages.evaluation.assemble import build_model, pack, read_members
 from tenfold.stages.evaluation.champion import Champion
 from tenfold.stages.evaluation.importance import permutation_importance
+from tenfold.stages.evaluation.label_errors import find_label_errors
 from tenfold.stages.evaluation.measured import estimates, find_slices, metric_names, slice_estimates
 from tenfold.stages.evaluation.operational import measure_latency, measure_size, operational_of, row_cpu_us
 from tenfold.stages.evaluation.options import EvaluationOptions
@@ -86,6 +87,8 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
         champion_operational=None if champion is None or there is None else operational_of(champion, rows),
     )
     verdicts = judge_requirements(problem.record.requirements, bench, ctx.seed)
+    predicted = divided.predicted
+    doubtful, doubts = find_label_errors(problem.record, predicted.numbers, predicted.truth, divided.scores)
     references = {name: baseline.against(metric_called(name)) for name in names}
     evaluation = Evaluation(
         judged_on=rows.name,
@@ -100,13 +103,14 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
             **plot_data(problem.record, outcome, ctx.rng),
             "importance": {"columns": permutation_importance(served.model, problem.record, rows, ctx.rng)},
         },
-        findings=_findings(problem.record, metrics, divided, objection),
+        findings=(*_findings(problem.record, metrics, divided, objection), *((doubts,) if doubts else ())),
         row_cpu_us=row_cpu_us(served.members, rows.table),
     )
     files = {
         "bundle.zip": served.content,
         "verdicts.json": to_json(verdicts),
         "predictions.parquet": _predictions(problem.record, served.model, rows, outcome),
+        **doubtful,
     }
     return StageResult(record=evaluation, files=files)
 

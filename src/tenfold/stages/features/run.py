@@ -13,6 +13,7 @@ from tenfold.bundle.history import Lag, step_of
 from tenfold.bundle.inputs import field_of
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.rolling import Rolling, step_of_rolling
+from tenfold.bundle.transforms.table import transform_called
 from tenfold.bundle.view import encoding_target
 from tenfold.foundation.context import Received, StageContext, StageResult
 from tenfold.foundation.errors import DataError, InputError, did_you_mean
@@ -29,7 +30,7 @@ from tenfold.stages.features.encoding import MOST_LISTED, lists_levels
 from tenfold.stages.features.ground import Ground
 from tenfold.stages.features.lags import past_payload, plan_lags, reason_of
 from tenfold.stages.features.leaks import leaks_by_name, near_perfect
-from tenfold.stages.features.linting.linter import lint_rows
+from tenfold.stages.features.linting.linter import lint_rows, lint_transforms
 from tenfold.stages.features.options import FeatureOptions, TextOptions
 from tenfold.stages.features.pairs import choose_pairs, pair_columns
 from tenfold.stages.features.payoff import measure_groups
@@ -111,6 +112,8 @@ def run(
     left_out.update(_not_chosen(ground, found, choice))
     ground, pairs = _paired(ground, rows, task, options)
     views = plan_views(ground)
+    steps = ((step, transform_called(step.kind)) for view in views.values() for step in view)
+    leaks += lint_transforms(steps, task, dataset, validation)
     looks = {lag.name: f"lags of '{lag.column}'" for lag in lags}
     looks |= {each.name: f"rolling windows of '{each.column}'" for each in rolling}
 

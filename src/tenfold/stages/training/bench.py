@@ -23,6 +23,7 @@ from tenfold.records.features import FeaturePlan, Step, View
 from tenfold.records.problem import Problem, Task
 from tenfold.records.validation import ValidationPlan
 from tenfold.stages.training.judging import Yardstick, yardstick
+from tenfold.stages.training.outliers import clipped, read_outliers
 from tenfold.stages.training.protocols import Rows
 
 ALL_ROWS = -1
@@ -167,10 +168,12 @@ def set_up(inputs: Inputs, folder: Path, seed: int) -> Bench:
     weight = weights[0].name if weights else None
     if not (folder / "truth.npy").exists():
         _write_rows(folder, table, problem, weight, split)
+        outliers = read_outliers(inputs[2].files)
+        outliers.keep(folder)
         for number, fold in enumerate(folds):
-            np.save(folder / f"train-{number}.npy", fold.train)
+            np.save(folder / f"train-{number}.npy", outliers.without(fold.train, number))
             np.save(folder / f"held-{number}.npy", fold.validation)
-        np.save(folder / f"train-{ALL_ROWS}.npy", development)
+        np.save(folder / f"train-{ALL_ROWS}.npy", outliers.without(development, ALL_ROWS))
         np.save(folder / f"held-{ALL_ROWS}.npy", development[:0])
     aligned = all(transform_called(step.kind).aligned for steps in features.views.values() for step in steps)
     return Bench(
@@ -218,7 +221,8 @@ def lay_out(layout: Layout) -> float:
     # Chance depends on the fold and the view alone, whoever lays it out and when.
     rng = np.random.default_rng([bench.seed, layout.fold + 1, *layout.view.encode()])
     truth = encoding_target(np.asarray(bench.truth()[numbers]), bench.task, bench.outputs)
-    fitted, matrix = fit_view(bench.views[layout.view], table[numbers], truth, rng)
+    training = clipped(table[numbers], numbers, bench.folder, layout.fold)
+    fitted, matrix = fit_view(bench.views[layout.view], training, truth, rng)
     np.save(bench.folder / f"{layout.view}-categorical.npy", np.array(matrix.categorical, dtype=np.int64))
     np.save(bench.folder / f"{name}-held.npy", fitted.apply(table[held]).values)
     if layout.fold == ALL_ROWS:

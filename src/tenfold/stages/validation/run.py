@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
 from tenfold.foundation.context import Received, StageContext, StageResult
-from tenfold.foundation.errors import DataError
+from tenfold.foundation.errors import DataError, did_you_mean
 from tenfold.foundation.fingerprint import hash_bytes
 from tenfold.records.dataset import Dataset
 from tenfold.records.problem import Problem
 from tenfold.records.validation import ValidationPlan
 from tenfold.stages.validation.choose import Choice, Facts, Method, choose_strategy
 from tenfold.stages.validation.forward import split_by_time, without_shared_units
-from tenfold.stages.validation.options import ValidationOptions
+from tenfold.stages.validation.options import OutlierOptions, ValidationOptions
+from tenfold.stages.validation.outliers import find_outliers, outliers_finding, outliers_payload
 from tenfold.stages.validation.protocols import Rows, Shares, Split, Splitter
 from tenfold.stages.validation.rows import FEWEST_ROWS, read_rows
 from tenfold.stages.validation.shuffled import split_groups, split_random, split_stratified
@@ -27,6 +29,8 @@ def run(
     problem: Received[Problem], dataset: Received[Dataset], options: ValidationOptions, ctx: StageContext
 ) -> StageResult[ValidationPlan]:
     """Choose a strategy, divide the rows, and write every row's part and block.
+
+    Payload ``outliers.parquet``, where they were asked for and found: see `find_outliers`, and ``action``.
 
     Raises
     ------
@@ -55,7 +59,39 @@ def run(
         gap_seconds=shares.gap_seconds,
         findings=(*choice.findings, *split.findings),
     )
-    return StageResult(record=plan, files={SPLIT_FILE: content})
+    files: dict[str, bytes] = {SPLIT_FILE: content}
+    if options.outliers is not None:
+        plan, files = _with_outliers(plan, split, dataset, options.outliers, files)
+    return StageResult(record=plan, files=files)
+
+
+def _with_outliers(
+    plan: ValidationPlan,
+    split: Split,
+    dataset: Received[Dataset],
+    options: OutlierOptions,
+    files: dict[str, bytes],
+) -> tuple[ValidationPlan, dict[str, bytes]]:
+    """Look for outliers in the rows that train; training leaves them out, or moves them, where that is asked for."""
+    columns = dataset.record.columns
+    names = [column.name for column in columns]
+    for name in options.columns:
+        if name not in names:
+            raise DataError(f"`data.outliers` names '{name}', which is not a column.{did_you_mean(name, names)}")
+        if dataset.record.column(name).field.kind != "numeric":
+            raise DataError(f"`data.outliers` names '{name}', which holds no numbers")
+        if options.action == "clip" and dataset.record.column(name).role != "feature":
+            raise DataError(f"`data.outliers` would clip '{name}', which is no feature; use `action: drop` or `flag`")
+    development = np.flatnonzero((split.part == "train") | (split.part == "validation"))
+    outliers = find_outliers(
+        pl.read_parquet(dataset.files["table.parquet"]),
+        columns,
+        plan.folds(split.part, split.block),
+        development,
+        options,
+    )
+    plan = replace(plan, findings=(*plan.findings, outliers_finding(outliers, options)))
+    return plan, {**files, **outliers_payload(outliers, options.action)}
 
 
 def _facts(problem: Problem, dataset: Dataset) -> Facts:

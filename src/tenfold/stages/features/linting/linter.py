@@ -22,7 +22,7 @@ from tenfold.stages.features.linting.ground import LintGround, targets_of
 from tenfold.stages.features.linting.groups import groups_on_both_sides
 from tenfold.stages.features.linting.moments import times_after_prediction
 from tenfold.stages.features.linting.order import order_tells_the_target
-from tenfold.stages.features.linting.plugins import foreign_transforms
+from tenfold.stages.features.linting.plugins import foreign_transforms, is_foreign
 from tenfold.stages.features.linting.straddling import copies_on_both_sides
 
 COPIES_FILES = ("copies.parquet", "near_copies.parquet")
@@ -64,7 +64,10 @@ def lint_transforms(
     validation: Received[ValidationPlan],
 ) -> list[FeatureLeak]:
     """Return the transforms of others that know more than the rows they are given."""
-    return _only_told(foreign_transforms(steps, _ground(problem, dataset, validation, ())), problem)
+    foreign = [(step, transform) for step, transform in steps if is_foreign(transform)]
+    if not foreign:
+        return []
+    return _only_told(foreign_transforms(foreign, _ground(problem, dataset, validation, ())), problem)
 
 
 def _ground(

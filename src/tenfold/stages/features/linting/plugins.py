@@ -17,8 +17,13 @@ _FEWEST_ROWS = 20
 _EXACT = 1e-6
 
 
+def is_foreign(transform: Transform) -> bool:
+    """Whether a transform is not one of Tenfold's own."""
+    return not getattr(transform.fit, "__module__", "").startswith(_OWN)
+
+
 def foreign_transforms(steps: Iterable[tuple[Step, Transform]], ground: LintGround) -> list[FeatureLeak]:
-    """Return the transforms, among those that are not Tenfold's own, that know more than the rows they were given.
+    """Return the transforms that know more than the rows they were given.
 
     Each is fitted on the development rows and once more on half of them, the numbers doubled and moved. One that
     remembers the same both times did not learn from its rows; when what it makes is then centred, scaled, or in line
@@ -29,7 +34,7 @@ def foreign_transforms(steps: Iterable[tuple[Step, Transform]], ground: LintGrou
     found = []
     seen: set[tuple[str, tuple[str, ...]]] = set()
     for step, transform in steps:
-        if getattr(transform.fit, "__module__", "").startswith(_OWN) or (step.kind, step.columns) in seen:
+        if (step.kind, step.columns) in seen:
             continue
         seen.add((step.kind, step.columns))
         named = ", ".join(f"'{column}'" for column in step.columns)
