@@ -55,7 +55,7 @@ def show_discovery(document: Document, console: Console) -> None:
         )
     if document.get("data"):
         console.print("\nOne table of them, for tenfold.yaml:\n")
-        console.print(document["data"], markup=False, highlight=False)
+        console.print(document["data"], markup=False, highlight=False, soft_wrap=True)
     read = [table for table in tables if not table["problem"]]
     if read:
         largest = max(read, key=lambda table: int(table["rows"]))

@@ -106,7 +106,9 @@ def plain_password(text: str) -> str | None:
         return "password=${env:DATABASE_PASSWORD}" if _KEYWORD_PASSWORD.match(text) or _is_dsn(text) else None
     scheme, rest = text.split("://", 1)
     user_part, at, host = rest.rpartition("@")
-    user, colon, password = user_part.partition(":")
+    # The colon inside of ${env:NAME} parts no user from a password.
+    masked = _PLACEHOLDER.sub(lambda match: match[0].replace(":", "\0"), user_part)
+    user, colon, password = (part.replace("\0", ":") for part in masked.partition(":"))
     if at and colon and password and not _only_variables(password):
         return f"{scheme}://{user}:${{env:DATABASE_PASSWORD}}@{_without_query(host)}"
     for name, content in _parameters(text):

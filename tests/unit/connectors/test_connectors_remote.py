@@ -257,3 +257,11 @@ def test_a_bucket_behind_a_server_that_is_not_there_is_told_soon(tmp_path: Path)
             into=tmp_path / "fetched",
             limits=Limits(silence_seconds=1.0),
         )
+
+
+def test_a_project_that_begins_with_a_web_address_allows_its_host(web: str, tmp_path: Path) -> None:
+    from tenfold.project.begin import init_project
+    from tenfold.spec.load import load_spec
+
+    init_project(f"http://{web}/orders.csv", "city", folder=tmp_path)
+    assert load_spec(tmp_path, {}).data.allow == ALLOW
