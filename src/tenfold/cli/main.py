@@ -14,6 +14,7 @@ import typer
 
 from tenfold.cli import (
     adopt,
+    assess,
     check,
     data,
     demo,
@@ -86,6 +87,7 @@ def _show_version(document: Document, console: Console) -> None:
 app.command("init")(data.init)
 app.command("profile")(data.profile)
 app.command("check")(check.check)
+app.command("assess")(assess.assess)
 app.command("plan")(check.plan)
 app.command("run")(run.run)
 app.add_typer(runs.app, name="runs")

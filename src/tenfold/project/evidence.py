@@ -142,7 +142,7 @@ def _narrowed(report: TraceReport, name: str, every: Sequence[Evidence]) -> Trac
         link = by_id[name]
         # Both ways: what it rests on, and what rests on it.
         chosen = {name, *link.rests_on, *link.serves}
-        return report.only(chosen)
+        return report.only(chosen, asked=name)
     judgements = {each.id: each for each in every}
     if name not in judgements:
         known = [*by_id, *judgements]
@@ -153,7 +153,7 @@ def _narrowed(report: TraceReport, name: str, every: Sequence[Evidence]) -> Trac
     judged = judgements[name]
     found = by_id.get(judged.verdict.requirement)
     chosen = {judged.verdict.requirement, *(() if found is None else found.serves)}
-    return report.only(chosen, judgement=judged)
+    return report.only(chosen, asked=judged.verdict.requirement, judgement=judged)
 
 
 def _newest(found: Iterable[Evidence]) -> tuple[Evidence, ...]:

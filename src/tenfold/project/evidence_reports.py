@@ -41,7 +41,8 @@ class Link:
 class TraceReport:
     """Promises and their proof; the document is ``tenfold.trace/1``.
 
-    ``orphans`` are judgements of requirements that the file no longer has. ``judgement`` is the one that was asked for.
+    ``orphans`` are judgements of requirements that the file no longer has. ``judgement`` is the one that was asked for,
+    ``asked`` the promise.
     """
 
     links: tuple[Link, ...]
@@ -49,21 +50,23 @@ class TraceReport:
     subject: str | None = None
     refs: Mapping[str, str] = field(default_factory=dict)
     judgement: Evidence | None = None
+    asked: str | None = None
 
     @property
     def unproved(self) -> tuple[str, ...]:
-        """Ids of musts that no judgement shows to hold."""
-        return tuple(link.id for link in self.links if link.level == "must" and link.standing != "pass")
+        """Ids of musts, of all or of the one that was asked for, that no judgement shows to hold."""
+        musts = [link for link in self.links if link.level == "must" and self.asked in (None, link.id)]
+        return tuple(link.id for link in musts if link.standing != "pass")
 
     @property
     def ok(self) -> bool:
         """Whether every must is proved."""
         return not self.unproved
 
-    def only(self, names: Collection[str], judgement: Evidence | None = None) -> TraceReport:
-        """Return the part of the report that is about some promises."""
+    def only(self, names: Collection[str], *, asked: str, judgement: Evidence | None = None) -> TraceReport:
+        """Return the part of the report that is about some promises, one of which was asked for."""
         kept = tuple(link for link in self.links if link.id in names)
-        return replace(self, links=kept, orphans=(), judgement=judgement)
+        return replace(self, links=kept, orphans=(), asked=asked, judgement=judgement)
 
     def document(self) -> Document:
         """Return the trace as JSON-ready values."""

@@ -230,7 +230,8 @@ class Feasibility:
     - ``leaking``: the target stands in the data;
     - ``skipped``: the user said so.
 
-    ``low`` and ``high`` are one-sided 95 % bounds. ``enforce`` False: the user asked to be warned only.
+    ``low`` and ``high`` are one-sided 95 % bounds. ``enforce`` False: the user asked to be warned only. ``gain`` is the
+    money per row that a quick model brings over what is done today, with its 95 % interval.
     """
 
     status: Literal["feasible", "infeasible", "inconclusive", "leaking", "skipped"]
@@ -247,6 +248,9 @@ class Feasibility:
     enforce: bool = True
     ceiling: Ceiling | None = None
     curve: LearningCurve | None = None
+    gain: float | None = None
+    gain_low: float | None = None
+    gain_high: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from tenfold.foundation.context import StageContext
 from tenfold.foundation.events import Event
 from tenfold.records.dataset import Field
-from tenfold.records.problem import Feasibility, LearningCurve
+from tenfold.records.problem import Feasibility, LearningCurve, Problem
 from tenfold.stages.problem.ceiling import estimate_ceiling
 from tenfold.stages.problem.curve import METRIC, estimate_curve, too_few
 from tenfold.stages.problem.encode import encode
@@ -17,6 +17,7 @@ from tenfold.stages.problem.learning import grow
 from tenfold.stages.problem.options import ProblemOptions
 from tenfold.stages.problem.sample import draw_sample
 from tenfold.stages.problem.target import Target
+from tenfold.stages.problem.worth import worth_of
 
 ROWS = 3_000
 """Enough for a curve of six sizes, few enough for some seconds."""
@@ -24,6 +25,7 @@ ROWS = 3_000
 
 def look_ahead(  # noqa: PLR0917 - what the stage was given
     found: Feasibility,
+    problem: Problem,
     table: Path,
     target: Target,
     features: Sequence[Field],
@@ -32,7 +34,7 @@ def look_ahead(  # noqa: PLR0917 - what the stage was given
     *,
     without: frozenset[str],
 ) -> Feasibility:
-    """Return the feasibility with its ceiling and its learning curve; both leave out columns that leak."""
+    """Return the feasibility with ceiling, learning curve and the signal's worth, without columns that leak."""
     sample = draw_sample(table, target, features, options.time, ctx.rng, most=ROWS, balanced=False)
     metric = METRIC[target.task]
     chance = 0.5 if found.chance is None else found.chance
@@ -49,4 +51,6 @@ def look_ahead(  # noqa: PLR0917 - what the stage was given
         message = f"'{name}' asks for more than any model of these columns can be expected to reach"
         ctx.events.emit(Event(kind="warning", stage="problem", message=message))
     curve = estimate_curve(sample, said, options.requirements, chance)
-    return replace(found, ceiling=ceiling, curve=curve)
+    found = replace(found, ceiling=ceiling, curve=curve)
+    worth = worth_of(problem, sample, said)
+    return found if worth is None else replace(found, gain=worth.gain, gain_low=worth.low, gain_high=worth.high)

@@ -43,7 +43,6 @@ def run(table: Path, fields: Sequence[Field], options: ProblemOptions, ctx: Stag
     value = value_matrix(options.value, target, table)
     metric = choose_metric(target.task, target.counts or None, value, options.metric)
     check_statement(options, target, value, fields, pl.scan_parquet(table).head(_TRIED_ROWS).collect())
-    feasibility = _feasibility(table, target, fields, options, ctx)
     problem = Problem(
         name=options.name,
         task=target.task,
@@ -68,14 +67,14 @@ def run(table: Path, fields: Sequence[Field], options: ProblemOptions, ctx: Stag
         functions=options.functions,
         signoff=options.signoff,
         use=options.use,
-        feasibility=feasibility,
         reasons=target.reasons,
     )
-    return StageResult(record=problem)
+    feasibility = _feasibility(problem, table, target, fields, options, ctx)
+    return StageResult(record=replace(problem, feasibility=feasibility))
 
 
-def _feasibility(
-    table: Path, target: Target, fields: Sequence[Field], options: ProblemOptions, ctx: StageContext
+def _feasibility(  # noqa: PLR0917 - what the stage was given
+    problem: Problem, table: Path, target: Target, fields: Sequence[Field], options: ProblemOptions, ctx: StageContext
 ) -> Feasibility:
     features = _features(fields, options)
     if options.feasibility == "off":
@@ -90,7 +89,7 @@ def _feasibility(
             ctx.events.emit(Event(kind="warning", stage="problem", message=leak.reason))
     if options.outlook:
         blocking = frozenset(leak.column for leak in leaks if leak.severity == "block")
-        found = look_ahead(found, table, target, features, options, ctx, without=blocking)
+        found = look_ahead(found, problem, table, target, features, options, ctx, without=blocking)
     return replace(found, enforce=options.feasibility == "check")
 
 
