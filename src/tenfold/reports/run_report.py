@@ -161,6 +161,7 @@ def render_run_report(facts: RunFacts) -> str:
     environment.filters["told"] = _told
     environment.filters["count"] = count
     environment.filters["percent"] = percent
+    environment.filters["number"] = number
     return environment.get_template("run.html").render(page=_page(facts))
 
 

@@ -41,20 +41,6 @@ class RollingSection(Section):
     gap: Duration = "0s"
 
 
-class AggregateSection(Section):
-    """What is computed over the rows of another source that belong to a row and lie before it.
-
-    ``by`` maps the table's column to the source's (or names both). ``time`` is the source's; a row counts from its time
-    plus the source's ``available`` on.
-    """
-
-    by: Filled | Mapping[Filled, Filled]
-    columns: Mapping[Filled, tuple[Function, ...]] = Field(min_length=1)
-    time: Filled | None = None
-    windows: tuple[Window, ...] = Field(default=(0,), min_length=1)
-    gap: Duration = "0s"
-
-
 class TextSection(Section):
     """How a text becomes numbers: its length alone, or its words too, reduced to ``components``."""
 
@@ -89,7 +75,6 @@ class FeaturesSection(Section):
     holidays: Filled | None = None
     lags: Mapping[Filled, tuple[Lag, ...]] = Field(default_factory=dict)
     rolling: Mapping[Filled, RollingSection] = Field(default_factory=dict)
-    aggregate: Mapping[Filled, AggregateSection] = Field(default_factory=dict)
     interactions: Annotated[int, Field(ge=0, le=100)] = 0
     encode: Mapping[Filled, Encoding] = Field(default_factory=dict)
     bins: Mapping[Filled, Annotated[int, Field(ge=2, le=100)]] = Field(default_factory=dict)
