@@ -187,13 +187,14 @@ def run_one(what: str, path: Path, contract: Path | None) -> None:
             {
                 "wall_s": time.perf_counter() - wall,
                 "processor_s": time.process_time() - processor,
-                "peak_mb": _peak_mb(),
+                "peak_mb": peak_mb(),
             }
         )
     )
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
+    """Return the most memory that this process held, in MB."""
     # What getrusage says of a process begins with what its parent held.
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024

@@ -12,12 +12,14 @@ import polars as pl
 
 from tenfold.bundle.arrays import pack, unpack
 from tenfold.bundle.matrix import Floats, Matrix
-from tenfold.bundle.transforms.protocols import Fitted, Row, State
+from tenfold.bundle.transforms.protocols import Fitted, FittedInPlace, Row, State
 from tenfold.bundle.transforms.table import transform_called
 from tenfold.foundation.errors import InputError, StoreError
 from tenfold.foundation.serial import canonical_json, from_json
 from tenfold.records.features import Step
 from tenfold.records.problem import Task
+
+_BLOCK = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,14 @@ class _StepState:
     settings: Mapping[str, Any]
     facts: Mapping[str, Any]
     arrays: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Later:
+    """A step that no other one reads: it writes its columns into the matrix itself, from the table as it found it."""
+
+    fitted: FittedInPlace
+    table: pl.DataFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,8 +81,11 @@ class FittedView:
 
     def apply(self, table: pl.DataFrame) -> Matrix:
         """Return the rows of a canonical table as numbers."""
-        parts: list[Floats] = []
+        parts: list[Floats | _Later] = []
         for position, fitted in enumerate(self.fitted):
+            if isinstance(fitted, FittedInPlace) and not self.chained[position]:
+                parts.append(_Later(fitted=fitted, table=table))
+                continue
             made = fitted.apply(table)
             parts.append(made)
             if self.chained[position]:
@@ -126,13 +139,21 @@ class FittedView:
             fitted.append(transform_called(entry.kind).restore(step, state))
         return assembled(steps, fitted)
 
-    def _matrix(self, parts: Sequence[Floats], rows: int) -> Matrix:
+    def _matrix(self, parts: Sequence[Floats | _Later], rows: int) -> Matrix:
         values = np.empty((rows, len(self.names)), dtype=np.float64)
-        start = 0
-        for kept, part in zip(self.kept, parts, strict=True):
-            stop = start + len(kept)
-            values[:, start:stop] = part if len(kept) == part.shape[1] else part[:, kept]
-            start = stop
+        starts = np.cumsum([0, *(len(kept) for kept in self.kept)]).tolist()
+        made: list[tuple[npt.NDArray[np.int64], int, Floats]] = []
+        for kept, start, part in zip(self.kept, starts, parts, strict=False):
+            if isinstance(part, _Later):
+                part.fitted.apply_into(part.table, values[:, start : start + len(kept)])
+            else:
+                made.append((kept, start, part))
+        # In blocks that stay in the processor's cache, columns become rows at little cost.
+        for first in range(0, rows, _BLOCK):
+            block = slice(first, first + _BLOCK)
+            for kept, start, part in made:
+                chosen = part[block] if len(kept) == part.shape[1] else part[block][:, kept]
+                values[block, start : start + len(kept)] = chosen
         return Matrix(values=values, names=self.names, categorical=self.categorical)
 
 
@@ -153,25 +174,28 @@ def fit_view(
         Divides the training rows for that.
     """
     fitted: list[Fitted] = []
-    parts: list[Floats] = []
-    rows = table.height
+    parts: list[Floats | _Later] = []
     own = set(table.columns) & {column for step in steps for column in step.columns}
     for position, step in enumerate(steps):
         transform = transform_called(step.kind)
+        values: Floats | _Later
         if transform.cross_fit is not None and target is not None:
             made, values = transform.cross_fit(step, table, target, rng)
         else:
             made = transform.fit(step, table, target, rng)
-            values = made.apply(table)
+            if isinstance(made, FittedInPlace) and not _read_later(steps, position, made):
+                values = _Later(fitted=made, table=table)
+            else:
+                values = made.apply(table)
         for name in made.names:
             if name in own and name not in step.columns:
                 raise InputError(f"two transforms make a column '{name}': rename the column of the table")
         fitted.append(made)
         parts.append(values)
-        if _read_later(steps, position, made):
+        if not isinstance(values, _Later) and _read_later(steps, position, made):
             table = _extended(table, made.names, values)
     view = assembled(steps, fitted)
-    return view, view._matrix(parts, rows)  # noqa: SLF001  # its own builder
+    return view, view._matrix(parts, table.height)  # noqa: SLF001  # its own builder
 
 
 def encoding_target(truth: npt.NDArray[Any], task: Task, classes: int) -> Floats:

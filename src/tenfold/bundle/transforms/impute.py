@@ -10,7 +10,7 @@ import polars as pl
 
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.protocols import Row, State, Transform
-from tenfold.bundle.transforms.values import number, numbers, stacked
+from tenfold.bundle.transforms.values import number, numbers, present
 from tenfold.foundation.errors import InputError, did_you_mean
 from tenfold.records.features import Step
 
@@ -31,24 +31,25 @@ class FittedImpute:
     categorical: bool = False
 
     def apply(self, table: pl.DataFrame) -> Floats:
-        columns = []
-        for name, fill in zip(self.columns, self.fills, strict=True):
-            values = numbers(table, name)
-            missing = np.isnan(values)
-            values[missing] = fill
-            columns.append(values)
+        result = np.empty((table.height, len(self.names)), order="F")
+        step = 2 if self.indicator else 1
+        for position, (name, fill) in enumerate(zip(self.columns, self.fills, strict=True)):
+            column = result[:, step * position]
+            column[:] = numbers(table, name)
+            missing = np.isnan(column)
+            column[missing] = fill
             if self.indicator:
-                columns.append(missing.astype(np.float64))
-        return stacked(columns, table.height)
+                result[:, step * position + 1] = missing
+        return result
 
     def apply_row(self, row: Row) -> list[float]:
         result = []
         for name, fill in zip(self.columns, self.fills, strict=True):
             value = number(row, name)
-            present = not isnan(value)
-            result.append(value if present else fill)
+            known = not isnan(value)
+            result.append(value if known else fill)
             if self.indicator:
-                result.append(0.0 if present else 1.0)
+                result.append(0.0 if known else 1.0)
         return result
 
     def state(self) -> State:
@@ -65,15 +66,15 @@ def _fill(values: Floats, step: Step) -> float:
     strategy = step.settings.get("strategy", "median")
     if strategy == "constant":
         return float(step.settings["value"])  # type: ignore[arg-type]  # a constant needs its number
-    present = values[~np.isnan(values)]
+    known = present(values)
     if strategy == "median":
-        return float(np.median(present)) if len(present) else 0.0
+        return float(np.median(known, overwrite_input=True)) if len(known) else 0.0
     if strategy == "mean":
-        return float(np.mean(present)) if len(present) else 0.0
+        return float(np.mean(known)) if len(known) else 0.0
     if strategy == "mode":
-        if not len(present):
+        if not len(known):
             return 0.0
-        distinct, counts = np.unique(present, return_counts=True)
+        distinct, counts = np.unique(known, return_counts=True)
         return float(distinct[np.argmax(counts)])
     raise InputError(
         f"'{strategy}' is not a way to fill missing numbers (these are: {', '.join(STRATEGIES)})."

@@ -14,6 +14,9 @@ from tenfold.bundle.transforms.protocols import Row, State, Transform
 from tenfold.records.features import Step
 
 _OTHER, _MISSING = 0, 1
+# Rows of an identity matrix are copied block by block, as long as that matrix stays small.
+_MOST_WIDE = 256
+_BLOCK = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,15 +36,30 @@ class FittedOneHot:
     categorical: bool = False
 
     def apply(self, table: pl.DataFrame) -> Floats:
-        text = words(table, self.column, self.fill)
-        values = codes(text, self.levels)
-        other = len(self.levels) + _OTHER
-        positions = np.where(np.isnan(values), other, values).astype(np.int64)
-        positions[~np.append(self.frequent, True)[positions]] = other
-        positions[text.is_null().to_numpy()] = len(self.levels) + _MISSING
-        result = np.zeros((table.height, len(self.names)))
-        result[np.arange(table.height), positions] = 1.0
+        result = np.empty((table.height, len(self.names)))
+        self.apply_into(table, result)
         return result
+
+    def apply_into(self, table: pl.DataFrame, out: Floats) -> None:
+        positions = self._positions(words(table, self.column, self.fill))
+        if len(self.names) > _MOST_WIDE:
+            out[:] = 0.0
+            out[np.arange(table.height), positions] = 1.0
+            return
+        rows = np.eye(len(self.names))
+        for start in range(0, table.height, _BLOCK):
+            out[start : start + _BLOCK] = rows[positions[start : start + _BLOCK]]
+
+    def _positions(self, text: pl.Series) -> npt.NDArray[np.int64]:
+        count = len(self.levels)
+        if not count:
+            return np.where(text.is_null().to_numpy(), count + _MISSING, count + _OTHER)
+        position_of = np.append(np.where(self.frequent, np.arange(count), count + _OTHER), count + _OTHER)
+        known = text.cast(pl.Enum(self.levels), strict=False).to_physical().cast(pl.UInt32)
+        positions: npt.NDArray[np.int64] = position_of[known.fill_null(count).to_numpy()]
+        if text.null_count():
+            positions[text.is_null().to_numpy()] = count + _MISSING
+        return positions
 
     def apply_row(self, row: Row) -> list[float]:
         result = [0.0] * len(self.names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,15 @@ class Fitted(Protocol):
 
     def state(self) -> State:
         """Return what ``restore`` needs to build it again."""
+        ...
+
+
+@runtime_checkable
+class FittedInPlace(Fitted, Protocol):
+    """A fitted transform that can write its columns where they belong: its columns are many."""
+
+    def apply_into(self, table: pl.DataFrame, out: Floats) -> None:
+        """Write the columns it makes into ``out``, of shape (n_rows, len(names))."""
         ...
 
 

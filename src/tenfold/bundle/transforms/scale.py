@@ -9,7 +9,7 @@ import polars as pl
 
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.protocols import Row, State, Transform
-from tenfold.bundle.transforms.values import number, numbers, stacked
+from tenfold.bundle.transforms.values import number, numbers, present
 from tenfold.foundation.errors import InputError, did_you_mean
 from tenfold.records.features import Step
 
@@ -27,11 +27,12 @@ class FittedScale:
     categorical: bool = False
 
     def apply(self, table: pl.DataFrame) -> Floats:
-        columns = [
-            (numbers(table, name) - center) / spread
-            for name, center, spread in zip(self.names, self.centers, self.spreads, strict=True)
-        ]
-        return stacked(columns, table.height)
+        result = np.empty((table.height, len(self.names)), order="F")
+        for position, name in enumerate(self.names):
+            column = result[:, position]
+            np.subtract(numbers(table, name), self.centers[position], out=column)
+            column /= self.spreads[position]
+        return result
 
     def apply_row(self, row: Row) -> list[float]:
         return [
@@ -44,18 +45,18 @@ class FittedScale:
 
 
 def _statistics(values: Floats, method: str) -> tuple[float, float]:
-    present = values[~np.isnan(values)]
-    if not len(present):
+    known = present(values)
+    if not len(known):
         return 0.0, 1.0
     if method == "standard":
-        center, spread = float(np.mean(present)), float(np.std(present))
+        center, spread = float(np.mean(known)), float(np.std(known))
     elif method == "minmax":
-        center = float(np.min(present))
-        spread = float(np.max(present)) - center
+        center = float(np.min(known))
+        spread = float(np.max(known)) - center
     elif method == "robust":
-        low, middle, high = np.quantile(present, [0.25, 0.5, 0.75])
+        low, middle, high = np.quantile(known, [0.25, 0.5, 0.75], overwrite_input=True)
         # Half of the values may be equal: then the quartiles say nothing about the spread of the others.
-        center, spread = float(middle), float(high - low) or float(np.std(present))
+        center, spread = float(middle), float(high - low) or float(np.std(known))
     else:
         raise InputError(
             f"'{method}' is not a way to scale numbers (these are: {', '.join(METHODS)})."

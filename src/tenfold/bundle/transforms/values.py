@@ -20,9 +20,19 @@ FARTHEST = 1e12
 
 def numbers(table: pl.DataFrame, column: str) -> Floats:
     """Return a column as float64 of shape (n_rows,); null and infinity become NaN, the largest are cut to 1e150."""
-    values: Floats = table[column].cast(pl.Float64).fill_null(NAN).to_numpy(writable=True)
+    given = table[column].cast(pl.Float64)
+    values: Floats = given.to_numpy(writable=True)  # null becomes NaN
+    low, high = given.min(), given.max()
+    if low is None or (isinstance(low, float) and isinstance(high, float) and low >= -_LARGEST and high <= _LARGEST):
+        return values
     values[np.isinf(values)] = NAN
     return np.clip(values, -_LARGEST, _LARGEST, out=values)
+
+
+def present(values: Floats) -> Floats:
+    """Return the numbers that are not missing, in an array that may be written to."""
+    missing = np.isnan(values)
+    return values[~missing] if missing.any() else values
 
 
 def number(row: Row, column: str) -> float:
@@ -40,8 +50,8 @@ def texts(table: pl.DataFrame, column: str) -> pl.Series:
 
 
 def stacked(columns: list[Floats], rows: int) -> Floats:
-    """Return columns side by side, of shape (rows, len(columns)), in C order."""
-    result = np.empty((rows, len(columns)), dtype=np.float64)
+    """Return columns side by side, of shape (rows, len(columns)); each column lies in one piece."""
+    result = np.empty((rows, len(columns)), dtype=np.float64, order="F")
     for position, column in enumerate(columns):
         result[:, position] = column
     return result

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 # Of the equal pairs seen, the share that chance must be able to explain before they count as chance.
@@ -42,7 +43,7 @@ def find_copies(table: pl.DataFrame, *, leaving_out: Sequence[str] = (), texts: 
     rows = table.select(names)
     hashed = rows.hash_rows()
     candidates = hashed.is_duplicated()
-    number = pl.Series("copy", range(table.height), pl.UInt32)
+    number = pl.int_range(table.height, dtype=pl.UInt32, eager=True).alias("copy")
     if not candidates.any():
         return Copies(number=number, repeated=0, by_chance=False)
     # Equal hashes are compared value by value: a row must never be called a copy by accident.
@@ -52,7 +53,7 @@ def find_copies(table: pl.DataFrame, *, leaving_out: Sequence[str] = (), texts: 
         .with_columns(pl.col("__row").first().over(names).alias("__first"))
     )
     numbers = number.to_frame().with_columns(copy=number.scatter(firsts["__row"], firsts["__first"]))["copy"]
-    repeated = table.height - numbers.n_unique()
+    repeated = int((firsts["__first"] != firsts["__row"]).sum())
     return Copies(number=numbers, repeated=repeated, by_chance=not texts and _chance_explains(rows, numbers))
 
 
@@ -61,16 +62,32 @@ def _chance_explains(rows: pl.DataFrame, numbers: pl.Series) -> bool:
 
     How often two rows agree in a column is counted on distinct rows: copies must not explain themselves.
     """
-    sizes = numbers.value_counts(name="size")["size"].cast(pl.Float64)
+    copied = numbers.filter(numbers.is_duplicated())
+    sizes = copied.value_counts(name="size")["size"].cast(pl.Float64)
     seen = float((sizes * (sizes - 1) / 2).sum())
-    distinct = rows.filter(numbers.is_first_distinct())
-    log_expected = math.log(_pairs(rows.height))
+    kept = numbers.is_first_distinct()
+    among = _pairs(int(kept.sum()))
+    log_expected, enough = math.log(_pairs(rows.height)), math.log(_EXPLAINED_BY_CHANCE * seen)
     for name in rows.columns:
-        counts = distinct[name].value_counts(name="__size")["__size"].cast(pl.Float64)
-        agreeing = float((counts * (counts - 1) / 2).sum())
+        # Another column only makes equal pairs rarer.
+        if log_expected <= enough:
+            return False
+        agreeing = _agreeing(rows[name].filter(kept))
         # One pair more, so that a column in which no two agree does not settle it alone.
-        log_expected += math.log((agreeing + 1) / (_pairs(distinct.height) + 1))
-    return log_expected > math.log(_EXPLAINED_BY_CHANCE * seen)
+        log_expected += math.log((agreeing + 1) / (among + 1))
+    return log_expected > enough
+
+
+def _agreeing(values: pl.Series) -> float:
+    """Return how many pairs of values are equal; missing ones are equal to each other."""
+    if values.dtype == pl.Float64:
+        # Numbers are mostly distinct: sorting them costs far less than counting each.
+        ordered = np.sort(values.drop_nulls().to_numpy())
+        ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+        sizes = np.append(np.diff(ends, prepend=-1), values.null_count()).astype(np.float64)
+        return float((sizes * (sizes - 1) / 2).sum())
+    counts = values.value_counts(name="__size")["__size"].cast(pl.Float64)
+    return float((counts * (counts - 1) / 2).sum())
 
 
 def _pairs(count: int) -> float:
