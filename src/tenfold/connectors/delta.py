@@ -18,7 +18,7 @@ def is_delta(path: Path) -> bool:
 
 
 def scan_delta(path: Path, *, shown: str) -> tuple[pl.LazyFrame, dict[str, str]]:
-    """Return the rows of the newest version of a Delta table, file by file in the order of their names.
+    """Return the rows of the newest version of a Delta table, file by file as its log lists them.
 
     The version is recorded. A commit that was cut short, by a full disk or a lost machine, is an empty file, and the
     library would take it for a commit that changes nothing: it is refused.
