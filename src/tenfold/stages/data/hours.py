@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -41,22 +41,17 @@ def find_shifted_hours(table: pl.DataFrame, columns: Sequence[Column], rng: np.r
             continue
         for key in keys:
             counted = _by_hour(hours, table[key])
-            for level, counts in counted.items():
-                rest = sum((each for name, each in counted.items() if name != level), np.zeros(24))
-                shift = _shift(counts, rest, rng)
-                if shift:
-                    rows = int(counts.sum())
-                    message = (
-                        f"the times '{column.name}' seem {abs(shift)} h {'late' if shift > 0 else 'early'} where"
-                        f" '{key}' is '{level}' ({rows:,} rows): in another zone?"
-                        f" `data: {{columns: {{{column.name}: {{timezone: ...}}}}}}` names the zone of times without"
-                        " one; sources in other zones need columns of their own"
-                    )
-                    found.append(
-                        Finding(
-                            rule="hours-shifted", severity="warning", message=message, column=column.name, rows=rows
-                        )
-                    )
+            for level, shift in _shifted_levels(counted, rng):
+                rows = int(counted[level].sum())
+                message = (
+                    f"the times '{column.name}' seem {abs(shift)} h {'late' if shift > 0 else 'early'} where '{key}' is"
+                    f" '{level}' ({rows:,} rows): in another zone?"
+                    f" `data: {{columns: {{{column.name}: {{timezone: ...}}}}}}` names the zone of times without one;"
+                    " sources in other zones need columns of their own"
+                )
+                found.append(
+                    Finding(rule="hours-shifted", severity="warning", message=message, column=column.name, rows=rows)
+                )
     return found
 
 
@@ -68,20 +63,39 @@ def _by_hour(hours: pl.Series, key: pl.Series) -> dict[str, npt.NDArray[np.float
     return counted
 
 
-def _shift(counts: npt.NDArray[np.float64], rest: npt.NDArray[np.float64], rng: np.random.Generator) -> int:
-    """Return by how many hours the first course lags the second; 0 when none explains their difference."""
+def _shifted_levels(counted: dict[str, npt.NDArray[np.float64]], rng: np.random.Generator) -> Iterator[tuple[str, int]]:
+    """Yield the levels whose course is moved, the farthest first; each is then taken out of what others are held to."""
+    left = dict(counted)
+    while len(left) > 1:
+        moved = []
+        for level, counts in left.items():
+            rest = sum((each for name, each in left.items() if name != level), np.zeros(24))
+            shift, distance = _shift(counts, rest, rng)
+            if shift:
+                moved.append((-distance, float(counts.sum()), level, shift))
+        if not moved:
+            return
+        *_, level, shift = min(moved)
+        del left[level]
+        yield level, shift
+
+
+def _shift(
+    counts: npt.NDArray[np.float64], rest: npt.NDArray[np.float64], rng: np.random.Generator
+) -> tuple[int, float]:
+    """Return by how many hours the first course lags the second (0: none explains it), and how far apart they are."""
     size = int(counts.sum())
     if size < _FEWEST or rest.sum() < _FEWEST:
-        return 0
+        return 0, 0.0
     own, others = counts / size, rest / rest.sum()
     if float(np.abs(others - 1 / 24).sum()) < _UNEVEN:
-        return 0
+        return 0, 0.0
     distances = np.array([np.abs(np.roll(own, -move) - others).sum() / 2 for move in range(24)])
     best = int(distances.argmin())
     if best == 0 or distances[0] - distances[best] < _SHIFTED * distances[0]:
-        return 0
+        return 0, 0.0
     drawn = rng.multinomial(size, others, _ROUNDS) / size
     chance = float(np.quantile(np.abs(drawn - others).sum(axis=1) / 2, 0.99))
     if distances[0] < 2 * chance:
-        return 0
-    return best if best <= 12 else best - 24
+        return 0, 0.0
+    return (best if best <= 12 else best - 24), float(distances[0])

@@ -88,7 +88,7 @@ def _codes(table: pl.DataFrame, others: Sequence[str], holes: npt.NDArray[np.boo
     """Return a number for each combination of words and of missing numbers."""
     _, places = np.unique(np.packbits(holes, axis=1), axis=0, return_inverse=True)
     pattern = pl.Series("\0holes", places)
-    hashed = table.select(others).with_columns(pattern).hash_rows(seed=3)
+    hashed = pl.DataFrame([pattern, *(table[name] for name in others)]).hash_rows(seed=3)
     return hashed.rank("dense").cast(pl.Int64).to_numpy()
 
 

@@ -65,7 +65,7 @@ def _keys(ground: LintGround, name: str, present: pl.Series, values: pl.Series) 
 
     Levels of equal value cannot be told apart by the value, and are by the column that it came from.
     """
-    found = []
+    found: list[pl.Series] = []
     for column in ground.data.columns:
         if column.name in {name, ground.problem.target} or len(found) == _MOST_KEYS:
             continue
