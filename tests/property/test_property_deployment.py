@@ -10,7 +10,7 @@ from pathlib import Path
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.unit.deployment.deployment_scene import opened, registered
+from tests.unit.deployment.deployment_scene import opened, packed_model, registered
 
 from tenfold.foundation.clock import ManualClock
 from tenfold.store import endpoints
@@ -71,8 +71,9 @@ class Deployment(RuleBasedStateMachine):
         assert manifest is not None
         (route,) = manifest.routes
         number = self.stack[-1]
-        assert (route.ref, route.bundle, route.threshold) == (f"late@{number}", f"{number:064x}", number / 100)
-        assert (self.project.store.folder / route.path).read_bytes() == f"bundle {number}".encode()
+        packed = packed_model(number)
+        assert (route.ref, route.bundle, route.threshold) == (f"late@{number}", packed.name, number / 100)
+        assert (self.project.store.folder / route.path).read_bytes() == packed.zipped()
         assert manifest.revision == len(self.diary)
         aliases = self.project.store.aliases.current("late")
         assert aliases.get("champion") == number

@@ -15,6 +15,7 @@ from tenfold.foundation.errors import CheckFailed, InputError, StoreError, did_y
 from tenfold.gates.duties import stop_if_duties_open
 from tenfold.gates.policy import Standing, may_promote, open_musts, standing
 from tenfold.project.champion import champion_version
+from tenfold.project.parity import check_parity
 from tenfold.project.duties import duties
 from tenfold.project.release_reports import LiveReport, ReleaseReport
 from tenfold.project.run_reports import RunReport
@@ -72,6 +73,7 @@ def promote(
     refused = stop_if_duties_open(duties(project.spec)) or may_promote(found, accepted)
     if refused is not None:
         raise CheckFailed(f"{version.ref} is not promoted: {refused}")
+    check_parity(version, project.spec.endpoint, project.store)
     after = past.lineage(version.name).promoted(version.number)
     said = _Word(reason=reason, by=by or _user(), accepted=accepted, evidence=found.evidence)
     return _release(project, past, "promote", after, said, clock)

@@ -1,13 +1,26 @@
-"""A project whose versions are names with thresholds: what is live is decided without a model."""
+"""A project whose versions are the smallest models there are, each with a threshold and shares of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
+import numpy as np
+import polars as pl
+
+from tenfold.bundle.format import Packed, pack_bundle
+from tenfold.bundle.member import Member
+from tenfold.bundle.model import Model
+from tenfold.bundle.predictors.constant import ConstantPredictor
+from tenfold.bundle.signature import Signature
+from tenfold.bundle.view import fit_view
 from tenfold.foundation.clock import Clock
 from tenfold.project.open import Project, open_project
+from tenfold.records.dataset import Field
 from tenfold.records.evidence import Verdict, VerdictName
+from tenfold.records.features import Step
+from tenfold.records.problem import MetricChoice, Problem
 
 FILE = """
 name: late
@@ -30,19 +43,38 @@ def opened(folder: Path, *, requirements: str = "[]", clock: Clock | None = None
     return open_project(folder, environ={}, clock=clock)
 
 
+def model_of(number: int) -> Model:
+    """Return a model of two classes that answers the same for every row."""
+    step = Step(kind="passthrough", columns=("x",))
+    rows = pl.DataFrame({"x": [1.0, 2.0]})
+    view, _ = fit_view([step], rows, None, np.random.default_rng(0))
+    predictor = ConstantPredictor(values=(1 - number / 1000, number / 1000))
+    problem = Problem(
+        name="late", task="binary", target="y", classes=("no", "yes"), metric=MetricChoice(metric="roc_auc", reason="")
+    )
+    member = Member(key="same", weight=1.0, view_name="native", view=view, predictor=predictor)
+    return Model.assembled([member], problem=problem, signature=Signature(fields=(Field(name="x", kind="numeric"),)))
+
+
+@cache
+def packed_model(number: int) -> Packed:
+    """Return the model as a bundle."""
+    return pack_bundle(model_of(number), pl.DataFrame({"x": [1.0, None]}))
+
+
 def registered(project: Project, number: int, verdicts: Mapping[str, VerdictName] | None = None) -> str:
     """Register a version and say how it was judged; return its reference."""
-    bundle = f"{number:064x}"
+    packed = packed_model(number)
     version = project.store.registry.register(
         "late",
-        bundle=bundle,
-        blob=project.store.blobs.put(f"bundle {number}".encode()),
+        bundle=packed.name,
+        blob=project.store.blobs.put(packed.zipped()),
         run="r1",
         facts={"threshold": number / 100},
     )
     found = tuple(_verdict(name, word) for name, word in (verdicts or {}).items())
     if found:
-        project.store.evidence.append(found, subject=bundle, run="r1", inputs={})
+        project.store.evidence.append(found, subject=packed.name, run="r1", inputs={})
     return version.ref
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.unit.deployment.deployment_scene import THREE, opened, registered
+from tests.unit.deployment.deployment_scene import THREE, opened, packed_model, registered
 
 from tenfold.foundation.clock import ManualClock
 from tenfold.foundation.errors import CheckFailed, InputError, StoreError
@@ -21,8 +21,8 @@ def test_a_version_that_passes_goes_live_with_its_threshold_and_bundle(tmp_path:
     manifest = endpoints.read(project.store.folder, "gate")
     assert manifest is not None
     (route,) = manifest.routes
-    assert (route.ref, route.bundle, route.threshold, route.share) == ("late@1", f"{1:064x}", 0.01, 1.0)
-    assert (project.store.folder / route.path).read_bytes() == b"bundle 1"
+    assert (route.ref, route.bundle, route.threshold, route.share) == ("late@1", packed_model(1).name, 0.01, 1.0)
+    assert (project.store.folder / route.path).read_bytes() == packed_model(1).zipped()
     assert (manifest.revision, manifest.at, manifest.replay) == (1, _THEN, True)
     document = report.document()
     assert document["schema"] == "tenfold.release/1"
@@ -74,7 +74,11 @@ def test_a_rollback_restores_bundle_and_threshold_together(tmp_path: Path) -> No
     after = endpoints.read(project.store.folder, "gate")
     assert after is not None
     assert (before.revision, after.revision) == (2, 3)
-    assert (after.routes[0].ref, after.routes[0].bundle, after.routes[0].threshold) == ("late@1", f"{1:064x}", 0.01)
+    assert (after.routes[0].ref, after.routes[0].bundle, after.routes[0].threshold) == (
+        "late@1",
+        packed_model(1).name,
+        0.01,
+    )
     assert (report.release.action, report.release.reason) == ("rollback", "worse")
     assert project.store.aliases.current("late") == {"champion": 1}
     with pytest.raises(InputError, match="nothing stands behind late@1"):
