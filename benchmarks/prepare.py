@@ -63,7 +63,7 @@ def with_tenfold(path: Path) -> Callable[[], tuple[Floats, Names]]:
 
     def prepare() -> tuple[Floats, Names]:
         copies = find_copies(table)
-        rows = table.filter(copies.number.is_first_distinct())
+        rows = table.filter(copies.first)
         steps = [
             Step(kind="impute", columns=NUMBERS, settings={"strategy": "median"}),
             Step(kind="scale", columns=NUMBERS, settings={"method": "robust"}),

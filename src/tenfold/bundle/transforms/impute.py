@@ -10,7 +10,7 @@ import polars as pl
 
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.protocols import Row, State, Transform
-from tenfold.bundle.transforms.values import number, numbers, present
+from tenfold.bundle.transforms.values import number, numbers, of_each, present
 from tenfold.foundation.errors import InputError, did_you_mean
 from tenfold.records.features import Step
 
@@ -89,7 +89,7 @@ def fit(step: Step, table: pl.DataFrame, target: Floats | None, rng: np.random.G
     frequent values is the mode.
     """
     del target, rng
-    fills = tuple(_fill(numbers(table, name), step) for name in step.columns)
+    fills = of_each(lambda name: _fill(numbers(table, name), step), step.columns, table.height)
     return restore(step, State(arrays={"fills": np.asarray(fills)}))
 
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.protocols import Row, State, Transform
-from tenfold.bundle.transforms.values import number, numbers, present
+from tenfold.bundle.transforms.values import number, numbers, of_each, present
 from tenfold.foundation.errors import InputError, did_you_mean
 from tenfold.records.features import Step
 
@@ -71,7 +71,7 @@ def fit(step: Step, table: pl.DataFrame, target: Floats | None, rng: np.random.G
     """Learn center and spread of each column; ``settings``: method (standard, minmax or robust)."""
     del target, rng
     method = str(step.settings.get("method", "standard"))
-    pairs = [_statistics(numbers(table, name), method) for name in step.columns]
+    pairs = of_each(lambda name: _statistics(numbers(table, name), method), step.columns, table.height)
     return FittedScale(
         names=step.columns, centers=tuple(pair[0] for pair in pairs), spreads=tuple(pair[1] for pair in pairs)
     )

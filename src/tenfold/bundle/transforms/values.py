@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -10,7 +13,10 @@ import polars as pl
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.protocols import Row
 
+Result = TypeVar("Result")
+
 NAN = math.nan
+_MANY_ROWS = 100_000
 _LARGEST = 1e150
 """Numbers beyond it are read as it: their squares still add up, so that no statistic of a column overflows."""
 
@@ -33,6 +39,15 @@ def present(values: Floats) -> Floats:
     """Return the numbers that are not missing, in an array that may be written to."""
     missing = np.isnan(values)
     return values[~missing] if missing.any() else values
+
+
+def of_each(function: Callable[[str], Result], columns: Sequence[str], rows: int) -> list[Result]:
+    """Return the function of each column, in their order; of many rows on as many threads as polars has."""
+    threads = min(pl.thread_pool_size(), len(columns))
+    if threads < 2 or rows < _MANY_ROWS:
+        return [function(name) for name in columns]
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        return list(pool.map(function, columns))
 
 
 def number(row: Row, column: str) -> float:

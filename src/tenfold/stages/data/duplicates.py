@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -31,6 +31,11 @@ class Copies:
     repeated: int
     by_chance: bool
 
+    @property
+    def first(self) -> pl.Series:
+        """Whether a row is the first of its kind."""
+        return self.number == pl.int_range(len(self.number), dtype=pl.UInt32, eager=True)
+
 
 def find_copies(table: pl.DataFrame, *, leaving_out: Sequence[str] = (), texts: Sequence[str] = ()) -> Copies:
     """Find the rows that are equal in every column but ``leaving_out``.
@@ -54,18 +59,18 @@ def find_copies(table: pl.DataFrame, *, leaving_out: Sequence[str] = (), texts: 
     )
     numbers = number.to_frame().with_columns(copy=number.scatter(firsts["__row"], firsts["__first"]))["copy"]
     repeated = int((firsts["__first"] != firsts["__row"]).sum())
-    return Copies(number=numbers, repeated=repeated, by_chance=not texts and _chance_explains(rows, numbers))
+    found = Copies(number=numbers, repeated=repeated, by_chance=False)
+    return replace(found, by_chance=not texts and _chance_explains(rows, found))
 
 
-def _chance_explains(rows: pl.DataFrame, numbers: pl.Series) -> bool:
+def _chance_explains(rows: pl.DataFrame, copies: Copies) -> bool:
     """Whether independent columns with these values would give a good part of the equal pairs.
 
     How often two rows agree in a column is counted on distinct rows: copies must not explain themselves.
     """
-    copied = numbers.filter(numbers.is_duplicated())
-    sizes = copied.value_counts(name="size")["size"].cast(pl.Float64)
+    kept = copies.first
+    sizes = copies.number.filter(~kept).value_counts(name="size")["size"].cast(pl.Float64) + 1
     seen = float((sizes * (sizes - 1) / 2).sum())
-    kept = numbers.is_first_distinct()
     among = _pairs(int(kept.sum()))
     log_expected, enough = math.log(_pairs(rows.height)), math.log(_EXPLAINED_BY_CHANCE * seen)
     for name in rows.columns:
