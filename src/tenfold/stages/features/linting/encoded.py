@@ -20,6 +20,7 @@ _GLANCE = 2_000
 _MOST_TRIED = 200
 _FINE = 1e-3
 _MOST_MERGED = 40
+_MOST_ALIKE = 5
 _COARSEST = 0.005
 """Rounding, in standard deviations of the column, above which an equality proves nothing."""
 
@@ -119,10 +120,12 @@ def _formulas(
 ) -> Iterator[tuple[Floats, int]]:
     """Yield what each formula says of each level, with how many numbers were fitted to get there."""
     yield mean, 0
-    weight = scatter * rows / (scatter * rows + variance)
-    yield weight * mean + (1 - weight) * overall, 0
-    weight = 1.0 / (1.0 + np.exp(-(rows - 20.0) / 10.0))
-    yield weight * mean + (1 - weight) * overall, 0
+    # A value may stand for several levels of equal size and mean: each level's own rows count.
+    own = rows[:, None] / np.arange(1, _MOST_ALIKE + 1)
+    weight = scatter * own / (scatter * own + variance[:, None])
+    yield _nearest(value, weight * mean[:, None] + (1 - weight) * overall), 0
+    weight = 1.0 / (1.0 + np.exp(-(own - 20.0) / 10.0))
+    yield _nearest(value, weight * mean[:, None] + (1 - weight) * overall), 0
     strength = _shrinkage(value, rows, mean, overall)
     if strength is not None:
         yield (rows * mean + strength * overall) / (rows + strength), 1
@@ -134,6 +137,12 @@ def _formulas(
             logit = np.full(len(mean), np.nan)
             logit[inside] = np.log(mean[inside] / (1 - mean[inside]))
             yield _in_line(logit, value, rows), 2
+
+
+def _nearest(value: Floats, said: Floats) -> Floats:
+    """Return, of what is said of each level, that which is nearest to its value."""
+    nearest: Floats = said[np.arange(len(value)), np.abs(said - value[:, None]).argmin(axis=1)]
+    return nearest
 
 
 def _shrinkage(value: Floats, rows: Floats, mean: Floats, overall: float) -> float | None:

@@ -26,11 +26,15 @@ _TARGET = "\0target"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Formula:
-    """A way to look ahead, in words, and the same with the past alone."""
+    """A way to look ahead, in words, and the same with the past alone.
+
+    ``reversible``: the same rows may as well come of the source having been made from the column's past.
+    """
 
     words: str
     ahead: pl.Expr
     past: pl.Expr
+    reversible: bool = False
 
 
 def aggregates_of_the_future(ground: LintGround) -> list[FeatureLeak]:
@@ -49,14 +53,18 @@ def aggregates_of_the_future(ground: LintGround) -> list[FeatureLeak]:
         if not left:
             break
         rows = _some_rows(ground, key, time, sources)
-        for name, words in _matches(rows, key, tuple(left), sources).items():
+        for name, formula in _matches(rows, key, tuple(left), sources).items():
             del left[name]
+            words = formula.words
+            # Where it ends shows that it was made from what comes after: at the last row there is nothing left.
+            sure = not formula.reversible or not _says_something(rows, key, name, last=True)
             whose = f"of the same '{key}'" if key else "of the table"
             reason = (
                 f"'{name}' is {words.format(target=ground.problem.target)} {whose}, with rows that come after the"
                 f" prediction ('{time}')"
             )
-            found.append(leak(name, "future", reason, blocks=True, strength=1.0))
+            reason += "" if sure else "; or that was calculated from this"
+            found.append(leak(name, "future", reason, blocks=sure, strength=1.0))
     return found
 
 
@@ -109,16 +117,32 @@ def _some_rows(ground: LintGround, key: str | None, time: str, sources: Sequence
     return table.join(chosen.select(key), on=key, how="semi").sort([key, time], maintain_order=True)
 
 
-def _matches(rows: pl.DataFrame, key: str | None, suspects: Sequence[str], sources: Sequence[str]) -> Mapping[str, str]:
+def _matches(
+    rows: pl.DataFrame, key: str | None, suspects: Sequence[str], sources: Sequence[str]
+) -> Mapping[str, Formula]:
     if rows.height < _FEWEST_ROWS:
         return {}
+    sources = [name for name in sources if _says_something(rows, key, name, last=False)]
     values = {name: numbers(rows[name]) for name in suspects}
-    found: dict[str, str] = {}
+    found: dict[str, Formula] = {}
     for source, formula in _formulas(key, sources):
         for name, said, before in _said(rows, formula, suspects, source, values):
             if name not in found and _explains(values[name], said, before):
-                found[name] = formula.words
+                found[name] = formula
     return found
+
+
+def _says_something(rows: pl.DataFrame, key: str | None, name: str, *, last: bool) -> bool:
+    """Whether a column has values of its own at the first rows of each entity (or the last).
+
+    One that was made from earlier rows has none at the first, or one and the same: a lag, a total so far.
+    """
+    if name == key:
+        return True
+    column = pl.col(name)
+    picked = column.last() if last else column.first()
+    ends = rows.group_by(key).agg(picked)[name] if key is not None else rows.select(picked)[name]
+    return int(ends.fill_nan(None).drop_nulls().n_unique()) > (1 if key is not None else 0)
 
 
 def _said(
@@ -211,5 +235,11 @@ def _formulas(key: str | None, sources: Sequence[str]) -> Iterator[tuple[str, Fo
             summed = column.rolling_sum(width).shift(-width)
             ahead.append((f"the total of {{}} over the next {width}", summed, column.rolling_sum(width)))
             ahead.append((f"the mean of {{}} over the next {width}", summed / width, column.rolling_mean(width)))
-        for words, expression, past in (*(whole if key is not None else ()), *ahead):
+        for words, expression, past in whole if key is not None else ():
             yield source, Formula(words=words.format(name), ahead=over(expression), past=over(past))
+        for words, expression, past in ahead:
+            reversible = source != _TARGET and "from here on" not in words and "later" not in words
+            yield (
+                source,
+                Formula(words=words.format(name), ahead=over(expression), past=over(past), reversible=reversible),
+            )
