@@ -44,7 +44,8 @@ def holds_tables(location: str) -> bool:
         return request.scheme in {"postgresql", "mysql"}
     path = Path(location)
     if path.is_dir():
-        return not is_delta(path)
+        # A folder of nothing but images or audio is one table.
+        return not is_delta(path) and bool(list_files(path, (*ENDINGS, *_COMPRESSED)))
     return path.exists() and format_of(request) in DATABASE_FILES
 
 

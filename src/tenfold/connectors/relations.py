@@ -146,8 +146,10 @@ def _names_agree(column: str, key: str, table: str) -> bool:
     plain, target = column.casefold(), key.casefold()
     stem = Path(table.rpartition(":")[2]).stem.casefold()
     singular = stem.removesuffix("s")
-    # Every table has an id of its own.
-    return (plain == target and plain not in _ANY_TABLES) or plain in {f"{singular}_{target}", f"{stem}_{target}", f"{singular}{target}", singular}
+    # Every table has an id of its own: equal names say nothing then.
+    if plain == target:
+        return plain not in _ANY_TABLES
+    return plain in {f"{singular}_{target}", f"{stem}_{target}", f"{singular}{target}", singular}
 
 
 def _share(table: Looked, columns: Sequence[str], other: Looked, key: Sequence[str]) -> tuple[float, int]:

@@ -18,6 +18,9 @@ from tenfold.connectors.read import SourceTable, read_source
 from tenfold.connectors.request import SourceRequest
 from tenfold.foundation.errors import DataError
 
+# The server is installed by `make test`, not by `make check`.
+pytestmark = pytest.mark.slow
+
 PASSWORD = "s3cret-w0rd"
 
 
