@@ -139,7 +139,7 @@ def _by_row(values: Floats, rows: Numbers, options: OutlierOptions) -> Iterator[
     spread = np.where(high > low, high - low, 1.0)
     scaled = np.where(np.isfinite(inside), (inside - middle) / spread, 0.0)
     share = 0.01 if options.limit is None else options.limit
-    fitted = np.random.default_rng(options.seed).permutation(len(rows))[:_FITTED_ROWS]
+    fitted = np.sort(np.random.default_rng(options.seed).permutation(len(rows))[:_FITTED_ROWS])
     if options.method == "isolation_forest":
         from sklearn.ensemble import IsolationForest
 
