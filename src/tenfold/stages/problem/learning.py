@@ -64,7 +64,9 @@ def grow(sample: Sample, design: Design, *, seed: int, rng: np.random.Generator)
     if len(sizes) < 3:
         return None
     probes = tuple(
-        tuple(_quick(sample, design, _shortened(course, size, sample.time is None, rng), seed) for size in sizes)
+        tuple(
+            train_quick(sample, design, _shortened(course, size, sample.time is None, rng), seed=seed) for size in sizes
+        )
         for course in courses
     )
     return Said(sizes=sizes, courses=courses, probes=probes, rows=count)
@@ -76,7 +78,8 @@ def growths(sample: Sample, said: Said, loss: str) -> tuple[Growth, ...]:
     return tuple(_growth(sample, said, place, name, loss) for place, name in enumerate(names))
 
 
-def _quick(sample: Sample, design: Design, course: Course, seed: int) -> Grown:
+def train_quick(sample: Sample, design: Design, course: Course, *, seed: int) -> Grown:
+    """Return what each quick model says of the rows of a course."""
     linear, trees = linear_probe(sample, design, course), trees_probe(sample, design, course, seed=seed)
     return linear, trees, mean_probe(linear, trees), deep_probe(sample, design, course, seed=seed)
 
