@@ -232,7 +232,7 @@ def _effect(other: pl.Series, missing: npt.NDArray[np.bool_]) -> tuple[float, fl
         dtype=np.float64,
     )
     counted = counted[:, counted.sum(axis=0) > 0]
-    if counted.shape[1] < 2:
+    if counted.shape[1] < 2 or not counted.sum(axis=1).all():
         return 0.0, 1.0
     expected = counted.sum(axis=1, keepdims=True) * counted.sum(axis=0, keepdims=True) / counted.sum()
     statistic = float(((counted - expected) ** 2 / expected).sum())
