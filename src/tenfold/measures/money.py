@@ -56,6 +56,14 @@ def amounts_by_row(problem: Problem, table: pl.DataFrame) -> Floats | None:
     return amounts
 
 
+def money_known(problem: Problem, table: pl.DataFrame) -> bool:
+    """Whether a table has every column that amounts by row are read from."""
+    from tenfold.foundation.expression import columns_of
+
+    read = {name for row in problem.value_by_row for text in row if text for name in columns_of(text)}
+    return read <= set(table.columns)
+
+
 def money(truth: Codes, decision: Codes, matrix: ValueMatrix, by_row: Floats | None = None) -> Floats:
     """Return what each decision brings, shape (n,).
 

@@ -195,7 +195,7 @@ def data_sets() -> dict[str, tuple[np.ndarray, np.ndarray, int]]:
     friedman = 10 * np.sin(np.pi * values[:, 0] * values[:, 1]) + 20 * (values[:, 2] - 0.5) ** 2
     friedman += 10 * values[:, 3] + 5 * values[:, 4] + rng.normal(0, 1.0, 4_000)
     return {
-        "digits": (digits.data[digits.target < 3], digits.target[digits.target < 3].astype(np.int64), 3),
+        "digits": (digits.data[digits.target < 3, ::3], digits.target[digits.target < 3].astype(np.int64), 3),
         "tumours": (tumours.data[:, :10], tumours.target.astype(np.int64), 2),
         "friedman": (values, friedman, 0),
     }

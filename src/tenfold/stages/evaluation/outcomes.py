@@ -10,7 +10,7 @@ import polars as pl
 from tenfold.foundation.expression import evaluate
 from tenfold.measures.constant import constant_outcome
 from tenfold.measures.metric import Metric
-from tenfold.measures.money import amounts_by_row, money
+from tenfold.measures.money import amounts_by_row, money, money_known
 from tenfold.measures.outcome import Outcome
 from tenfold.measures.threshold import decide
 from tenfold.records.evaluation import Threshold
@@ -32,7 +32,7 @@ def outcome_of(problem: Problem, rows: Rows, scores: Floats, threshold: Threshol
         scores=scores,
         decision=decision,
         money=None
-        if problem.value is None or decision is None
+        if problem.value is None or decision is None or not money_known(problem, rows.table)
         else money(rows.truth.astype(np.int64), decision, problem.value, amounts_by_row(problem, rows.table)),
         weight=rows.weight,
         group=rows.group,
@@ -72,9 +72,13 @@ class Baseline:
             classes=len(self.problem.classes) or None,
             weight=self.rows.weight,
             group=self.rows.group,
-            training_amounts=amounts_by_row(self.problem, self.development.table),
-            amounts=amounts_by_row(self.problem, self.rows.table),
+            training_amounts=self._amounts(self.development),
+            amounts=self._amounts(self.rows),
         )
+
+    def _amounts(self, rows: Rows) -> Floats | None:
+        """Return the money of each row; None where rows do not differ, or do not hold what it is read from."""
+        return amounts_by_row(self.problem, rows.table) if money_known(self.problem, rows.table) else None
 
     def _rule(self) -> Outcome | None:
         if self.problem.rule is None:
@@ -104,7 +108,7 @@ class Baseline:
             scores=scores,
             decision=decisions,
             money=None
-            if value is None
+            if value is None or not money_known(self.problem, self.rows.table)
             else money(
                 self.rows.truth.astype(np.int64), decisions, value, amounts_by_row(self.problem, self.rows.table)
             ),

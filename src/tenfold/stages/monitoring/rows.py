@@ -8,8 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tenfold.foundation.expression import columns_of
-from tenfold.measures.money import amounts_by_row, money
+from tenfold.measures.money import amounts_by_row, money, money_known
 from tenfold.measures.outcome import Outcome
 from tenfold.records.problem import Problem, ValueMatrix
 
@@ -74,8 +73,7 @@ def known_rows(problem: Problem, rows: Answered) -> Known | None:
 
 def _money(problem: Problem, value: ValueMatrix, codes: Codes, decision: Codes, inputs: pl.DataFrame) -> Floats | None:
     """Return what decisions brought; None where amounts hang on columns that predictions are not made from."""
-    read = {name for row in problem.value_by_row for text in row if text for name in columns_of(text)}
-    if not read <= set(inputs.columns):
+    if not money_known(problem, inputs):
         return None
     return money(codes, decision, value, amounts_by_row(problem, inputs))
 
