@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tenfold.bundle.arrays import pack, unpack
 from tenfold.bundle.history import Lag, lag_values
+from tenfold.bundle.rolling import FUNCTIONS, Rolling, rolling_values
 from tenfold.bundle.signature import Signature
 from tenfold.bundle.view import FittedView, encoding_target, fit_view
 from tenfold.foundation.errors import DataError, StoreError
@@ -280,3 +281,74 @@ def test_no_bytes_make_the_reader_of_arrays_fail_otherwise_than_by_name(noise: b
     for content in (noise, whole[:place] + noise[:3] + whole[place + 3 :]):
         with contextlib.suppress(StoreError):
             unpack(content, name="x")
+
+
+def rolled(
+    each: Rolling, row: tuple[str, int, float | None], past: list[tuple[str, int, float | None]]
+) -> float | None:
+    """The definition of a rolling statistic, read slowly."""
+    shift = each.shift_seconds / 3600
+    known = [
+        one for one in past if one[0] == row[0] and one[2] is not None and one[1] < row[1] and one[1] + shift <= row[1]
+    ]
+    known.sort(key=lambda one: (one[1], one[2]))
+    if isinstance(each.window, str):
+        known = [one for one in known if one[1] > row[1] - shift - float(each.window.removesuffix("h"))]
+    elif each.window:
+        known = known[-each.window :]
+    values = [one[2] for one in known if one[2] is not None]
+    if each.function in {"count", "sum"}:
+        return float(len(values) if each.function == "count" else sum(values))
+    if not values or (each.function == "std" and len(values) < 2):
+        return None
+    of = {"mean": np.mean, "max": max, "min": min, "last": lambda all_of: all_of[-1]}
+    return float(np.std(values, ddof=1) if each.function == "std" else of[each.function](values))
+
+
+def looks(window: int | str, gap: str, hours: int) -> list[Rolling]:
+    return [
+        Rolling(
+            column="value", window=window, function=function, time="at", entity="who", gap=gap,
+            delay_seconds=hours * 3600.0, name=function,
+        )
+        for function in FUNCTIONS
+    ]  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    found=events,
+    window=st.sampled_from([0, 1, 2, "1h", "4h"]),
+    gap=st.sampled_from(["0s", "2h"]),
+    hours=st.sampled_from([0, 3]),
+)
+def test_a_rolling_window_is_what_its_definition_says(
+    found: list[tuple[str, int, float | None]], window: int | str, gap: str, hours: int
+) -> None:
+    table, asked = table_of(found), looks(window, gap, hours)
+    made = rolling_values(asked, table, table)
+    for each in asked:
+        expected = [rolled(each, row, found) for row in found]
+        np.testing.assert_allclose(
+            made[each.name].cast(pl.Float64).fill_null(np.nan).to_numpy(),
+            np.array([math.nan if value is None else value for value in expected]),
+            rtol=1e-12, atol=1e-12,
+        )  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    found=events, added=events, cut=st.integers(1, 12), hours=st.sampled_from([0, 2]), window=st.sampled_from([0, "3h"])
+)
+def test_what_happens_or_becomes_known_after_the_cut_never_changes_a_rolling_window(
+    found: list[tuple[str, int, float | None]],
+    added: list[tuple[str, int, float | None]],
+    cut: int,
+    hours: int,
+    window: int | str,
+) -> None:
+    before = [each for each in found if each[1] + hours <= cut]
+    asked = table_of([(each[0], cut, None) for each in found])
+    later = [each for each in added if each[1] + hours > cut or each[1] >= cut]
+    expected = rolling_values(looks(window, "0s", hours), asked, table_of(before))
+    assert rolling_values(looks(window, "0s", hours), asked, table_of(before + later)).equals(expected)

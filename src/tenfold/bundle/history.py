@@ -170,8 +170,10 @@ class History:
                 f"{columns}"
             )
         past, keys = Signature(fields=self.fields).conform(history), Signature(fields=self.keys).conform(rows)
-        looked = lag_values([lag for lag in self.lags if lag.name in lacking], keys, past).hstack(
-            rolling_values([each for each in self.rolling if each.name in lacking], keys, past).get_columns()
+        made = (
+            lag_values([lag for lag in self.lags if lag.name in lacking], keys, past),
+            rolling_values([each for each in self.rolling if each.name in lacking], keys, past),
         )
+        looked = pl.DataFrame([column for each in made for column in each.get_columns()])
         sent = Signature(fields=tuple(field for field in signature.fields if field.name not in looked.columns))
         return sent.conform(rows).hstack(looked).select(signature.names)

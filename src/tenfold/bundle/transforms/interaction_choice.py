@@ -22,6 +22,7 @@ _CLEAR = 4.0
 _LEAST = 0.002
 _PENALTY = 10.0
 _MOST_MISSING = 0.5
+_LARGEST = 1e150
 _PREFERENCE: Mapping[Operation, float] = {"product": 1.0, "difference": 0.95, "ratio": 0.85, "cross": 1.0}
 """Of ways that tell about as much the simpler is taken: a ratio has no value at zero, and too great a one beside it."""
 
@@ -65,10 +66,10 @@ def combined(operation: Operation, first: Floats, second: Floats, centers: tuple
         difference: Floats = first - second
         return difference
     result: Floats = np.full(len(first), np.nan)
-    # What overflows is cut by the caller, as all numbers are.
+    # What overflows is cut, as all numbers are.
     with np.errstate(over="ignore"):
         np.divide(first, second, out=result, where=second != 0)
-    return result
+    return np.clip(result, -_LARGEST, _LARGEST, out=result)
 
 
 def joint_codes(first: Integers, second: Integers) -> Integers:

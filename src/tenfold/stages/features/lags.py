@@ -83,7 +83,8 @@ def past_payload(
     """Return the lags and rolling windows of every row of the table, as columns and as the stage's payload."""
     if not lags and not rolling:
         return pl.DataFrame(), {}
-    columns = lag_values(lags, table, table).hstack(rolling_values(rolling, table, table).get_columns())
+    looked = (lag_values(lags, table, table), rolling_values(rolling, table, table))
+    columns = pl.DataFrame([column for each in looked for column in each.get_columns()])
     sink = io.BytesIO()
     columns.write_parquet(sink, compression="zstd", statistics=True)
     return columns, {"lags.parquet": sink.getvalue()}
