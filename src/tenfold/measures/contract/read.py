@@ -145,7 +145,8 @@ def _read_rule(given: Given, place: str) -> Rule:
         raise DataError(f"{place} needs either `that`, a condition, or `sql`, a SELECT")
     if "that" in given:
         that = _text(given, "that", place)
-        parse_expression(that)
+        if not parse_expression(that).meta.is_row_separable():
+            raise DataError(f"{place}: '{that}' looks at more than one row; write it as `sql`")
         return Rule(id=name, that=that, **_weight(given, place))  # type: ignore[arg-type]  # checked
     return Rule(id=name, sql=_text(given, "sql", place), **_weight(given, place))  # type: ignore[arg-type]  # checked
 

@@ -188,7 +188,7 @@ def unreadable(rule: RowRule, schema: Mapping[str, pl.DataType]) -> str:
         if name not in schema:
             return f"the rule '{rule.id}' reads '{name}', which is not in the table.{did_you_mean(name, list(schema))}"
     try:
-        given = pl.LazyFrame(schema=dict(schema)).select(rule.breaks.alias("breaks")).collect_schema()["breaks"]
+        given = pl.DataFrame(schema=dict(schema)).select(rule.breaks.alias("breaks"))["breaks"].dtype
     except pl.exceptions.PolarsError as error:
         return f"the rule '{rule.id}' does not fit the table: {str(error).splitlines()[0]}"
     if given not in {pl.Boolean(), pl.Null()}:

@@ -68,7 +68,7 @@ def run(  # noqa: PLR0917  # a stage takes its inputs in the order in which they
     if without_target:
         dropped[MISSING_TARGET] = without_target
     if options.duplicates == "drop" and copies.repeated:
-        rows = rows.filter(copies.number.is_first_distinct())
+        rows = rows.filter(copies.first)
         dropped["duplicate"] = copies.repeated
         scan = scan_again(rows, held, fields, task.target)
         profiles, copies = scan.profiles, find_copies(rows, leaving_out=identifiers, texts=texts)
