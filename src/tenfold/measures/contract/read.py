@@ -145,10 +145,17 @@ def _read_rule(given: Given, place: str) -> Rule:
         raise DataError(f"{place} needs either `that`, a condition, or `sql`, a SELECT")
     if "that" in given:
         that = _text(given, "that", place)
-        if not parse_expression(that).meta.is_row_separable():
+        if _looks_at_rows(parse_expression(that)):
             raise DataError(f"{place}: '{that}' looks at more than one row; write it as `sql`")
         return Rule(id=name, that=that, **_weight(given, place))  # type: ignore[arg-type]  # checked
     return Rule(id=name, sql=_text(given, "sql", place), **_weight(given, place))  # type: ignore[arg-type]  # checked
+
+
+def _looks_at_rows(condition: pl.Expr) -> bool:
+    # Chunk by chunk, a mean over all rows or a window would be that of the chunk. As a key of the tree, a node's name is
+    # followed by a colon; as the name of a column it is not.
+    tree = condition.meta.serialize(format="json")
+    return any(f'"{node}":' in tree for node in ("Agg", "Over", "Window"))
 
 
 def _weight(given: Given, place: str) -> Given:
