@@ -152,8 +152,8 @@ def _read_rule(given: Given, place: str) -> Rule:
 
 
 def _looks_at_rows(condition: pl.Expr) -> bool:
-    # Chunk by chunk, a mean over all rows or a window would be that of the chunk. As a key of the tree, a node's name is
-    # followed by a colon; as the name of a column it is not.
+    # Chunk by chunk, a mean over all rows or a window would be that of the chunk. As a key of the tree, a node's name
+    # is followed by a colon; as the name of a column it is not.
     tree = condition.meta.serialize(format="json")
     return any(f'"{node}":' in tree for node in ("Agg", "Over", "Window"))
 
