@@ -124,10 +124,11 @@ def _matches(
         return {}
     sources = [name for name in sources if _says_something(rows, key, name, last=False)]
     values = {name: numbers(rows[name]) for name in suspects}
+    tolerances = {name: _tolerance(each) for name, each in values.items()}
     found: dict[str, Formula] = {}
     for source, formula in _formulas(key, sources):
-        for name, said, before in _said(rows, formula, suspects, source, values):
-            if name not in found and _explains(values[name], said, before):
+        for name, said, before in _said(rows, formula, source, values, tolerances):
+            if name not in found and _explains(values[name], said, before, tolerances[name]):
                 found[name] = formula
     return found
 
@@ -146,7 +147,11 @@ def _says_something(rows: pl.DataFrame, key: str | None, name: str, *, last: boo
 
 
 def _said(
-    rows: pl.DataFrame, formula: Formula, suspects: Sequence[str], source: str, values: Mapping[str, Floats]
+    rows: pl.DataFrame,
+    formula: Formula,
+    source: str,
+    values: Mapping[str, Floats],
+    tolerances: Mapping[str, float],
 ) -> Iterator[tuple[str, Floats, Floats]]:
     """Yield the suspects that a glance does not rule out, with what the formula says and what the past says."""
     ahead = rows.select(formula.ahead.cast(pl.Float64)).to_series().fill_null(float("nan")).to_numpy()
@@ -155,34 +160,34 @@ def _said(
     if len(glance) < _FEWEST_ROWS // 2:
         return
     past: Floats | None = None
-    for name in suspects:
+    for name in values:
         if name == source:
             continue
         seen = values[name][glance]
-        if _close(seen, ahead[glance], values[name]).mean() < 0.9:
+        if (np.abs(seen - ahead[glance]) <= tolerances[name]).mean() < 0.9:
             continue
         if past is None:
             past = rows.select(formula.past.cast(pl.Float64)).to_series().fill_null(float("nan")).to_numpy()
         yield name, ahead, past
 
 
-def _close(values: Floats, said: Floats, all_values: Floats) -> np.ndarray:
-    spread, unit = float(np.nanstd(all_values)), unit_of(all_values)
-    # Rounding explains a difference only where it is fine: among few whole numbers it would explain everything.
-    rounding = 0.51 * unit if unit <= _COARSEST * spread else 0.0
-    return np.asarray(np.abs(values - said) <= max(rounding, 1e-6 * spread))
+def _tolerance(values: Floats) -> float:
+    """Return how far a value may be off what a formula says: its rounding, where that is fine, else next to nothing."""
+    spread, unit = float(np.nanstd(values)), unit_of(values)
+    # Among few whole numbers rounding would explain everything.
+    return max(0.51 * unit if unit <= _COARSEST * spread else 0.0, 1e-6 * spread)
 
 
-def _explains(values: Floats, said: Floats, past: Floats) -> bool:
+def _explains(values: Floats, said: Floats, past: Floats, tolerance: float) -> bool:
     both = np.isfinite(values) & np.isfinite(said)
     if both.sum() < _FEWEST_ROWS or both.sum() < 0.5 * np.isfinite(values).sum():
         return False
     if np.ptp(values[both]) == 0:
         return False
-    close = _close(values[both], said[both], values)
+    close = np.abs(values[both] - said[both]) <= tolerance
     if close.mean() < _EXPLAINED:
         return False
-    differs = ~_close(said[both], past[both], values)
+    differs = ~(np.abs(said[both] - past[both]) <= tolerance)
     return bool(differs.mean() >= _TELLING and differs.sum() >= _FEWEST_TELLING and close[differs].mean() >= _EXPLAINED)
 
 
