@@ -66,7 +66,10 @@ class FittedIterative:
         work, absent = scaled[incomplete], missing[incomplete]
         for coefficients, intercepts in zip(self.coefficients, self.intercepts, strict=True):
             for target, place in enumerate(places):
-                fill = np.clip(work @ coefficients[target] + intercepts[target], self.lows[place], self.highs[place])
+                # Not a matrix product: its last bits depend on how many rows there are, and great terms may cancel.
+                fill = np.clip(
+                    (work * coefficients[target]).sum(axis=1) + intercepts[target], self.lows[place], self.highs[place]
+                )
                 work[:, place] = np.where(absent[:, place], fill, work[:, place])
         result = values[:, places]
         holes = missing[:, places]

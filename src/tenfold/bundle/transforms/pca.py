@@ -43,7 +43,12 @@ class FittedPCA:
 
     def _projected(self, values: Floats) -> Floats:
         scaled = np.clip((values - self.centers) / self.spreads, -FARTHEST, FARTHEST)
-        return np.nan_to_num(scaled, nan=0.0) @ self.axes
+        held = np.nan_to_num(scaled, nan=0.0)
+        # Not a matrix product: its last bits depend on how many rows there are, and great terms may cancel.
+        result = np.empty((len(values), self.axes.shape[1]))
+        for component, axis in enumerate(self.axes.T):
+            result[:, component] = (held * axis).sum(axis=1)
+        return result
 
 
 def fit(step: Step, table: pl.DataFrame, target: Floats | None, rng: np.random.Generator) -> FittedPCA:
