@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--releases", type=int, default=90)
     parser.add_argument("--questions", type=int, default=500)
     options = parser.parse_args()
-    chance, clock = random.Random(7), ManualClock(at=BEGAN)
+    chance, clock = random.Random(7), ManualClock(at=BEGAN)  # noqa: S311 - a draw, no secret
     took = []
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder), clock=clock) as store:
         for number in range(1, VERSIONS + 1):
@@ -58,10 +58,9 @@ def main() -> int:
             store.releases.live("late", at=asked)
             took.append(1e3 * (time.perf_counter() - began))
     took.sort()
-    print(
-        f"{options.releases} releases, {options.questions} questions:"
-        f" median {statistics.median(took):.2f} ms, 99 % {took[int(0.99 * len(took))]:.2f} ms, slowest {took[-1]:.2f} ms"
-    )
+    late = took[int(0.99 * len(took))]
+    print(f"{options.releases} releases, {options.questions} questions")
+    print(f"  median {statistics.median(took):.2f} ms   99 % {late:.2f} ms   slowest {took[-1]:.2f} ms")
     return 0 if took[-1] <= LIMIT_MS else 1
 
 
