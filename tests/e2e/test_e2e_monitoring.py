@@ -16,6 +16,7 @@ import pytest
 from tenfold.bundle.format import load_bundle
 from tenfold.bundle.model import Model
 from tenfold.foundation.clock import ManualClock
+from tenfold.foundation.errors import DataError
 from tenfold.measures.metrics import METRICS
 from tenfold.measures.outcome import Outcome
 from tenfold.project.labels import label_file, label_rows
@@ -339,6 +340,37 @@ def test_what_is_no_outcome_is_refused(world: World, tmp_path: Path):
     path.write_text("id,bougth\np0,yes\n")
     with pytest.raises(Exception, match="bougth"):
         label_file(str(path), world.store)
+
+
+def test_it_is_told_which_outcomes_are_new_corrected_or_of_no_prediction(world: World, tmp_path: Path):
+    world.serve_days(0, 1)
+    (first, one), (second, other), *_ = world.sent.items()
+    path = tmp_path / "outcomes.csv"
+    pl.DataFrame({"id": [first, second, "nobody"], "bought": [one, other, one]}).write_csv(path)
+    report = label_file(str(path), world.store, endpoint="visits")
+    assert (report.again, report.corrected, report.strangers) == (0, 0, 1)
+    pl.DataFrame({"id": [first, second], "bought": [one, "no" if other == "yes" else "yes"]}).write_csv(path)
+    report = label_file(str(path), world.store, endpoint="visits")
+    assert (report.again, report.corrected, report.strangers) == (2, 1, 0)
+    world.watch(3)
+    assert label_file(str(path), world.store, endpoint="visits").strangers == 0
+
+
+def test_a_table_without_ids_is_told_how_to_name_them(world: World, tmp_path: Path):
+    path = tmp_path / "outcomes.csv"
+    pl.DataFrame({"visit": ["a"], "bought": ["yes"]}).write_csv(path)
+    with pytest.raises(DataError, match=r"lacks the column 'id' with the ids that came .* \(--id names another one\)"):
+        label_file(str(path), world.store)
+
+
+def test_predictions_of_a_window_that_has_not_ended_wait_and_are_told(world: World):
+    world.serve_days(0, 1)
+    report = world.watch(0.5)
+    assert (report.rows, len(report.looks)) == (0, 0)
+    assert report.waiting == 120
+    assert report.due is not None
+    later = world.watch(1)
+    assert (later.rows, later.waiting, later.due) == (120, 0, None)
 
 
 def test_the_documents_are_json(world: World):

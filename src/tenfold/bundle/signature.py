@@ -184,8 +184,12 @@ def _at_once(field: Field, values: pl.Series) -> pl.Series | None:
     if isinstance(dtype, pl.Null):
         return values.cast(canonical_type(field.kind))
     if field.kind == "numeric" and dtype.is_numeric():
-        numbers = values.cast(pl.Float64).fill_nan(None)
-        if bool(numbers.is_infinite().any()):
+        numbers = values if isinstance(dtype, pl.Float64) else values.cast(pl.Float64)
+        array = numbers.to_numpy()
+        # Each expression of polars costs as much as some hundred numbers: none where every number is one already.
+        if int(np.isnan(array).sum()) != numbers.null_count():
+            numbers = numbers.fill_nan(None)
+        if bool(np.isinf(array).any()):
             row = numbers.is_infinite().arg_max() or 0
             found = Unreadable(f"the number {numbers[row]!r} where a finite number (or none at all) is needed")
             raise DataError(f"column '{field.name}', row {row + 1}: {found}")

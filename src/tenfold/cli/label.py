@@ -31,8 +31,10 @@ def label(
         from tenfold.project.labels import label_file
         from tenfold.project.open import open_project
 
-        store = open_project(project).store
-        report = label_file(data, store, id_column=id_column, outcome=outcome, table=table)
+        opened = open_project(project)
+        report = label_file(
+            data, opened.store, id_column=id_column, outcome=outcome, table=table, endpoint=opened.spec.endpoint
+        )
         return Reply(document=report.document(), ok=report.ok, show=show_label)
 
     return Command(work=work, as_json=as_json)
@@ -46,7 +48,9 @@ def show_label(document: Document, console: Console) -> None:
         (
             ("from", document.get("source")),
             ("predictions", document.get("ids")),
-            ("corrected", document.get("again") or None),
+            ("known before", document.get("again") or None),
+            ("corrected", document.get("corrected") or None),
             ("taken back", document.get("unknown") or None),
+            ("of no prediction", document.get("strangers") or None),
         ),
     )

@@ -61,7 +61,12 @@ def show_run(document: Document, console: Console) -> None:
     windows = document.get("windows") or []
     alerts = document.get("alerts") or {}
     heading(console, f"looked at {len(windows):,} windows, {number(document.get('rows'))} new predictions")
-    _windows(document, console)
+    if document.get("waiting"):
+        console.print(
+            f"{document['waiting']:,} predictions wait for the end of their window: {minute(document['due'])}"
+        )
+    if windows:
+        _windows(document, console)
     if document.get("damaged"):
         console.print(f"{document['damaged']} places of the prediction log cannot be read")
     if alerts.get("failed"):
@@ -73,7 +78,7 @@ def show_windows(document: Document, console: Console) -> None:
     """Print one line for each window, and the incidents."""
     windows = document.get("windows") or []
     if not windows:
-        console.print("no windows yet: tenfold serve, then tenfold monitor run")
+        console.print("no windows yet: a window is looked at by tenfold monitor run, once it has ended")
         return
     _windows(document, console)
     incidents = document.get("incidents") or []

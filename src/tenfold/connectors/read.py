@@ -292,6 +292,7 @@ def read_for_model(
     query: str | None = None,
     shown: str = "",
     rows_at_once: int = 50_000,
+    needed: str = "that the model needs",
 ) -> Iterator[pl.DataFrame]:
     """Read rows to predict, by what was recorded of the columns instead of by inference.
 
@@ -304,6 +305,8 @@ def read_for_model(
     dialect : mapping or None
         The dialect recorded with the source of the training rows: lets a text without a header be read when it has
         as many columns. Its optional key ``target`` names the column that may be absent then.
+    needed : str
+        What is said of a column that is not there.
 
     Yields
     ------
@@ -320,7 +323,7 @@ def read_for_model(
     with tempfile.TemporaryDirectory(prefix="tenfold-input-") as folder:
         rows = _stage_for_model(request, fields, dialect, Path(folder))
         schema = rows.collect_schema()
-        _need_all(fields, schema.names(), request.label)
+        _need_all(fields, schema.names(), request.label, needed)
         extra = [name for name in schema.names() if name not in {found.name for found in fields}]
         start = 0
         for frame in _chunks(rows, rows_at_once):
@@ -371,7 +374,7 @@ def _names_by_place(width: int, names: Sequence[str], recorded: Mapping[str, str
     return tuple(names) if width == len(names) else None
 
 
-def _need_all(fields: Sequence[Field], given: Sequence[str], shown: str) -> None:
+def _need_all(fields: Sequence[Field], given: Sequence[str], shown: str, needed: str) -> None:
     missing = [found.name for found in fields if found.name not in given]
     if not missing:
         return
@@ -380,7 +383,7 @@ def _need_all(fields: Sequence[Field], given: Sequence[str], shown: str) -> None
     )
     word = "column" if len(missing) == 1 else "columns"
     free = [name for name in given if name not in {found.name for found in fields}]
-    raise DataError(f"{shown} lacks the {word} {named} that the model needs.{did_you_mean(missing[0], free)}")
+    raise DataError(f"{shown} lacks the {word} {named} {needed}.{did_you_mean(missing[0], free)}")
 
 
 def _conform(

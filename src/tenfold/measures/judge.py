@@ -104,7 +104,14 @@ def judge(
     if scarce:
         needed = _rows_for_a_start(requirement.metric, outcome) if outcome is not None else None
         return replace(found, verdict="inconclusive", low=None, high=None, needed=needed, reason=scarce)
-    return _settled(requirement, found, held.reason)
+    return _told_within(_settled(requirement, found, held.reason))
+
+
+def _told_within(found: Verdict) -> Verdict:
+    """Return a verdict whose interval stays where the metric can be: around a reference it may reach beyond."""
+    if metric_name(found.metric).unit != "fraction" or found.low is None or found.high is None or found.bound is None:
+        return found
+    return replace(found, low=max(found.low, min(0.0, found.bound)), high=min(found.high, max(1.0, found.bound)))
 
 
 def judge_again(kept: Verdict, before: Bound, asked: Bound) -> Verdict:

@@ -15,8 +15,8 @@ from tenfold.foundation.errors import CheckFailed, InputError, StoreError, did_y
 from tenfold.gates.duties import stop_if_duties_open
 from tenfold.gates.policy import Standing, may_promote, open_musts, standing
 from tenfold.project.champion import champion_version
-from tenfold.project.parity import check_parity
 from tenfold.project.duties import duties
+from tenfold.project.parity import check_parity
 from tenfold.project.release_reports import LiveReport, ReleaseReport
 from tenfold.project.run_reports import RunReport
 from tenfold.records.release import Endpoint, Route

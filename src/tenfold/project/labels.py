@@ -13,6 +13,7 @@ from tenfold.connectors.read import read_for_model
 from tenfold.foundation.errors import DataError, InputError, did_you_mean
 from tenfold.foundation.serial import from_json
 from tenfold.project.document import Document
+from tenfold.project.window_rows import outcomes_known, predicted_ids
 from tenfold.records.dataset import Dataset, Field
 from tenfold.records.problem import Problem
 from tenfold.store.monitoring import LabelBatch
@@ -34,6 +35,8 @@ class LabelReport:
     ids: int
     again: int
     unknown: int
+    corrected: int = 0
+    strangers: int | None = None
     ok: bool = True
 
     def document(self) -> Document:
@@ -45,12 +48,20 @@ class LabelReport:
             "rows": self.rows,
             "ids": self.ids,
             "again": self.again,
+            "corrected": self.corrected,
             "unknown": self.unknown,
+            "strangers": self.strangers,
         }
 
 
 def label_file(
-    location: str, store: Store, *, id_column: str = ID, outcome: str | None = None, table: str | None = None
+    location: str,
+    store: Store,
+    *,
+    id_column: str = ID,
+    outcome: str | None = None,
+    table: str | None = None,
+    endpoint: str | None = None,
 ) -> LabelReport:
     """Take in the outcomes of a file or a database table.
 
@@ -60,6 +71,8 @@ def label_file(
         The column with the ids that came with the predictions.
     outcome : str, optional
         The column with the outcomes; by default the target's name, or ``outcome``.
+    endpoint : str, optional
+        Whose predictions the ids are held against, to say how many are of none.
 
     Raises
     ------
@@ -68,13 +81,19 @@ def label_file(
     """
     target = _target(store)
     identity = Field(name=id_column, kind="categorical")
-    frames = list(read_for_model(location, (identity,), table=table))
+    needed = "with the ids that came with the predictions (--id names another one)"
+    frames = list(read_for_model(location, (identity,), table=table, needed=needed))
     if not frames:
         return label_rows(pl.DataFrame(schema={ID: pl.String, OUTCOME: pl.String}), store, source=location)
     rows = pl.concat(frames, how="vertical_relaxed")
     column = _outcome_column(rows, target, outcome, id_column)
     read = Signature(fields=(replace(target, name=column),)).conform(rows)
-    return label_rows(pl.DataFrame([rows[id_column].alias(ID), read[column].alias(OUTCOME)]), store, source=location)
+    outcomes = pl.DataFrame([rows[id_column].alias(ID), read[column].alias(OUTCOME)])
+    report = label_rows(outcomes, store, source=location)
+    if endpoint is None:
+        return report
+    strangers = outcomes[ID].unique().is_in(predicted_ids(store, endpoint).implode()).not_().sum()
+    return replace(report, strangers=int(strangers))
 
 
 def label_rows(rows: pl.DataFrame, store: Store, *, source: str) -> LabelReport:
@@ -96,7 +115,7 @@ def label_rows(rows: pl.DataFrame, store: Store, *, source: str) -> LabelReport:
         raise InputError(f"{source} holds outcomes that are no class of the target: {shown}")
     if not rows.height:
         return LabelReport(batch=None, source=source, rows=0, ids=0, again=0, unknown=0)
-    before = _ids_before(rows, store)
+    again, corrected = _known_before(rows, store)
     buffer = io.BytesIO()
     rows.write_parquet(buffer, compression="zstd")
     batch = store.labels.append(store.blobs.put(buffer.getvalue()), rows=rows.height, source=source)
@@ -105,17 +124,18 @@ def label_rows(rows: pl.DataFrame, store: Store, *, source: str) -> LabelReport:
         source=source,
         rows=rows.height,
         ids=rows[ID].n_unique(),
-        again=before,
+        again=again,
+        corrected=corrected,
         unknown=rows[OUTCOME].null_count(),
     )
 
 
-def _ids_before(rows: pl.DataFrame, store: Store) -> int:
-    new = rows[ID].unique()
-    known = [
-        pl.read_parquet(store.blobs.path(batch.blob), columns=[ID])[ID].unique() for batch in store.labels.batches()
-    ]
-    return 0 if not known else int(new.is_in(pl.concat(known).unique().implode()).sum())
+def _known_before(rows: pl.DataFrame, store: Store) -> tuple[int, int]:
+    """Return how many ids had an outcome before, and for how many of them it was another one."""
+    new = rows.select(ID, pl.col(OUTCOME).cast(pl.String)).unique(ID, keep="last", maintain_order=True)
+    both = new.join(outcomes_known(store.labels.batches(), store), on=ID, suffix="_before")
+    changed = both[OUTCOME].ne_missing(both[f"{OUTCOME}_before"])
+    return both.height, int(changed.sum())
 
 
 def _none_of_the_classes(outcomes: pl.Series, store: Store) -> list[str]:

@@ -62,7 +62,8 @@ class Memory:
 class WatchReport:
     """What one pass looked at and what it did to incidents; the document is ``tenfold.monitor/1``.
 
-    ``metric``: the one that counts first, of those that were measured.
+    ``metric``: the one that counts first, of those that were measured. ``waiting``: predictions whose windows have all
+    not ended; ``due``: when the first of them ends.
     """
 
     endpoint: str
@@ -71,6 +72,8 @@ class WatchReport:
     changes: tuple[IncidentChange, ...] = ()
     rows: int = 0
     damaged: int = 0
+    waiting: int = 0
+    due: datetime | None = None
     ok: bool = True
 
     def document(self) -> Document:
@@ -81,6 +84,8 @@ class WatchReport:
             "metric": self.metric or None,
             "rows": self.rows,
             "damaged": self.damaged,
+            "waiting": self.waiting,
+            "due": None if self.due is None else self.due.isoformat(),
             "windows": [window_document(look) for look in self.looks],
             "changes": [plain(change) for change in self.changes],
         }
@@ -171,7 +176,7 @@ class _Pass:
     changes: list[IncidentChange] = field(default_factory=list)
 
     def run(self) -> WatchReport:
-        rows, damaged = self._take_in()
+        taken = self._take_in()
         reading = self.store.watched.reading(self.endpoint)
         newest = max((batch.number for batch in self.store.labels.batches()), default=0)
         touched = self._touched(reading.labels)
@@ -188,8 +193,10 @@ class _Pass:
             metric=_metric(self.spec, self.done),
             looks=tuple(self.done),
             changes=tuple(self.changes),
-            rows=rows,
-            damaged=damaged,
+            rows=taken.rows,
+            damaged=taken.damaged,
+            waiting=taken.waiting,
+            due=taken.due,
         )
 
     @property
@@ -198,23 +205,24 @@ class _Pass:
 
     # From the log into windows.
 
-    def _take_in(self) -> tuple[int, int]:
+    def _take_in(self) -> _Taken:
         """Keep the rows that were logged since the last pass, once one of their windows is due."""
         reading = self.store.watched.reading(self.endpoint)
         found = read_predictions(self.store.folder, self.endpoint, Position(segments=reading.position))
         if not found.rows.height:
-            return 0, len(found.damaged)
+            return _Taken(damaged=len(found.damaged))
         seconds = self.options.window_seconds
         cuts: list[Cut] = []
         for (bundle, ref), rows in found.rows.group_by("bundle", "ref", maintain_order=True):
             version = self._version(str(bundle), str(ref))
             cuts += cut(rows, version.problem, _inputs(version, rows), window_seconds=seconds)
-        if all(each.start + timedelta(seconds=seconds) > self.now for each in cuts):
-            return 0, len(found.damaged)
+        due = min(each.start for each in cuts) + timedelta(seconds=seconds)
+        if due > self.now:
+            return _Taken(damaged=len(found.damaged), waiting=found.rows.height, due=due)
         parts = [each.kept(self.store, endpoint=self.endpoint, window_seconds=seconds) for each in cuts]
         after = replace(reading, sequence=reading.sequence + 1, position=dict(found.position.segments))
         self.store.windows.keep_rows(after, parts)
-        return found.rows.height, len(found.damaged)
+        return _Taken(rows=found.rows.height, damaged=len(found.damaged))
 
     def _windows(self) -> dict[_Key, list[Part]]:
         """Return the parts of every window that has ended; of a silence, the first windows too."""
@@ -368,6 +376,16 @@ class _Pass:
         if self.outcomes is None:
             self.outcomes = outcomes_known(self.store.labels.batches(), self.store)
         return self.outcomes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """What was taken in from the log, and what waits there for the end of its window."""
+
+    rows: int = 0
+    damaged: int = 0
+    waiting: int = 0
+    due: datetime | None = None
 
 
 _Key = tuple[str, datetime]

@@ -15,6 +15,7 @@ from tenfold.stages.monitoring.cut import window_starts
 from tenfold.stages.monitoring.rows import Answered
 from tenfold.store.monitoring import LabelBatch, Part
 from tenfold.store.open import Store
+from tenfold.store.predictions.reader import Position, read_predictions
 
 _INPUT, _SCORE = "input:", "score:"
 OWN = frozenset({"id", "at", "recorded", "ref", "bundle", "replay", "decision"})
@@ -92,6 +93,16 @@ def ids_of(parts: Iterable[Part], store: Store) -> pl.Series:
     """Return the prediction ids of a window's parts."""
     tables = [pl.read_parquet(store.blobs.path(part.blob), columns=["id"]) for part in parts]
     return pl.concat(tables)["id"]
+
+
+def predicted_ids(store: Store, endpoint: str) -> pl.Series:
+    """Return the ids of all predictions of an endpoint: those in windows, and those that stand in the log alone."""
+    parts = store.watched.parts(endpoint)
+    position = Position(segments=store.watched.reading(endpoint).position)
+    logged = read_predictions(store.folder, endpoint, position).rows
+    found = [ids_of(parts, store)] if parts else []
+    found += [logged["id"].cast(pl.String)] if logged.height else []
+    return pl.concat(found) if found else pl.Series("id", dtype=pl.String)
 
 
 def answered(rows: pl.DataFrame, problem: Problem, outcomes: pl.DataFrame) -> Answered:

@@ -9,11 +9,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from granian import _granian
-from granian.constants import HTTPModes, Interfaces
-from granian.server.embed import Server
+from granian.constants import Interfaces
 
 from tenfold.foundation.errors import InputError
+from tenfold.gateway.listener import Listener
 from tenfold.project.open import Project
 from tenfold.web.app import app_of
 from tenfold.web.guard import LOOPBACK
@@ -22,31 +21,6 @@ DEFAULT_PORT = 8470
 _BACKLOG = 128
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
-# Granian's type stubs leave out what it is made of: descriptor, whether of a Unix socket, backlog.
-_SocketHolder: Any = _granian.SocketHolder
-
-
-class _Listener(Server):
-    """Granian on a socket that is open already, so that a port that is taken is told before anything starts.
-
-    It closes the descriptor when it ends.
-    """
-
-    def __init__(self, target: Any, listening: int):
-        super().__init__(
-            target,
-            interface=Interfaces.ASGI,
-            http=HTTPModes.http1,
-            websockets=False,
-            backlog=_BACKLOG,
-            log_enabled=False,
-        )
-        self._socket: Any = _SocketHolder(listening, False, _BACKLOG)
-
-    def _init_shared_socket(self) -> None:
-        self._shd = self._socket
-        self._sfd = self._socket.get_fd()
-        self._ssp = None
 
 
 @dataclass(slots=True)
@@ -109,6 +83,6 @@ class Pages:
 
     async def _serve(self, app: Any, listening: int) -> None:
         self._loop = asyncio.get_running_loop()
-        self._listener = _Listener(app, listening)
+        self._listener = Listener(app, listening, interface=Interfaces.ASGI, backlog=_BACKLOG)
         self._listener.on_startup(self._ready.set)
         await self._listener.serve()

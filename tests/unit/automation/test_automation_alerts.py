@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from alert_scene import DAY, START, incident, window
+from tests.unit.store.monitoring_scene import DAY, START, incident, window
 
 from tenfold.automation.alerts import deliver
 from tenfold.records.health import Health, IncidentChange

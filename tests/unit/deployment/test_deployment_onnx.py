@@ -17,8 +17,6 @@ from tenfold.project.adopt import Adoption
 from tenfold.project.open import Project, open_project
 from tenfold.project.score import load
 
-pytest.importorskip("onnxruntime")
-
 WEIGHTS, BIAS = [[2.0], [0.5]], [-0.25]
 
 

@@ -237,3 +237,13 @@ def test_regression_is_judged_against_its_baseline():
     constant = Outcome(task="regression", truth=model.truth, scores=np.full((500, 1), model.truth.mean()))
     requirement = asked("rmse", "<=", reference="baseline", offset=-10, percent=True)
     assert verdict(requirement, outcome=model, reference=constant).verdict == "pass"
+
+
+def test_around_a_reference_the_interval_of_a_fraction_stays_within_it():
+    truth = np.arange(200) % 2
+    sure, guess = np.where(truth[:, None] == [0, 1], 0.99, 0.01), np.full((200, 2), 0.5)
+    good = Outcome(task="binary", truth=truth, scores=sure, decision=truth)
+    flat = Outcome(task="binary", truth=truth, scores=guess, decision=np.random.default_rng(1).integers(0, 2, 200))
+    v = verdict(asked("accuracy", reference="baseline", offset=0.1), outcome=good, reference=flat)
+    assert v.verdict == "pass"
+    assert v.bound < v.low <= v.value <= v.high <= 1.0

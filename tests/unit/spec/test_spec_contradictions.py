@@ -125,7 +125,10 @@ def test_settings_that_contradict_each_other_are_refused(rest: str, words: str) 
         ("{sources: {a: {path: a, url: 'postgresql://h/d'}}}", "found both"),
         ("{url: 'postgresql://h/d'}", "the source 'data' is a database: say which `table:`"),
         ("{path: a.db, format: sqlite}", "the source 'data' is a database: say which `table:`"),
-        ("{url: 'oracle://h/d', table: t}", "must begin with postgresql://, mysql://, https://, s3:// or redis://, found 'ora"),
+        (
+            "{url: 'oracle://h/d', table: t}",
+            "must begin with postgresql://, mysql://, https://, s3:// or redis://, found 'ora",
+        ),
         ("{path: 'postgresql://h/d'}", "has a URL as its path; write `url:`"),
         ("{sources: {a: {path: a.db, table: t, query: SELECT 1}}}", "has a table and a query; keep one"),
         ("{path: a, available: 1h}", "`available` of 'data' counts from a time"),

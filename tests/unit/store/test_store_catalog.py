@@ -15,7 +15,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from decisions_scene import decision
-from monitoring_scene import fill_monitoring
+from tests.unit.store.monitoring_scene import fill_monitoring
 
 import tenfold.store.migrations
 from tenfold.foundation.errors import StoreError

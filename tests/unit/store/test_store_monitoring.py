@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from monitoring_scene import DAY, START, fill_monitoring, incident, window
+from tests.unit.store.monitoring_scene import DAY, START, fill_monitoring, incident, window
 
 from tenfold.foundation.errors import StoreError
 from tenfold.records.health import Health, IncidentChange

@@ -26,7 +26,9 @@ FARTHEST = 1e12
 
 def numbers(table: pl.DataFrame, column: str) -> Floats:
     """Return a column as float64 of shape (n_rows,); null and infinity become NaN, the largest are cut to 1e150."""
-    given = table[column].cast(pl.Float64)
+    given = table[column]
+    if given.dtype != pl.Float64:
+        given = given.cast(pl.Float64)
     values: Floats = given.to_numpy(writable=True)  # null becomes NaN
     low, high = given.min(), given.max()
     if low is None or (isinstance(low, float) and isinstance(high, float) and low >= -_LARGEST and high <= _LARGEST):
