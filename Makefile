@@ -33,7 +33,7 @@ check: $(STAMP)  ## format, lint, types, import contracts, licences, unit tests
 
 test: $(STAMP)  ## every test
 	@scripts/browser
-	@scripts/redis
+	@scripts/servers
 	$(BIN)/python -m pytest -q -n 2
 
 faults: $(STAMP)  ## kills and faults at full size (long)

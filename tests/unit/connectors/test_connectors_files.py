@@ -35,8 +35,8 @@ def read(location: Path | str, tmp_path: Path, **more: object) -> tuple[SourceTa
 
 @pytest.fixture
 def workbook(tmp_path: Path) -> Path:
-    pytest.importorskip("fastexcel", reason="the extra 'excel' is not installed")
-    xlsxwriter = pytest.importorskip("xlsxwriter")
+    import xlsxwriter
+
     path = tmp_path / "orders.xlsx"
     with closing(xlsxwriter.Workbook(path)) as book:
         day = book.add_format({"num_format": "yyyy-mm-dd"})
@@ -80,7 +80,6 @@ def test_which_sheet_is_meant_must_be_said_where_several_hold_rows(workbook: Pat
 
 
 def test_what_is_called_a_workbook_and_is_none_is_refused(tmp_path: Path) -> None:
-    pytest.importorskip("fastexcel", reason="the extra 'excel' is not installed")
     path = tmp_path / "x.xlsx"
     path.write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="not an Excel workbook, or damaged"):
@@ -150,7 +149,8 @@ def test_a_view_of_a_duckdb_file_cannot_reach_other_files(duck: Path, tmp_path: 
 
 
 def test_a_delta_table_is_read_at_its_newest_version_and_torn_commits_are_refused(tmp_path: Path) -> None:
-    deltalake = pytest.importorskip("deltalake", reason="the extra 'delta' is not installed")
+    import deltalake
+
     folder = tmp_path / "orders"
     deltalake.write_deltalake(folder, ROWS.to_arrow())
     deltalake.write_deltalake(folder, ROWS.with_columns(id=pl.col("id") + 10).to_arrow(), mode="append")
@@ -210,10 +210,11 @@ def test_the_length_of_a_sound_is_that_of_the_samples_that_are_there() -> None:
 
 
 def test_a_folder_of_images_is_a_row_for_each_file_with_what_its_header_says(tmp_path: Path) -> None:
-    image = pytest.importorskip("PIL.Image", reason="the extra 'images' is not installed")
+    from PIL import Image
+
     for label, mode, size, name in (("cat", "RGB", (30, 20), "a.png"), ("dog", "L", (5, 7), "b.jpg")):
         (tmp_path / "pets" / label).mkdir(parents=True)
-        image.new(mode, size).save(tmp_path / "pets" / label / name)
+        Image.new(mode, size).save(tmp_path / "pets" / label / name)
     (tmp_path / "pets" / "dog" / "c.png").write_bytes(b"\x89PNG\r\n\x1a\ncut short")
     table, rows = read(tmp_path / "pets", tmp_path)
     assert rows.select("path", "label", "width", "height", "mode", "format").rows() == [
@@ -225,9 +226,10 @@ def test_a_folder_of_images_is_a_row_for_each_file_with_what_its_header_says(tmp
 
 
 def test_an_image_made_to_fill_the_memory_is_only_looked_at(tmp_path: Path) -> None:
-    image = pytest.importorskip("PIL.Image", reason="the extra 'images' is not installed")
+    from PIL import Image
+
     sink = io.BytesIO()
-    image.new("1", (1, 1)).save(sink, "bmp")
+    Image.new("1", (1, 1)).save(sink, "bmp")
     content = bytearray(sink.getvalue())
     content[18:26] = struct.pack("<ii", 60_000, 60_000)
     (tmp_path / "bombs").mkdir()

@@ -25,10 +25,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """Return the socket of a running server with a database ``shop``."""
-    pytest.importorskip("pymysql", reason="the extra 'mysql' is not installed")
     program, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
-    if program is None or install is None:
-        pytest.skip("the tests of MySQL need Debian's mariadb-server: apt-get install mariadb-server")
+    assert program is not None, "the tests of MySQL need Debian's mariadb-server: scripts/servers installs it"
+    assert install is not None
     with tempfile.TemporaryDirectory(prefix="tenfold-my-") as folder:
         data, socket = Path(folder, "data"), Path(folder, "s")
         user = ["--user=root"] if os.geteuid() == 0 else []

@@ -170,12 +170,11 @@ def test_an_address_is_shown_without_its_secrets(url: str) -> None:
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
-    server_class = pytest.importorskip("moto.server", reason="moto's server is not installed").ThreadedMotoServer
-    pytest.importorskip("obstore", reason="the extra 's3' is not installed")
+    from moto.server import ThreadedMotoServer
     from obstore import put
     from obstore.store import S3Store
 
-    server = server_class(ip_address="127.0.0.1", port=0, verbose=False)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
@@ -248,7 +247,6 @@ def test_an_object_that_cannot_be_read_is_told_in_one_sentence(
 
 
 def test_a_bucket_behind_a_server_that_is_not_there_is_told_soon(tmp_path: Path) -> None:
-    pytest.importorskip("obstore", reason="the extra 's3' is not installed")
     from tenfold.connectors.remote.s3 import fetch_object
 
     with pytest.raises(DataError, match="no connection to the server"):

@@ -33,9 +33,8 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """Return the address of a running server, which asks for a password."""
-    pytest.importorskip("redis", reason="the extra 'redis' is not installed")
     program = shutil.which("redis-server")
-    assert program is not None, "the stream tests need redis-server; `make test` installs it, see scripts/redis"
+    assert program is not None, "the stream tests need redis-server; `make test` installs it, see scripts/servers"
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="tenfold-redis-") as folder:
         options = ["--bind", "127.0.0.1", "--port", str(port), "--requirepass", PASSWORD, "--save", "", "--dir", folder]

@@ -17,6 +17,7 @@ def out_of_fold(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_of_digits_five_percent_of_which_were_mislabelled_the_wrong_ones_come_first(seed: int) -> None:
     from sklearn.datasets import load_digits
@@ -32,6 +33,7 @@ def test_of_digits_five_percent_of_which_were_mislabelled_the_wrong_ones_come_fi
     assert np.isin(flipped, found.rows).mean() >= 0.7
 
 
+@pytest.mark.slow
 def test_clean_labels_raise_few_doubts() -> None:
     from sklearn.datasets import load_digits
 

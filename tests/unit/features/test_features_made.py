@@ -131,7 +131,6 @@ def test_what_a_model_looks_back_at_is_in_its_signature_and_comes_from_a_history
 
 
 def test_holidays_travel_in_the_plan(tmp_path: Path) -> None:
-    pytest.importorskip("holidays")
     found, _ = plan(tmp_path, table(), options=FeatureOptions(holidays="DE-BY"), columns=COLUMNS, time="at")
     days = step(found, "native", "at", "holidays").settings["days"]
     assert {"2026-12-25", "2026-01-06", "2030-05-01"} <= set(days)  # type: ignore[call-overload]  # a tuple
