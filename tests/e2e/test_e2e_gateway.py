@@ -225,6 +225,7 @@ def test_a_durable_answer_is_on_the_disk_first(store: Path):
 
 def test_it_starts_before_anything_is_released_and_serves_what_comes(tmp_path: Path):
     store = tmp_path / ".tenfold"
+    store.mkdir()
     with running(store) as gateway:
         assert gateway.document["endpoints"] == []
         assert gateway.get("/healthz")[0] == 200

@@ -102,9 +102,11 @@ def retrain(
     Raises
     ------
     InputError
-        When there is no champion, or another pass is at work.
+        When there is no champion.
+    StoreError
+        When another pass is at work.
     """
-    from tenfold.foundation.errors import InputError
+    from tenfold.foundation.errors import StoreError
 
     renewal = renewal_of(project, events=events, workers=workers)
     if dry:
@@ -112,7 +114,7 @@ def retrain(
     renewal.need_champion()
     with one_at_a_time(project) as mine:
         if not mine:
-            raise InputError("another pass of `tenfold tick` or `tenfold retrain` is at work; try again when it ended")
+            raise StoreError("another pass of `tenfold tick` or `tenfold retrain` is at work; try again when it ended")
         return renewal.run(asked=True)
 
 

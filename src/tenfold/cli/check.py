@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from tenfold.cli.command import Command, Document, Reply
 from tenfold.cli.data import show_findings
@@ -27,13 +29,18 @@ def check(project: ProjectPath = HERE, as_json: AsJson = False) -> Command:
     return Command(work=work, as_json=as_json)
 
 
-def plan(project: ProjectPath = HERE, as_json: AsJson = False) -> Command:
+def plan(
+    *,
+    budget: Annotated[str | None, typer.Option("--budget", help="As a run with this budget would: 60s, 5m.")] = None,
+    project: ProjectPath = HERE,
+    as_json: AsJson = False,
+) -> Command:
     """Say what a run would do again, and why."""
 
     def work() -> Reply:
         from tenfold.project.open import open_project
 
-        report = open_project(project).plan()
+        report = open_project(project).plan(budget=budget)
         return Reply(document=report.document(), ok=report.ok, show=show_plan)
 
     return Command(work=work, as_json=as_json)

@@ -71,6 +71,8 @@ def front(
     if version:
         return Command(work=_version, as_json=as_json)
     if context.invoked_subcommand is None:
+        if as_json:
+            raise typer.TyperException("no command was named; `tenfold --help` lists them")
         typer.echo(context.get_help())
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,9 +55,25 @@ def serve(
             _say(f"whoever reaches {host} may ask for predictions: the gateway asks nobody who they are")
         gateway = Gateway(options=options, said=_say)
         gateway.obey_signals()
-        return Reply(document=gateway.start(), show=show_serve, then=gateway.run)
+        served = gateway.start()
+        for sentence in _not_there(options.endpoints, options.folder):
+            _say(sentence)
+        return Reply(document=served, show=show_serve, then=gateway.run)
 
     return Command(work=work, as_json=as_json)
+
+
+def _not_there(asked: Sequence[str], store: Path) -> list[str]:
+    """Return a sentence for each endpoint that was asked for and has no version yet."""
+    from tenfold.foundation.errors import did_you_mean
+
+    # A name may be written before its first promotion: it is served from then on.
+    published = [path.stem for path in (store / "endpoints").glob("*.json")]
+    return [
+        f"the endpoint '{name}' has no version yet and answers once one is promoted.{did_you_mean(name, published)}"
+        for name in asked
+        if name not in published
+    ]
 
 
 def show_serve(document: Document, console: Console) -> None:
@@ -70,10 +87,22 @@ def _served(entry: Document) -> str:
 
 
 def _store_folder(project: Path) -> Path:
-    """Return the store that the project's file names; beside no file, the usual folder."""
+    """Return the store that the project's file names; beside no file, the usual folder where there is one.
+
+    Raises
+    ------
+    InputError
+        When there is neither.
+    """
+    from tenfold.foundation.errors import InputError
+
     folder = folder_of(project)
     if not project.is_file() and not (folder / "tenfold.yaml").exists():
-        return folder / _DEFAULT_STORE
+        if (project == HERE or project.is_dir()) and (folder / _DEFAULT_STORE).is_dir():
+            return folder / _DEFAULT_STORE
+        raise InputError(
+            f"there is no project at {project}: `tenfold init DATA --target COLUMN` writes one; --project names another"
+        )
     from tenfold.spec.load import load_spec
 
     return load_spec(project if project.is_file() else folder, os.environ).store_folder

@@ -108,10 +108,19 @@ def judge(
 
 
 def _told_within(found: Verdict) -> Verdict:
-    """Return a verdict whose interval stays where the metric can be: around a reference it may reach beyond."""
-    if metric_name(found.metric).unit != "fraction" or found.low is None or found.high is None or found.bound is None:
+    """Return a verdict whose interval stays where the metric can be: around a reference it may reach beyond.
+
+    No loss, time, size or share lies below 0, and no share that is better when larger lies above 1.
+    """
+    known = metric_name(found.metric)
+    if found.low is None or found.high is None or found.bound is None:
         return found
-    return replace(found, low=max(found.low, min(0.0, found.bound)), high=min(found.high, max(1.0, found.bound)))
+    low, high = found.low, found.high
+    if known.unit == "fraction" or not known.greater_is_better:
+        low = max(low, min(0.0, found.bound))
+    if known.unit == "fraction" and known.greater_is_better:
+        high = min(high, max(1.0, found.bound))
+    return replace(found, low=low, high=high)
 
 
 def judge_again(kept: Verdict, before: Bound, asked: Bound) -> Verdict:

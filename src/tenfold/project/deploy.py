@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -227,6 +228,7 @@ def _release(  # noqa: PLR0917 - all of it is the decision
 ) -> ReleaseReport:
     """Write the decision to the catalog, then publish it: the catalog is what holds, the manifest follows it."""
     assert after.live is not None  # both acts end with a version
+    _check_bundle(project.store, f"{project.spec.name}@{after.live}")
     clock = clock or project.clock
     newest = past.newest(project.spec.endpoint)
     order = ReleaseOrder(
@@ -246,6 +248,19 @@ def _release(  # noqa: PLR0917 - all of it is the decision
     release = project.store.releases.append(order)
     manifest = publish_current(project.store, release.endpoint)
     return ReleaseReport(release=release, changed=True, manifest=manifest)
+
+
+def _check_bundle(store: Store, ref: str) -> None:
+    """Make sure that a version's bundle can be read, before anything says that it is live.
+
+    Raises
+    ------
+    StoreError
+        When it is gone or damaged; nothing was changed then.
+    """
+    name = store.registry.find(ref).blob
+    if hashlib.sha256(store.blobs.path(name).read_bytes()).hexdigest() != name:
+        raise StoreError(f"the bundle of {ref} is damaged: its content is not that of its name; `tenfold store doctor`")
 
 
 def _manifest(store: Store, release: Release) -> Endpoint:

@@ -300,3 +300,21 @@ def answer(content: dict[str, Any], *, ok: bool = True) -> Any:
     from tests.unit.cli.conftest import Answer
 
     return Answer(content, ok)
+
+
+def test_json_without_a_command_is_one_document_that_says_so(tenfold: Tenfold) -> None:
+    done = tenfold("--json")
+    assert done.code == 2
+    error = json.loads(done.out)["error"]
+    assert error["kind"] == "usage"
+    assert "no command was named" in error["message"]
+
+
+@pytest.mark.parametrize("where", [(), ("--project", "nowhere/tenfold.yaml"), ("--project", ".")])
+def test_nothing_is_served_where_there_is_no_project(
+    tenfold: Tenfold, where: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = tenfold("serve", "--port", "0", *where, "--json")
+    assert done.code == 2
+    assert "there is no project at" in json.loads(done.out)["error"]["message"]

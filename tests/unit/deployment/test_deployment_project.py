@@ -161,3 +161,22 @@ def test_another_model_is_not_promoted_to_the_endpoint(tmp_path: Path) -> None:
     project.store.registry.register("other", bundle="x", blob=project.store.blobs.put(b"x"), run="r")
     with pytest.raises(InputError, match="other@1 is another model"):
         project.promote("other@1")
+
+
+@pytest.mark.parametrize("harm", ["gone", "damaged"])
+def test_a_version_whose_bundle_cannot_be_read_changes_nothing(tmp_path: Path, harm: str) -> None:
+    project = opened(tmp_path / "p")
+    for number in (1, 2, 3):
+        registered(project, number)
+    for ref in ("late@1", "late@2"):
+        project.promote(ref)
+    before = (project.store.releases.history(), endpoints.read(project.store.folder, "gate"))
+    for number in (1, 3):
+        blob = project.store.blobs.path(project.store.registry.find(f"late@{number}").blob)
+        blob.chmod(0o600)
+        blob.unlink() if harm == "gone" else blob.write_bytes(b"something else")
+    with pytest.raises(StoreError, match="missing" if harm == "gone" else "damaged"):
+        project.promote("late@3")
+    with pytest.raises(StoreError, match="missing" if harm == "gone" else "damaged"):
+        project.rollback("late", reason="worse")
+    assert (project.store.releases.history(), endpoints.read(project.store.folder, "gate")) == before

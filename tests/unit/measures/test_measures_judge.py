@@ -247,3 +247,23 @@ def test_around_a_reference_the_interval_of_a_fraction_stays_within_it():
     v = verdict(asked("accuracy", reference="baseline", offset=0.1), outcome=good, reference=flat)
     assert v.verdict == "pass"
     assert v.bound < v.low <= v.value <= v.high <= 1.0
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "brier"])
+def test_around_a_reference_the_interval_of_a_loss_stays_above_nothing(metric):
+    truth = np.arange(60) % 2
+    sure = np.where(truth[:, None] == [0, 1], 0.999, 0.001)
+    weak = np.random.default_rng(2).uniform(0.05, 0.95, 60)
+    good = Outcome(task="binary", truth=truth, scores=sure, decision=truth)
+    poor = Outcome(task="binary", truth=truth, scores=np.column_stack([1 - weak, weak]), decision=(weak > 0.5) * 1)
+    v = verdict(asked(metric, "<=", reference="baseline"), outcome=good, reference=poor)
+    assert v.verdict == "pass"
+    assert 0.0 <= v.low <= v.value <= v.high < v.bound
+
+
+def test_a_share_of_error_above_one_keeps_its_interval():
+    truth = np.linspace(0.1, 1.0, 200)
+    o = Outcome(task="regression", truth=truth, scores=(truth * 3.0)[:, None])
+    v = verdict(asked("mape", "<=", offset=0.5), outcome=o)
+    assert v.low <= v.value <= v.high
+    assert v.value > 1.0
