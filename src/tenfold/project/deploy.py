@@ -74,6 +74,7 @@ def promote(
     refused = stop_if_duties_open(duties(project.spec)) or may_promote(found, accepted)
     if refused is not None:
         raise CheckFailed(f"{version.ref} is not promoted: {refused}")
+    _check_bundle(project.store, version)
     check_parity(version, project.spec.endpoint, project.store)
     after = past.lineage(version.name).promoted(version.number)
     said = _Word(reason=reason, by=by or _user(), accepted=accepted, evidence=found.evidence)
@@ -138,6 +139,7 @@ def rollback(
         raise InputError(f"{version.ref} is live already")
     if version.number not in {release.number for release in past.of(name)}:
         raise InputError(f"{version.ref} was never live, so nothing goes back to it; promote it instead")
+    _check_bundle(project.store, version)
     said = _Word(reason=reason, by=by or _user())
     return _release(project, past, "rollback", lineage.back_to(version.number), said, clock)
 
@@ -228,7 +230,6 @@ def _release(  # noqa: PLR0917 - all of it is the decision
 ) -> ReleaseReport:
     """Write the decision to the catalog, then publish it: the catalog is what holds, the manifest follows it."""
     assert after.live is not None  # both acts end with a version
-    _check_bundle(project.store, f"{project.spec.name}@{after.live}")
     clock = clock or project.clock
     newest = past.newest(project.spec.endpoint)
     order = ReleaseOrder(
@@ -250,7 +251,7 @@ def _release(  # noqa: PLR0917 - all of it is the decision
     return ReleaseReport(release=release, changed=True, manifest=manifest)
 
 
-def _check_bundle(store: Store, ref: str) -> None:
+def _check_bundle(store: Store, version: Version) -> None:
     """Make sure that a version's bundle can be read, before anything says that it is live.
 
     Raises
@@ -258,9 +259,10 @@ def _check_bundle(store: Store, ref: str) -> None:
     StoreError
         When it is gone or damaged; nothing was changed then.
     """
-    name = store.registry.find(ref).blob
-    if hashlib.sha256(store.blobs.path(name).read_bytes()).hexdigest() != name:
-        raise StoreError(f"the bundle of {ref} is damaged: its content is not that of its name; `tenfold store doctor`")
+    if hashlib.sha256(store.blobs.path(version.blob).read_bytes()).hexdigest() != version.blob:
+        raise StoreError(
+            f"the bundle of {version.ref} is damaged: its content is not that of its name; `tenfold store doctor`"
+        )
 
 
 def _manifest(store: Store, release: Release) -> Endpoint:
