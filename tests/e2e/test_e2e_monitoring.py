@@ -206,6 +206,25 @@ def test_evidence_is_appended_once_for_each_window_and_revision(world: World):
     assert again[0].verdict.confidence > evidence[0].verdict.confidence
 
 
+def test_the_same_outcomes_once_more_cost_no_look(world: World):
+    world.serve_days(0, 2)
+    ids = list(world.sent)
+    world.label(ids)
+    world.watch(4)
+    before = show(world.spec, world.store).looks
+    frame = pl.DataFrame({"id": ids, "outcome": [world.sent[each] for each in ids]})
+    again = label_rows(frame, world.store, source="test")
+    assert (again.batch, again.again, again.corrected) == (None, 240, 0)
+    assert world.watch(4).looks == ()
+    # One outcome of the second day is another: the first day is not judged again.
+    other = "no" if world.sent[ids[-1]] == "yes" else "yes"
+    world.label(ids, [*(world.sent[each] for each in ids[:-1]), other])
+    assert [look.health.window.start for look in world.watch(4).looks] == [LIVE + DAY]
+    after = {look.health.window.start: look.health.window.judgements for look in show(world.spec, world.store).looks}
+    assert (after[LIVE], after[LIVE + DAY]) == (1, 2)
+    assert len(before) == len(after)
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_late_shuffled_doubled_and_corrected_outcomes_come_to_what_is_computed_from_scratch(world: World, seed: int):
     rng = np.random.default_rng(seed)

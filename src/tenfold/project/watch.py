@@ -23,7 +23,7 @@ from tenfold.measures.states.column import TableState
 from tenfold.project.document import Document
 from tenfold.project.metric_order import main_metric
 from tenfold.project.reference import Watched, watched_version
-from tenfold.project.window_rows import OWN, Cut, answered, cut, ids_of, outcomes_known, rows_of
+from tenfold.project.window_rows import OWN, Cut, answered, cut, ids_of, outcomes_changed, outcomes_known, rows_of
 from tenfold.records.evidence import Evidence, Verdict
 from tenfold.records.health import Health, Incident, IncidentChange, Judged, Window
 from tenfold.spec.schema import Spec
@@ -179,9 +179,9 @@ class _Pass:
         taken = self._take_in()
         reading = self.store.watched.reading(self.endpoint)
         newest = max((batch.number for batch in self.store.labels.batches()), default=0)
-        touched = self._touched(reading.labels)
         windows = self._windows()
         kept = {_key(look.health.window): look for look in self.store.watched.looks(self.endpoint)}
+        touched = self._touched(reading.labels, windows, kept)
         for key in sorted(windows, key=lambda each: (each[1], _first(windows[each]))):
             self._look(key, windows, kept, newest, late=key in touched)
         if newest > reading.labels and windows:
@@ -243,13 +243,25 @@ class _Pass:
             at = window_start(at + length, self.options.window_seconds)
         return found
 
-    def _touched(self, seen: int) -> set[_Key]:
-        """Return the windows of which labels have arrived that not every window has taken in."""
-        batches = self.store.labels.batches(after=seen)
-        if not batches:
+    def _touched(
+        self, seen: int, windows: Mapping[_Key, list[Part]], kept: Mapping[_Key, KeptWindow]
+    ) -> set[_Key]:
+        """Return the windows of which outcomes are others than at their last look; the same once more is no news."""
+        if not self.store.labels.batches(after=seen):
             return set()
-        ids = outcomes_known(batches, self.store)["id"].implode()
-        return {key for key, parts in self._windows().items() if parts and ids_of(parts, self.store).is_in(ids).any()}
+        found: set[_Key] = set()
+        changed: dict[int, pl.Series] = {}
+        for key, parts in windows.items():
+            if not parts:
+                continue
+            # A pass that died may have taken these outcomes into this window already.
+            after = max(seen, kept[key].labels) if key in kept else seen
+            if after not in changed:
+                before = [batch for batch in self.store.labels.batches() if batch.number <= after]
+                changed[after] = outcomes_changed(outcomes_known(before, self.store), self._outcomes())
+            if changed[after].len() and ids_of(parts, self.store).is_in(changed[after].implode()).any():
+                found.add(key)
+        return found
 
     # One window.
 

@@ -140,6 +140,12 @@ def outcomes_known(batches: Iterable[LabelBatch], store: Store) -> pl.DataFrame:
     return pl.concat(tables).unique("id", keep="last", maintain_order=True)
 
 
+def outcomes_changed(before: pl.DataFrame, after: pl.DataFrame) -> pl.Series:
+    """Return the ids of which ``after`` knows another outcome than ``before``; an empty one is as good as none."""
+    both = after.join(before, on="id", how="left", suffix="_before", maintain_order="left")
+    return both.filter(both["outcome"].ne_missing(both["outcome_before"]))["id"]
+
+
 def _parquet(table: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
     table.write_parquet(buffer, compression="zstd")

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from rich.console import Console
 from tests.unit.cli.conftest import Answer
+
+from tenfold.cli.label import show_label
 
 Tenfold = Callable[..., Any]
 
@@ -278,3 +282,17 @@ def test_documents_are_shown_with_what_matters(
     text = shown(tenfold, project, content, *command)
     for word in words:
         assert word in text
+
+
+def test_taken_in_outcomes_say_how_many_ids_are_known_predictions() -> None:
+    taken = {"source": "o.csv", "batch": 1, "rows": 2, "ids": 2, "again": 0, "corrected": 0, "strangers": 2}
+    assert "took in 2 outcomes" in printed(show_label, taken)
+    assert "known predictions  0 of 2 ids" in printed(show_label, taken)
+    again = {**taken, "batch": None, "again": 2, "strangers": 0}
+    assert "nothing new: all outcomes were known" in printed(show_label, again)
+
+
+def printed(show: Callable[[dict[str, Any], Console], None], document: dict[str, Any]) -> str:
+    stream = io.StringIO()
+    show(document, Console(file=stream, width=200))
+    return stream.getvalue()
