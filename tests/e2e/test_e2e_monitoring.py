@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -306,6 +307,49 @@ def test_rows_that_come_late_join_their_window_and_leave_drift_as_it_was(world: 
         (LIVE, 130, 2)
     ]
     assert looks[0].health.evidence == before.health.evidence
+
+
+def test_after_another_length_of_windows_kept_ones_stay_and_none_overlap_or_are_made_up(world: World):
+    world.serve_days(0, 3)
+    world.watch(3)
+    before = {look.health.window.start: look for look in show(world.spec, world.store).looks}
+    hours = world.spec.monitoring.model_copy(update={"window": "16h"})
+    world.spec = world.spec.model_copy(update={"monitoring": hours})
+    assert world.watch(3).looks == ()
+    world.serve_days(3, 2)
+    world.label(list(world.sent))
+    world.serve(visits(LIVE + DAY, 1, 10, seed=99), prefix="late")
+    looks = world.watch(7).looks
+    windows = sorted((look.health.window.start, look.health.window.end) for look in show(world.spec, world.store).looks)
+    assert all(end <= start for (_, end), (start, _) in pairwise(windows))
+    assert sum(look.health.window.rows for look in show(world.spec, world.store).looks) == 610
+    # The days that were kept are judged as days, with the rows that came late; rows since are cut at sixteen hours.
+    days = [look.health.window for look in looks if look.health.window.start in before]
+    assert [(each.start, each.end - each.start, each.rows) for each in days] == [
+        (LIVE, DAY, 120), (LIVE + DAY, DAY, 130), (LIVE + 2 * DAY, DAY, 120),
+    ]  # fmt: skip
+    since = [window for window in windows if window[0] >= LIVE + 3 * DAY]
+    assert {end - start for start, end in since[1:]} == {timedelta(hours=16)}
+    assert since[0][0] == LIVE + 3 * DAY
+    assert since[0][1] - since[0][0] <= timedelta(hours=16)
+    empty = [look.health.window for look in show(world.spec, world.store).looks if not look.health.window.rows]
+    assert all(window.start >= LIVE + 5 * DAY - timedelta(hours=16) for window in empty)
+    assert world.watch(7).looks == ()
+
+
+def test_a_longer_window_begins_where_what_was_kept_ends(world: World):
+    world.serve_days(0, 4)
+    world.watch(4)
+    week = world.spec.monitoring.model_copy(update={"window": "7d"})
+    world.spec = world.spec.model_copy(update={"monitoring": week})
+    world.serve_days(4, 2)
+    assert world.watch(8).looks[-1].health.window.rows == 240
+    windows = [look.health.window for look in show(world.spec, world.store).looks]
+    assert [(each.start, each.end) for each in windows][-2:] == [
+        (LIVE + 3 * DAY, LIVE + 4 * DAY),
+        (LIVE + 4 * DAY, LIVE + 7 * DAY),
+    ]
+    assert len(windows) == 5
 
 
 def test_a_shift_is_found_and_named(world: World):
