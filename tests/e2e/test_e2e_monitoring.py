@@ -189,6 +189,18 @@ def test_a_window_is_looked_at_when_it_has_ended_and_judged_when_outcomes_are_du
     assert world.store.verify().problems == ()
 
 
+def test_a_window_whose_outcomes_are_all_known_asks_for_no_more_rows(world: World):
+    world.serve_days(0, 1)
+    world.label(list(world.sent)[:-1])
+    (some, *_) = world.watch(3).looks
+    assert any("rows would settle it" in each.reason for each in some.health.verdicts)
+    world.label(list(world.sent)[-1:])
+    (every,) = world.watch(3).looks
+    doubtful = [each for each in every.health.verdicts if each.verdict == "inconclusive"]
+    assert doubtful
+    assert not any("would settle" in each.reason for each in every.health.verdicts)
+
+
 def test_evidence_is_appended_once_for_each_window_and_revision(world: World):
     world.serve_days(0, 1)
     world.label(list(world.sent))
