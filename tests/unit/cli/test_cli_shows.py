@@ -9,6 +9,7 @@ from rich.console import Console
 from tests.unit.cli.conftest import Answer
 
 from tenfold.cli.label import show_label
+from tenfold.cli.tick import show_tick
 
 Tenfold = Callable[..., Any]
 
@@ -296,3 +297,14 @@ def printed(show: Callable[[dict[str, Any], Console], None], document: dict[str,
     stream = io.StringIO()
     show(document, Console(file=stream, width=200))
     return stream.getvalue()
+
+
+def test_a_pass_that_renews_nothing_says_so_in_a_sentence() -> None:
+    document = {"decisions": [{"action": "none", "champion": "cancer@2", "reason": "no reason to train"}]}
+    assert printed(show_tick, document).startswith("nothing to renew: cancer@2 stays")
+
+
+def test_passes_without_a_pause_are_refused(tenfold: Tenfold) -> None:
+    refused = tenfold("up", "--every", "0s")
+    assert refused.code != 0
+    assert "--every is at least 1s" in refused.err
