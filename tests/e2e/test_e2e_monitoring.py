@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -188,6 +189,18 @@ def test_a_window_is_looked_at_when_it_has_ended_and_judged_when_outcomes_are_du
     assert world.store.verify().problems == ()
 
 
+def test_a_window_whose_outcomes_are_all_known_asks_for_no_more_rows(world: World):
+    world.serve_days(0, 1)
+    world.label(list(world.sent)[:-1])
+    (some, *_) = world.watch(3).looks
+    assert any("rows would settle it" in each.reason for each in some.health.verdicts)
+    world.label(list(world.sent)[-1:])
+    (every,) = world.watch(3).looks
+    doubtful = [each for each in every.health.verdicts if each.verdict == "inconclusive"]
+    assert doubtful
+    assert not any("would settle" in each.reason for each in every.health.verdicts)
+
+
 def test_evidence_is_appended_once_for_each_window_and_revision(world: World):
     world.serve_days(0, 1)
     world.label(list(world.sent))
@@ -204,6 +217,25 @@ def test_evidence_is_appended_once_for_each_window_and_revision(world: World):
     again = judged_live(world.store)[len(evidence) :]
     assert {each.inputs["revision"] for each in again} == {"2"}
     assert again[0].verdict.confidence > evidence[0].verdict.confidence
+
+
+def test_the_same_outcomes_once_more_cost_no_look(world: World):
+    world.serve_days(0, 2)
+    ids = list(world.sent)
+    world.label(ids)
+    world.watch(4)
+    before = show(world.spec, world.store).looks
+    frame = pl.DataFrame({"id": ids, "outcome": [world.sent[each] for each in ids]})
+    again = label_rows(frame, world.store, source="test")
+    assert (again.batch, again.again, again.corrected) == (None, 240, 0)
+    assert world.watch(4).looks == ()
+    # One outcome of the second day is another: the first day is not judged again.
+    other = "no" if world.sent[ids[-1]] == "yes" else "yes"
+    world.label(ids, [*(world.sent[each] for each in ids[:-1]), other])
+    assert [look.health.window.start for look in world.watch(4).looks] == [LIVE + DAY]
+    after = {look.health.window.start: look.health.window.judgements for look in show(world.spec, world.store).looks}
+    assert (after[LIVE], after[LIVE + DAY]) == (1, 2)
+    assert len(before) == len(after)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -287,6 +319,49 @@ def test_rows_that_come_late_join_their_window_and_leave_drift_as_it_was(world: 
         (LIVE, 130, 2)
     ]
     assert looks[0].health.evidence == before.health.evidence
+
+
+def test_after_another_length_of_windows_kept_ones_stay_and_none_overlap_or_are_made_up(world: World):
+    world.serve_days(0, 3)
+    world.watch(3)
+    before = {look.health.window.start: look for look in show(world.spec, world.store).looks}
+    hours = world.spec.monitoring.model_copy(update={"window": "16h"})
+    world.spec = world.spec.model_copy(update={"monitoring": hours})
+    assert world.watch(3).looks == ()
+    world.serve_days(3, 2)
+    world.label(list(world.sent))
+    world.serve(visits(LIVE + DAY, 1, 10, seed=99), prefix="late")
+    looks = world.watch(7).looks
+    windows = sorted((look.health.window.start, look.health.window.end) for look in show(world.spec, world.store).looks)
+    assert all(end <= start for (_, end), (start, _) in pairwise(windows))
+    assert sum(look.health.window.rows for look in show(world.spec, world.store).looks) == 610
+    # The days that were kept are judged as days, with the rows that came late; rows since are cut at sixteen hours.
+    days = [look.health.window for look in looks if look.health.window.start in before]
+    assert [(each.start, each.end - each.start, each.rows) for each in days] == [
+        (LIVE, DAY, 120), (LIVE + DAY, DAY, 130), (LIVE + 2 * DAY, DAY, 120),
+    ]  # fmt: skip
+    since = [window for window in windows if window[0] >= LIVE + 3 * DAY]
+    assert {end - start for start, end in since[1:]} == {timedelta(hours=16)}
+    assert since[0][0] == LIVE + 3 * DAY
+    assert since[0][1] - since[0][0] <= timedelta(hours=16)
+    empty = [look.health.window for look in show(world.spec, world.store).looks if not look.health.window.rows]
+    assert all(window.start >= LIVE + 5 * DAY - timedelta(hours=16) for window in empty)
+    assert world.watch(7).looks == ()
+
+
+def test_a_longer_window_begins_where_what_was_kept_ends(world: World):
+    world.serve_days(0, 4)
+    world.watch(4)
+    week = world.spec.monitoring.model_copy(update={"window": "7d"})
+    world.spec = world.spec.model_copy(update={"monitoring": week})
+    world.serve_days(4, 2)
+    assert world.watch(8).looks[-1].health.window.rows == 240
+    windows = [look.health.window for look in show(world.spec, world.store).looks]
+    assert [(each.start, each.end) for each in windows][-2:] == [
+        (LIVE + 3 * DAY, LIVE + 4 * DAY),
+        (LIVE + 4 * DAY, LIVE + 7 * DAY),
+    ]
+    assert len(windows) == 5
 
 
 def test_a_shift_is_found_and_named(world: World):

@@ -80,6 +80,8 @@ def test_a_feed_without_values_opens_a_data_incident_and_starts_no_training(tmp_
     report = world.pass_window(sign=1.0, change=lambda rows: rows.with_columns(a=pl.lit(None, dtype=pl.Float64)))
     assert report.watched is not None
     assert {each.incident.kind for each in report.watched.changes} >= {"data"}
+    windows = report.document()["windows"]
+    assert (windows["schema"], windows["alerts"]) == ("tenfold.monitor/1", {"delivered": 0, "failed": 0})
     assert [each.action for each in world.decisions] == ["none"]
     assert "broken feed" in world.decisions[0].reason
     asked = retrain(world.project, workers="inline")

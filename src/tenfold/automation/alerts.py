@@ -6,7 +6,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tenfold.project.document import Document
 from tenfold.records.health import IncidentChange
+from tenfold.spec.faults import Fault, raise_faults
+from tenfold.spec.schema import Spec
 from tenfold.spec.secret import Location
 from tenfold.store.monitoring import Delivery, KeptChange
 from tenfold.store.open import Store
@@ -22,6 +25,10 @@ class Alerts:
 
     delivered: int = 0
     failed: int = 0
+
+    def document(self) -> Document:
+        """Return the counts as JSON-ready values."""
+        return {"delivered": self.delivered, "failed": self.failed}
 
 
 def deliver(store: Store, places: Sequence[Location], *, tell: Callable[[str], None] | None = None) -> Alerts:
@@ -55,9 +62,40 @@ def deliver(store: Store, places: Sequence[Location], *, tell: Callable[[str], N
     return Alerts(delivered=delivered, failed=failed)
 
 
+def need_known(spec: Spec) -> None:
+    """Refuse places of the file that no alert could reach.
+
+    Raises
+    ------
+    SpecError
+        When a URL is of a kind that apprise does not know; its address is not told.
+    """
+    faults = []
+    for number, place in enumerate(spec.alert_locations):
+        if not _known(place):
+            scheme = place.secret.reveal().partition("://")[0]
+            told = (
+                f"monitoring.alerts[{number + 1}] begins with '{scheme}://', which is no place that apprise can reach;"
+            )
+            told = f"{told} write a URL such as mailto://… or slack://…, complete as apprise has it"
+            faults.append(Fault(message=told, line=spec.line_of("monitoring", "alerts", number)))
+    raise_faults(faults, path=spec.path)
+
+
+def _known(place: Location) -> bool:
+    with warnings.catch_warnings():
+        # As where alerts are sent.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import apprise
+
+        return bool(apprise.Apprise().add(place.secret.reveal()))
+
+
 def title_of(change: IncidentChange) -> str:
-    """Return the headline of an alert."""
+    """Return the headline of an alert; what is over is told without its severity."""
     incident = change.incident
+    if change.change == "closed":
+        return f"[closed] {incident.endpoint}: {incident.kind} incident {incident.id}"
     return f"[{incident.severity}] {incident.endpoint}: {incident.kind} incident {incident.id} {change.change}"
 
 

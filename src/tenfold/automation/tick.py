@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tenfold.automation.alerts import deliver
+from tenfold.automation.alerts import Alerts, deliver
 from tenfold.automation.schedule import newest_slot
 from tenfold.foundation.events import Events, Silent
 from tenfold.project.document import Document
@@ -33,6 +33,7 @@ class TickReport:
     endpoint: str
     busy: bool = False
     watched: WatchReport | None = None
+    alerts: Alerts = field(default_factory=Alerts)
     renewed: RenewReport = field(default_factory=lambda: RenewReport(endpoint=""))
     ok: bool = True
 
@@ -43,7 +44,7 @@ class TickReport:
             "schema": "tenfold.tick/1",
             "endpoint": self.endpoint,
             "busy": self.busy,
-            "windows": None if self.watched is None else self.watched.document(),
+            "windows": None if self.watched is None else {**self.watched.document(), "alerts": self.alerts.document()},
             "decisions": renewed["decisions"],
             "promoted": renewed["promoted"],
         }
@@ -84,9 +85,9 @@ def tick(
         watched = watch(project.spec, project.store, clock=project.clock)
         if seen is not None:
             seen(watched)
-        deliver(project.store, project.spec.alert_locations, tell=tell)
+        alerts = deliver(project.store, project.spec.alert_locations, tell=tell)
         renewed = renewal_of(project, events=events, workers=workers).run()
-    return TickReport(endpoint=endpoint, watched=watched, renewed=renewed)
+    return TickReport(endpoint=endpoint, watched=watched, alerts=alerts, renewed=renewed)
 
 
 def retrain(

@@ -21,6 +21,10 @@ _GRACE_SECONDS = 10.0
 class Pages(Protocol):
     """What a browser looks at."""
 
+    def listen(self) -> None:
+        """Take the port."""
+        ...
+
     def start(self) -> str:
         """Serve, and return the address."""
         ...
@@ -58,11 +62,16 @@ class Household:
 
     def start(self) -> Mapping[str, Any]:
         """Start gateway and pages and return what is served; the first pass begins at once."""
-        served = self.gateway.start()
+        # A port that is taken is told before any worker has begun.
+        self.pages.listen()
+        served: Mapping[str, Any] = {}
         try:
+            served = self.gateway.start()
             page = self.pages.start()
         except BaseException:
-            self.gateway.stop()
+            self.pages.stop()
+            if served:
+                self.gateway.stop()
             raise
         self._due = self.clock.monotonic()
         return {**served, "schema": "tenfold.up/1", "page": page, "tick_every_seconds": self.every_seconds}

@@ -23,7 +23,12 @@ def check(project: ProjectPath = HERE, as_json: AsJson = False) -> Command:
     def work() -> Reply:
         from tenfold.project.open import open_project
 
-        report = open_project(project).check()
+        opened = open_project(project)
+        if opened.spec.alert_locations:
+            from tenfold.automation.alerts import need_known
+
+            need_known(opened.spec)
+        report = opened.check()
         return Reply(document=report.document(), ok=report.ok, show=show_check)
 
     return Command(work=work, as_json=as_json)

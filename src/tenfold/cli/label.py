@@ -42,15 +42,17 @@ def label(
 
 def show_label(document: Document, console: Console) -> None:
     """Print how many outcomes were taken in."""
-    heading(console, f"took in {document.get('rows', 0):,} outcomes")
+    taken, ids, strangers = document.get("rows", 0), document.get("ids") or 0, document.get("strangers")
+    same = bool(taken) and document.get("batch") is None
+    heading(console, "nothing new: all outcomes were known" if same else f"took in {taken:,} outcomes")
     pairs(
         console,
         (
             ("from", document.get("source")),
-            ("predictions", document.get("ids")),
+            ("known predictions", None if strangers is None else f"{ids - strangers:,} of {ids:,} ids"),
             ("known before", document.get("again") or None),
             ("corrected", document.get("corrected") or None),
             ("taken back", document.get("unknown") or None),
-            ("of no prediction", document.get("strangers") or None),
+            ("of no prediction", strangers or None),
         ),
     )

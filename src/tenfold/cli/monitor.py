@@ -31,7 +31,7 @@ def run(project: ProjectPath = HERE, as_json: AsJson = False) -> Command:
         opened = open_project(project)
         report = watch(opened.spec, opened.store)
         alerts = deliver(opened.store, opened.spec.alert_locations, tell=_tell)
-        document = {**report.document(), "alerts": {"delivered": alerts.delivered, "failed": alerts.failed}}
+        document = {**report.document(), "alerts": alerts.document()}
         return Reply(document=document, ok=report.ok, show=show_run)
 
     return Command(work=work, as_json=as_json)

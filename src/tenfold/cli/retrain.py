@@ -56,7 +56,8 @@ def show_decisions(document: Document, console: Console) -> None:
     """Print each decision with what it rests on."""
     for decision in document.get("decisions") or []:
         named = decision.get("challenger") or decision.get("champion") or ""
-        heading(console, f"{decision['action']} {named}".strip())
+        kept = f"nothing to renew: {named} stays" if named else "nothing to renew"
+        heading(console, kept if decision["action"] == "none" else f"{decision['action']} {named}".strip())
         newest, lockbox, span = (decision.get(name) or {} for name in ("newest", "lockbox", "span"))
         request = decision.get("request") or {}
         pairs(

@@ -10,10 +10,13 @@ import typer
 from tenfold.cli.command import Command, Document, Reply
 from tenfold.cli.options import HERE, AsJson, ProjectPath
 from tenfold.cli.serve import show_serve
+from tenfold.foundation.errors import InputError
 from tenfold.foundation.units import format_seconds, parse_seconds
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_SHORTEST_SECONDS = 1.0
 
 
 def up(
@@ -37,12 +40,14 @@ def up(
         from tenfold.web.server import Pages
 
         seconds = parse_seconds(every)
+        if seconds < _SHORTEST_SECONDS:
+            raise InputError(f"--every is at least 1s, from the beginning of a pass to that of the next; found {every}")
         opened = open_project(project)
         options = ServeOptions(folder=opened.store.folder, host=host, port=port, workers=workers)
         household = Household(
             project=project,
             gateway=Gateway(options=options, said=_say),
-            pages=Pages(project=opened, port=page_port),
+            pages=Pages(project=opened, port=page_port, option=" with --page-port"),
             every_seconds=seconds,
             said=_say,
         )

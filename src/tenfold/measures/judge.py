@@ -287,9 +287,21 @@ def _settled(requirement: Requirement, found: Verdict, doubt: str) -> Verdict:
     if word != "inconclusive":
         return replace(found, verdict=word, reason=_because(requirement, word, found, doubt))
     needed = rows_needed(found)
-    rows = "the value lies on the bound" if needed is None else f"about {needed} rows would settle it"
+    rows = "the value lies on the bound" if needed is None else _would_settle(needed)
     reason = f"between {_number(found.low)} and {_number(found.high)}, on both sides of {_number(found.bound)}; {rows}"
     return replace(found, verdict="inconclusive", needed=needed, reason=_with(reason, doubt))
+
+
+def without_more_rows(found: Verdict) -> Verdict:
+    """Return a verdict on all rows that there will be: how many others would settle it is left out."""
+    if found.needed is None:
+        return found
+    reason = found.reason.replace(_would_settle(found.needed), "all rows that there are do not settle it")
+    return replace(found, needed=None, reason=reason)
+
+
+def _would_settle(needed: int) -> str:
+    return f"about {needed} rows would settle it"
 
 
 def _word(direction: str, low: float, high: float, bound: float) -> VerdictName:

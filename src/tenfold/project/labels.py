@@ -13,7 +13,7 @@ from tenfold.connectors.read import read_for_model
 from tenfold.foundation.errors import DataError, InputError, did_you_mean
 from tenfold.foundation.serial import from_json
 from tenfold.project.document import Document
-from tenfold.project.window_rows import outcomes_known, predicted_ids
+from tenfold.project.window_rows import outcomes_changed, outcomes_known, predicted_ids
 from tenfold.records.dataset import Dataset, Field
 from tenfold.records.problem import Problem
 from tenfold.store.monitoring import LabelBatch
@@ -26,7 +26,8 @@ ID, OUTCOME = "id", "outcome"
 class LabelReport:
     """Outcomes taken in; the document is ``tenfold.label/1``.
 
-    ``again`` of them have an id that had an outcome before: the new one counts, the old one stays on record.
+    ``again`` of them have an id that had an outcome before: the new one counts, the old one stays on record. ``batch``
+    is None where every outcome was known as it is: nothing is kept then, and no window is judged again.
     """
 
     batch: LabelBatch | None
@@ -115,10 +116,12 @@ def label_rows(rows: pl.DataFrame, store: Store, *, source: str) -> LabelReport:
         raise InputError(f"{source} holds outcomes that are no class of the target: {shown}")
     if not rows.height:
         return LabelReport(batch=None, source=source, rows=0, ids=0, again=0, unknown=0)
-    again, corrected = _known_before(rows, store)
-    buffer = io.BytesIO()
-    rows.write_parquet(buffer, compression="zstd")
-    batch = store.labels.append(store.blobs.put(buffer.getvalue()), rows=rows.height, source=source)
+    again, corrected, news = _known_before(rows, store)
+    batch = None
+    if news:
+        buffer = io.BytesIO()
+        rows.write_parquet(buffer, compression="zstd")
+        batch = store.labels.append(store.blobs.put(buffer.getvalue()), rows=rows.height, source=source)
     return LabelReport(
         batch=batch,
         source=source,
@@ -130,12 +133,13 @@ def label_rows(rows: pl.DataFrame, store: Store, *, source: str) -> LabelReport:
     )
 
 
-def _known_before(rows: pl.DataFrame, store: Store) -> tuple[int, int]:
-    """Return how many ids had an outcome before, and for how many of them it was another one."""
+def _known_before(rows: pl.DataFrame, store: Store) -> tuple[int, int, int]:
+    """Return how many ids had an outcome before, for how many of them it was another one, and of how many it is new."""
+    known = outcomes_known(store.labels.batches(), store)
     new = rows.select(ID, pl.col(OUTCOME).cast(pl.String)).unique(ID, keep="last", maintain_order=True)
-    both = new.join(outcomes_known(store.labels.batches(), store), on=ID, suffix="_before")
+    both = new.join(known, on=ID, suffix="_before")
     changed = both[OUTCOME].ne_missing(both[f"{OUTCOME}_before"])
-    return both.height, int(changed.sum())
+    return both.height, int(changed.sum()), outcomes_changed(known, new).len()
 
 
 def _none_of_the_classes(outcomes: pl.Series, store: Store) -> list[str]:

@@ -23,11 +23,11 @@ from tenfold.measures.states.column import TableState
 from tenfold.project.document import Document
 from tenfold.project.metric_order import main_metric
 from tenfold.project.reference import Watched, watched_version
-from tenfold.project.window_rows import OWN, Cut, answered, cut, ids_of, outcomes_known, rows_of
+from tenfold.project.window_rows import OWN, Cut, answered, cut, ids_of, outcomes_changed, outcomes_known, rows_of
 from tenfold.records.evidence import Evidence, Verdict
 from tenfold.records.health import Health, Incident, IncidentChange, Judged, Window
 from tenfold.spec.schema import Spec
-from tenfold.stages.monitoring.cut import window_start
+from tenfold.stages.monitoring.cut import Cutting
 from tenfold.stages.monitoring.incidents import follow
 from tenfold.stages.monitoring.integrity import Past
 from tenfold.stages.monitoring.options import MonitoringOptions
@@ -169,7 +169,8 @@ class _Pass:
     store: Store
     now: datetime
     options: MonitoringOptions
-    versions: dict[str, Watched] = field(default_factory=dict)
+    versions: dict[tuple[str, float], Watched] = field(default_factory=dict)
+    ends: dict[_Key, datetime] = field(default_factory=dict)
     outcomes: pl.DataFrame | None = None
     evidence: dict[str, Mapping[str, tuple[Evidence, ...]]] = field(default_factory=dict)
     done: list[KeptWindow] = field(default_factory=list)
@@ -179,9 +180,9 @@ class _Pass:
         taken = self._take_in()
         reading = self.store.watched.reading(self.endpoint)
         newest = max((batch.number for batch in self.store.labels.batches()), default=0)
-        touched = self._touched(reading.labels)
         windows = self._windows()
         kept = {_key(look.health.window): look for look in self.store.watched.looks(self.endpoint)}
+        touched = self._touched(reading.labels, windows, kept)
         for key in sorted(windows, key=lambda each: (each[1], _first(windows[each]))):
             self._look(key, windows, kept, newest, late=key in touched)
         if newest > reading.labels and windows:
@@ -211,18 +212,25 @@ class _Pass:
         found = read_predictions(self.store.folder, self.endpoint, Position(segments=reading.position))
         if not found.rows.height:
             return _Taken(damaged=len(found.damaged))
-        seconds = self.options.window_seconds
+        cutting = self._cutting()
         cuts: list[Cut] = []
         for (bundle, ref), rows in found.rows.group_by("bundle", "ref", maintain_order=True):
-            version = self._version(str(bundle), str(ref))
-            cuts += cut(rows, version.problem, _inputs(version, rows), window_seconds=seconds)
-        due = min(each.start for each in cuts) + timedelta(seconds=seconds)
+            version = self._version(str(bundle), str(ref), self.options.window_seconds)
+            cuts += cut(rows, version.problem, _inputs(version, rows), cutting)
+        due = min(each.end for each in cuts)
         if due > self.now:
             return _Taken(damaged=len(found.damaged), waiting=found.rows.height, due=due)
-        parts = [each.kept(self.store, endpoint=self.endpoint, window_seconds=seconds) for each in cuts]
+        parts = [each.kept(self.store, endpoint=self.endpoint) for each in cuts]
         after = replace(reading, sequence=reading.sequence + 1, position=dict(found.position.segments))
         self.store.windows.keep_rows(after, parts)
         return _Taken(rows=found.rows.height, damaged=len(found.damaged))
+
+    def _cutting(self) -> Cutting:
+        """Return how production is cut: as the file says now, around the windows that are kept."""
+        spans = [(part.start, part.end) for part in self.store.watched.parts(self.endpoint)]
+        looks = self.store.watched.looks(self.endpoint)
+        spans += [(look.health.window.start, look.health.window.end) for look in looks]
+        return Cutting.around(self.options.window_seconds, spans)
 
     def _windows(self) -> dict[_Key, list[Part]]:
         """Return the parts of every window that has ended; of a silence, the first windows too."""
@@ -230,26 +238,39 @@ class _Pass:
         for part in self.store.watched.parts(self.endpoint):
             if part.end <= self.now:
                 found.setdefault((part.bundle, part.start), []).append(part)
+                self.ends[part.bundle, part.start] = part.end
         if not found:
             return found
-        length = timedelta(seconds=self.options.window_seconds)
         starts = {start: bundle for bundle, start in found}
-        at, bundle, silent = min(starts), starts[min(starts)], 0
-        while at + length <= self.now:
+        cutting = self._cutting()
+        bundle, silent = starts[min(starts)], 0
+        at, end = cutting.window(min(starts))
+        while end <= self.now:
             bundle = starts.get(at, bundle)
             silent = 0 if at in starts else silent + 1
             if 0 < silent <= MOST_SILENT:
                 found[bundle, at] = []
-            at = window_start(at + length, self.options.window_seconds)
+                self.ends[bundle, at] = end
+            at, end = cutting.window(end)
         return found
 
-    def _touched(self, seen: int) -> set[_Key]:
-        """Return the windows of which labels have arrived that not every window has taken in."""
-        batches = self.store.labels.batches(after=seen)
-        if not batches:
+    def _touched(self, seen: int, windows: Mapping[_Key, list[Part]], kept: Mapping[_Key, KeptWindow]) -> set[_Key]:
+        """Return the windows of which outcomes are others than at their last look; the same once more is no news."""
+        if not self.store.labels.batches(after=seen):
             return set()
-        ids = outcomes_known(batches, self.store)["id"].implode()
-        return {key for key, parts in self._windows().items() if parts and ids_of(parts, self.store).is_in(ids).any()}
+        found: set[_Key] = set()
+        changed: dict[int, pl.Series] = {}
+        for key, parts in windows.items():
+            if not parts:
+                continue
+            # A pass that died may have taken these outcomes into this window already.
+            after = max(seen, kept[key].labels) if key in kept else seen
+            if after not in changed:
+                before = [batch for batch in self.store.labels.batches() if batch.number <= after]
+                changed[after] = outcomes_changed(outcomes_known(before, self.store), self._outcomes())
+            if changed[after].len() and ids_of(parts, self.store).is_in(changed[after].implode()).any():
+                found.add(key)
+        return found
 
     # One window.
 
@@ -264,9 +285,11 @@ class _Pass:
     ) -> None:
         """Look at a window when there is something new: itself, its rows, its outcomes, or that they are due."""
         parts, before = windows[key], kept.get(key)
-        version = self._version_of(key, windows)
+        end = self.ends[key]
+        # A window that was kept when the file said another length is judged as what it is.
+        options = replace(self.options, window_seconds=(end - key[1]).total_seconds())
+        version = self._version_of(key, windows, options.window_seconds)
         last = max((part.number for part in parts), default=0)
-        end = key[1] + timedelta(seconds=self.options.window_seconds)
         due = end + timedelta(seconds=version.problem.labels_after_seconds) <= self.now
         if before is not None:
             news = last > before.parts or (due and before.health.window.status == "waiting")
@@ -288,19 +311,17 @@ class _Pass:
         ctx = StageContext(rng=np.random.default_rng(self.spec.training.seed), seed=self.spec.training.seed)
         if before is None:
             past, detectors = self._past(key, windows, kept)
-            seen = run(
-                version.reference, rows, window, version.problem, self.options, ctx, past=past, detectors=detectors
-            )
+            seen = run(version.reference, rows, window, version.problem, options, ctx, past=past, detectors=detectors)
             # A window out of order leaves the memory of the later ones alone.
             memory = None
             if detectors is not None:
                 memory = self.store.blobs.put(Memory(state=seen.state, detectors=seen.detectors).written())
         else:
             again = replace(before.health, window=window, metrics={}, verdicts=(), harmful=False)
-            seen = judged(Seen(health=again), rows, version.reference, version.problem, self.options, ctx)
+            seen = judged(Seen(health=again), rows, version.reference, version.problem, options, ctx)
             memory = before.memory
         seen = self._with_evidence(seen, version, parts, newest)
-        changes = self._changes(seen.health)
+        changes = self._changes(seen.health, options)
         look = self.store.windows.keep_look(seen.health, parts=last, labels=newest, memory=memory, changes=changes)
         kept[key] = look
         self.done.append(look)
@@ -309,13 +330,19 @@ class _Pass:
     def _past(
         self, key: _Key, windows: Mapping[_Key, list[Part]], kept: Mapping[_Key, KeptWindow]
     ) -> tuple[Past, Mapping[str, Detector] | None]:
-        """Return what the windows before left; no detectors where a later window was looked at already."""
+        """Return what windows of this length before left; no detectors where a later one was looked at already."""
         volumes: dict[datetime, int] = {}
-        for (_, start), parts in windows.items():
-            if start < key[1]:
+        length = self.ends[key] - key[1]
+        for at, parts in windows.items():
+            start = at[1]
+            if start < key[1] and self.ends[at] - start == length:
                 volumes[start] = volumes.get(start, 0) + sum(part.rows for part in parts)
         own = sorted((look.health.window.start, look) for at, look in kept.items() if at[0] == key[0])
-        earlier = [look for start, look in own if start < key[1] and look.memory is not None]
+        earlier = [
+            look
+            for start, look in own
+            if start < key[1] and look.memory is not None and look.health.window.end - start == length
+        ]
         memory = Memory()
         if earlier and earlier[-1].memory is not None:
             memory = Memory.read(self.store.blobs.path(earlier[-1].memory).read_bytes())
@@ -346,21 +373,22 @@ class _Pass:
         verdicts = tuple(replace(each, evidence=named.get(_asked(each), "")) for each in seen.health.verdicts)
         return replace(seen, health=replace(seen.health, verdicts=verdicts))
 
-    def _changes(self, health: Health) -> tuple[IncidentChange, ...]:
+    def _changes(self, health: Health, options: MonitoringOptions) -> tuple[IncidentChange, ...]:
         every = self.store.incidents.current()
         still = [each for each in every if each.closed is None and each.endpoint == self.endpoint]
-        return follow(still, health, self.options, next_number=len(every) + 1)
+        return follow(still, health, options, next_number=len(every) + 1)
 
     # What is looked up once.
 
-    def _version(self, bundle: str, ref: str) -> Watched:
-        if bundle not in self.versions:
-            self.versions[bundle] = watched_version(bundle, ref, self.store, window_seconds=self.options.window_seconds)
-        return self.versions[bundle]
+    def _version(self, bundle: str, ref: str, seconds: float) -> Watched:
+        """Return a version with its reference for windows so many seconds long."""
+        if (bundle, seconds) not in self.versions:
+            self.versions[bundle, seconds] = watched_version(bundle, ref, self.store, window_seconds=seconds)
+        return self.versions[bundle, seconds]
 
-    def _version_of(self, key: _Key, windows: Mapping[_Key, list[Part]]) -> Watched:
+    def _version_of(self, key: _Key, windows: Mapping[_Key, list[Part]], seconds: float) -> Watched:
         part = next(part for (bundle, _), parts in windows.items() if bundle == key[0] for part in parts)
-        return self._version(part.bundle, part.ref)
+        return self._version(part.bundle, part.ref, seconds)
 
     def _evidence(self, bundle: str) -> Mapping[str, tuple[Evidence, ...]]:
         """Return the evidence of a version by what it rests on, as it stood when the pass began."""

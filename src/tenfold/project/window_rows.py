@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import polars as pl
 
 from tenfold.records.problem import Problem
-from tenfold.stages.monitoring.cut import window_starts
+from tenfold.stages.monitoring.cut import Cutting
 from tenfold.stages.monitoring.rows import Answered
 from tenfold.store.monitoring import LabelBatch, Part
 from tenfold.store.open import Store
@@ -29,22 +29,23 @@ class Cut:
     bundle: str
     ref: str
     start: datetime
+    end: datetime
     rows: pl.DataFrame
 
-    def kept(self, store: Store, *, endpoint: str, window_seconds: float) -> Part:
+    def kept(self, store: Store, *, endpoint: str) -> Part:
         """Put the rows into the store."""
         return Part(
             endpoint=endpoint,
             bundle=self.bundle,
             ref=self.ref,
             start=self.start,
-            end=self.start + timedelta(seconds=window_seconds),
+            end=self.end,
             rows=self.rows.height,
             blob=store.blobs.put(_parquet(self.rows)),
         )
 
 
-def cut(rows: pl.DataFrame, problem: Problem, inputs: Sequence[str], *, window_seconds: float) -> tuple[Cut, ...]:
+def cut(rows: pl.DataFrame, problem: Problem, inputs: Sequence[str], cutting: Cutting) -> tuple[Cut, ...]:
     """Cut logged rows of one version into windows of event time.
 
     A row belongs to the window of its time column where the problem has one and the row has a value, else to that of
@@ -61,6 +62,7 @@ def cut(rows: pl.DataFrame, problem: Problem, inputs: Sequence[str], *, window_s
     moments = rows["at"].cast(_MOMENT)
     if problem.time in present and rows.schema[present[problem.time]].is_temporal():
         moments = rows.select(pl.coalesce(pl.col(present[problem.time]).cast(_MOMENT), pl.col("at"))).to_series()
+    starts, ends = cutting.windows(moments)
     table = pl.DataFrame(
         [
             rows["id"],
@@ -68,13 +70,16 @@ def cut(rows: pl.DataFrame, problem: Problem, inputs: Sequence[str], *, window_s
             rows["decision"],
             *(rows[name].alias(f"{_SCORE}{name}") for name in outputs),
             *(rows[column].alias(f"{_INPUT}{name}") for name, column in present.items()),
-            window_starts(moments, window_seconds).alias("start"),
+            starts.alias("start"),
+            ends.alias("end"),
         ]
     )
     cuts = []
-    for (start,), inside in table.group_by("start", maintain_order=True):
+    for (start, end), inside in table.group_by("start", "end", maintain_order=True):
         assert isinstance(start, datetime)
-        cuts.append(Cut(bundle=rows["bundle"][0], ref=rows["ref"][0], start=start, rows=inside.drop("start")))
+        assert isinstance(end, datetime)
+        own = inside.drop("start", "end")
+        cuts.append(Cut(bundle=rows["bundle"][0], ref=rows["ref"][0], start=start, end=end, rows=own))
     return tuple(sorted(cuts, key=lambda each: each.start))
 
 
@@ -138,6 +143,12 @@ def outcomes_known(batches: Iterable[LabelBatch], store: Store) -> pl.DataFrame:
     if not tables:
         return pl.DataFrame(schema={"id": pl.String, "outcome": pl.String})
     return pl.concat(tables).unique("id", keep="last", maintain_order=True)
+
+
+def outcomes_changed(before: pl.DataFrame, after: pl.DataFrame) -> pl.Series:
+    """Return the ids of which ``after`` knows another outcome than ``before``; an empty one is as good as none."""
+    both = after.join(before, on="id", how="left", suffix="_before", maintain_order="left")
+    return both.filter(both["outcome"].ne_missing(both["outcome_before"]))["id"]
 
 
 def _parquet(table: pl.DataFrame) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from tenfold.foundation.errors import DataError, InputError, did_you_mean
@@ -31,6 +32,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
 """The values that a metric can take, lowest and highest."""
 
 _SHORTEST_WINDOW_SECONDS = 1.0
+_ANY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 _SINGLE_ROLES = ("entity", "group", "assign", "weight")
 
 
@@ -368,9 +370,11 @@ def _fault_of_schedule(schedule: str) -> str:
     from apscheduler.triggers.cron import CronTrigger
 
     try:
-        CronTrigger.from_crontab(schedule, timezone="UTC")
+        trigger = CronTrigger.from_crontab(schedule, timezone="UTC")
     except ValueError as error:
         return str(error)
+    if trigger.get_next_fire_time(None, _ANY_MOMENT) is None:
+        return "such a moment never comes"
     if any(character.isdigit() for character in schedule.rsplit(maxsplit=1)[-1].partition("/")[0]):
         # Cron counts from Sunday and the scheduler from Monday; names cannot be misread.
         return "days of the week are written by name"

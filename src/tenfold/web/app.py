@@ -107,7 +107,9 @@ def _add_pages(app: FastAPI, pages: _Pages) -> None:
     @app.get("/history")
     def history(at: str = "") -> Response:
         state = state_of(pages.current())
-        return pages.page("history.html", page=history_of(state, at), shown=state.shown)
+        page = history_of(state, at)
+        misread = bool(page.refused) and words.moment_of(at) is None
+        return pages.page("history.html", 400 if misread else 200, page=page, shown=state.shown)
 
     @app.get("/style.css")
     def style() -> Response:
@@ -163,9 +165,9 @@ class _Pages:
             self._written = written
         return self.project
 
-    def page(self, template: str, **content: object) -> Response:
+    def page(self, template: str, status: int = 200, **content: object) -> Response:
         """Return a page."""
-        return HTMLResponse(self._filled(template, content), headers=HEADERS)
+        return HTMLResponse(self._filled(template, content), status_code=status, headers=HEADERS)
 
     def problem(self, status: int, sentence: str) -> Response:
         """Return a page that says what is wrong."""
@@ -195,6 +197,7 @@ def _environment(folder: Traversable) -> Environment:
         "tone": words.tone,
         "sign": words.sign,
         "signed": words.signed,
+        "because": words.because,
         "number": numbers.number,
         "count": numbers.count,
         "percent": numbers.percent,

@@ -19,12 +19,18 @@ _MOST_DAYS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend:
-    """The drawing of one metric in so many windows; ``bound`` is what is asked of all rows, where something is."""
+    """The drawing of one metric in so many windows; ``bound`` is what is asked of all rows, where something is.
+
+    ``intervals``, ``failed`` and ``released`` say whether there is such a mark in it: only these are explained.
+    """
 
     metric: str
     svg: str
     windows: int
     bound: float | None
+    intervals: bool
+    failed: bool
+    released: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,23 @@ def trend_of(looks: Sequence[KeptWindow], spans: Sequence[Span], spec: Spec) -> 
         if judged.metric == metric and not judged.slice and judged.bound is not None
     ]
     bound = bounds[-1] if bounds else None
-    return Trend(metric=metric, svg=_drawn(metric, points, bound, spans), windows=len(points), bound=bound)
+    low, high = _edges(points)
+    inside = [span for span in spans if low <= span.since.timestamp() <= high]
+    return Trend(
+        metric=metric,
+        svg=_drawn(metric, points, bound, inside),
+        windows=len(points),
+        bound=bound,
+        intervals=any(each.low is not None and each.high is not None for each in points),
+        failed=any(each.verdict == "fail" for each in points),
+        released=bool(inside),
+    )
+
+
+def _edges(points: Sequence[_Point]) -> tuple[float, float]:
+    """Return the first and the last moment of the drawing: there is some room beside the points."""
+    side = 0.02 * (points[-1].at - points[0].at)
+    return points[0].at - side, points[-1].at + side
 
 
 def _point(look: KeptWindow, metric: str) -> _Point | None:
@@ -74,10 +96,10 @@ def _drawn(metric: str, points: Sequence[_Point], bound: float | None, spans: Se
     known += [] if bound is None else [bound]
     room = 0.08 * ((max(known) - min(known)) or abs(known[0]) or 1.0)
     first, last = points[0].at, points[-1].at
-    side = 0.02 * (last - first)
+    low, high = _edges(points)
     frame = Frame(
-        low_x=first - side,
-        high_x=last + side,
+        low_x=low,
+        high_x=high,
         low_y=min(known) - room,
         high_y=max(known) + room,
         width=_WIDTH,
@@ -97,15 +119,14 @@ def _drawn(metric: str, points: Sequence[_Point], bound: float | None, spans: Se
     free = 0.0
     for span in spans:
         at = span.since.timestamp()
-        if frame.low_x <= at <= frame.high_x:
-            marks.append(line((frame.x(at), frame.top - 6), (frame.x(at), foot), "released"))
-            # Names that would lie on each other are left to the page of history.
-            if frame.x(at) < free:
-                continue
-            free = frame.x(at) + 8.0 * len(span.release.ref)
-            anchor = "end" if frame.x(at) > 0.9 * _WIDTH else "start"
-            gap = -5 if anchor == "end" else 5
-            marks.append(text((frame.x(at) + gap, frame.top - 8), span.release.ref, anchor=anchor))
+        marks.append(line((frame.x(at), frame.top - 6), (frame.x(at), foot), "released"))
+        # Names that would lie on each other are left to the page of history.
+        if frame.x(at) < free:
+            continue
+        free = frame.x(at) + 8.0 * len(span.release.ref)
+        anchor = "end" if frame.x(at) > 0.9 * _WIDTH else "start"
+        gap = -5 if anchor == "end" else 5
+        marks.append(text((frame.x(at) + gap, frame.top - 8), span.release.ref, anchor=anchor))
     if bound is not None:
         marks.append(line((frame.left, frame.y(bound)), (frame.width - frame.right, frame.y(bound)), "asked"))
     marks += [

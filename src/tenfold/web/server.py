@@ -35,20 +35,24 @@ class Pages:
         0: any that is free.
     hosts : collection of str
         Further names under which browsers may ask, besides ``host`` and those of loopback.
+    option : str
+        How to choose another port, where this one is taken: the end of the sentence that says so.
     """
 
     project: Project
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     hosts: Collection[str] = ()
+    option: str = ""
     url: str = ""
+    _socket: socket.socket | None = None
     _thread: threading.Thread | None = None
     _loop: asyncio.AbstractEventLoop | None = None
     _listener: Any = None
     _ready: threading.Event = field(default_factory=threading.Event)
 
-    def start(self) -> str:
-        """Serve, and return the address.
+    def listen(self) -> None:
+        """Take the port, so that nobody else has it when the pages are served.
 
         Raises
         ------
@@ -60,8 +64,23 @@ class Pages:
             listening = socket.create_server((self.host, self.port), family=family, backlog=_BACKLOG)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise InputError(f"{self.host}:{self.port} cannot be listened on: {reason}; choose another port") from error
+            where = f"{self.host}:{self.port}"
+            raise InputError(f"{where} cannot be listened on: {reason}; choose another port{self.option}") from error
         listening.setblocking(False)
+        self._socket = listening
+
+    def start(self) -> str:
+        """Serve, and return the address.
+
+        Raises
+        ------
+        InputError
+            When the address cannot be used.
+        """
+        if self._socket is None:
+            self.listen()
+        assert self._socket is not None
+        listening, self._socket = self._socket, None
         host, port = listening.getsockname()[:2]
         self.url = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
         app = app_of(self.project, hosts={*LOOPBACK, self.host, *self.hosts})
@@ -74,6 +93,9 @@ class Pages:
 
     def stop(self) -> None:
         """Answer nothing more."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
         if self._loop is not None and self._thread is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._listener.stop)
             self._thread.join(_STOP_SECONDS)

@@ -19,6 +19,13 @@ _TONES: dict[str, Tone] = {
 _SIGNS = {"good": "✓", "bad": "✕", "unsure": "?", "open": "…", "plain": "·"}
 _OWN_SIGNS = {"refuse": "✕", "train": "→", "none": "–", "warning": "!"}
 
+_BECAUSE = {
+    "manual": "because a person asked",
+    "schedule": "because its time had come",
+    "requirement": "because a requirement failed in production",
+    "harm": "because it did worse than its baseline",
+}
+
 
 def tone(word: str) -> Tone:
     """Return in which of the four colours a word stands; ``open`` for what is neither good nor bad."""
@@ -40,6 +47,11 @@ def signed(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return MISSING
     return f"+{short(value)}" if value > 0 else short(value).replace("-", "\N{MINUS SIGN}")
+
+
+def because(reason: str) -> str:
+    """Return the cause of a request to train, in words; one that is not known is told as it is."""
+    return _BECAUSE.get(reason, f"because of {reason}")
 
 
 def moment_of(at: datetime | str | None) -> datetime | None:

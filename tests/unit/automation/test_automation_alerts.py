@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from tests.unit.store.monitoring_scene import DAY, START, incident, window
 
-from tenfold.automation.alerts import deliver
+from tenfold.automation.alerts import deliver, need_known
+from tenfold.foundation.errors import SpecError
 from tenfold.records.health import Health, IncidentChange
+from tenfold.spec.load import parse_spec
 from tenfold.spec.secret import Location, Secret
 from tenfold.store.open import Store, open_store
 
@@ -71,7 +73,7 @@ def test_one_problem_is_told_when_it_begins_and_when_it_is_over(store: Store, re
     assert (done.delivered, done.failed) == (4, 0)
     assert [body["title"] for body in receiver.bodies] == [
         "[critical] late: data incident i1 opened",
-        "[critical] late: data incident i1 closed",
+        "[closed] late: data incident i1",
     ]
     assert "'fare' is missing in every row" in str(receiver.bodies[0]["message"])
     assert len(lines) == 2
@@ -96,3 +98,17 @@ def test_a_place_that_cannot_be_reached_stops_nothing(store: Store, receiver: Re
     receiver.status = 500
     assert {each.channel for each in store.deliveries.of() if each.status == "failed"} == {"gone", "odd"}
     assert store.verify().problems == ()
+
+
+def test_a_url_that_no_alert_can_reach_is_refused_with_its_line_and_without_its_address(tmp_path: Path):
+    written = b"""problem: {target: y}
+data: {path: x.csv}
+monitoring:
+  alerts:
+    - "json://127.0.0.1/hook"
+    - "${env:PLACE}"
+"""
+    spec = parse_spec(written, path="tenfold.yaml", folder=tmp_path, environ={"PLACE": "zzz://geheim"})
+    with pytest.raises(SpecError, match=r"tenfold.yaml:6: monitoring.alerts\[2\] begins with 'zzz://'") as refused:
+        need_known(spec)
+    assert "geheim" not in str(refused.value)

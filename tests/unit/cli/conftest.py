@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,6 +34,7 @@ class FakeProject:
     def __init__(self) -> None:
         self.answer: Answer | BaseException | Callable[..., Answer] = Answer({"schema": "tenfold.test/1"})
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+        self.spec = SimpleNamespace(alert_locations=())
 
     def __getattr__(self, name: str) -> Callable[..., Answer]:
         def act(*arguments: Any, **options: Any) -> Answer:

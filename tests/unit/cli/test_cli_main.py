@@ -271,8 +271,9 @@ def test_what_a_library_in_c_writes_meanwhile_does_not_reach_stdout(tmp_path: Pa
         "import os, sys, types\n"
         "report = types.SimpleNamespace(document=lambda: {'schema': 's'}, ok=True)\n"
         "def check(): os.write(1, b'noise'); os.system('echo more noise'); return report\n"
+        "spec = types.SimpleNamespace(alert_locations=())\n"
         "fake = types.ModuleType('tenfold.project.open')\n"
-        "fake.open_project = lambda path: types.SimpleNamespace(check=check)\n"
+        "fake.open_project = lambda path: types.SimpleNamespace(check=check, spec=spec)\n"
         "sys.modules['tenfold.project.open'] = fake\n"
         "from tenfold.cli.main import main\nmain(['check', '--json'])\n"
     )

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from rich.console import Console
 from tests.unit.cli.conftest import Answer
+
+from tenfold.cli.label import show_label
+from tenfold.cli.tick import show_tick
 
 Tenfold = Callable[..., Any]
 
@@ -278,3 +283,28 @@ def test_documents_are_shown_with_what_matters(
     text = shown(tenfold, project, content, *command)
     for word in words:
         assert word in text
+
+
+def test_taken_in_outcomes_say_how_many_ids_are_known_predictions() -> None:
+    taken = {"source": "o.csv", "batch": 1, "rows": 2, "ids": 2, "again": 0, "corrected": 0, "strangers": 2}
+    assert "took in 2 outcomes" in printed(show_label, taken)
+    assert "known predictions  0 of 2 ids" in printed(show_label, taken)
+    again = {**taken, "batch": None, "again": 2, "strangers": 0}
+    assert "nothing new: all outcomes were known" in printed(show_label, again)
+
+
+def printed(show: Callable[[dict[str, Any], Console], None], document: dict[str, Any]) -> str:
+    stream = io.StringIO()
+    show(document, Console(file=stream, width=200))
+    return stream.getvalue()
+
+
+def test_a_pass_that_renews_nothing_says_so_in_a_sentence() -> None:
+    document = {"decisions": [{"action": "none", "champion": "cancer@2", "reason": "no reason to train"}]}
+    assert printed(show_tick, document).startswith("nothing to renew: cancer@2 stays")
+
+
+def test_passes_without_a_pause_are_refused(tenfold: Tenfold) -> None:
+    refused = tenfold("up", "--every", "0s")
+    assert refused.code != 0
+    assert "--every is at least 1s" in refused.err

@@ -126,6 +126,8 @@ def test_amounts_by_class_are_read_by_truth_and_decision() -> None:
         (SMALLEST + 'monitoring: {alerts: ["${env:NOWHERE}"]}', "the environment variable 'NOWHERE' is not set"),
         (SMALLEST + "retraining: {when: autom}", "Did you mean 'auto'?"),
         (SMALLEST + 'retraining: {when: "61 * * * *"}', "retraining.when must be auto, off or a schedule"),
+        (SMALLEST + 'retraining: {when: "0 6 30 2 *"}', "tenfold.yaml:3: retraining.when must be auto"),
+        (SMALLEST + 'retraining: {when: "0 6 30 2 *"}', "such a moment never comes"),
         (SMALLEST + 'retraining: {when: "0 4 * * 1"}', "days of the week are written by name"),
         (SMALLEST + "retraining: {budget_per_week: 0}", "`when: off` trains never"),
         (SMALLEST + "retraining: {budget: {}}", "retraining.budget is empty"),

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 from starlette.routing import Route
-from tests.unit.web.conftest import ATTACK, Ask
+from tests.unit.web.conftest import AT, ATTACK, Ask
 
 from tenfold.project.open import Project
+from tenfold.records.retrain import Decision, Gain, RetrainRequest
 from tenfold.web.app import app_of
+from tenfold.web.chart import trend_of
 from tenfold.web.guard import host_of
+from tenfold.web.state import state_of
 
 PAGES = (
     "/",
@@ -211,7 +214,7 @@ def test_the_metric_of_the_first_requirement_is_the_one_shown(lived: Project, as
 
 def test_a_moment_that_is_none_is_told_kindly(lived: Project, ask: Ask):
     reply = ask(lived, "/history?at=soon")
-    assert reply.status_code == 200
+    assert reply.status_code == 400
     assert "is not a time" in reply.text
     assert "visits@1</b> was live" in ask(lived, "/history?at=2026-06-02").text
     assert "nothing was live" in ask(lived, "/history?at=2020-01-01").text
@@ -260,3 +263,28 @@ def test_what_breaks_is_told_in_a_sentence_without_its_details(
     assert "ZeroDivisionError" in reply.text
     assert "secret" not in reply.text
     assert "secret" in caplog.text
+
+
+def test_a_worse_challenger_is_called_worse_and_a_person_is_named_as_the_cause(own: Project, ask: Ask):
+    request = RetrainRequest(endpoint="visits", reason="manual", at=AT)
+    gain = Gain(metric="roc_auc", rows="r", n=10, value=-0.005218, low=-0.01, high=0.002)
+    own.store.decisions.keep(
+        Decision(key="w", endpoint="visits", action="refuse", reason="no", at=AT, request=request, newest=gain)
+    )
+    text = ask(own, "/history").text
+    assert 'roc_auc worse by <data value="-0.005218">0.005218</data> (a gain of' in text
+    assert "because a person asked" in text
+    assert "because of manual" not in text
+
+
+def test_the_legend_of_a_chart_explains_only_what_is_drawn(lived: Project):
+    state = state_of(lived)
+    looks, spans = state.looks, state.spans()
+    drawn = trend_of(looks, spans, lived.spec)
+    assert drawn is not None
+    assert drawn.failed == ('class="cross"' in drawn.svg)
+    assert drawn.released == ('class="released"' in drawn.svg)
+    alone = trend_of(looks[:2], (), lived.spec)
+    assert alone is not None
+    assert not alone.released
+    assert alone.intervals

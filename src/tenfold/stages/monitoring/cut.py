@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import polars as pl
 
 MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
@@ -28,6 +32,56 @@ def window_start(moment: datetime, seconds: float) -> datetime:
     return MONDAY + timedelta(microseconds=since // length * length)
 
 
+@dataclass(frozen=True, slots=True)
+class Cutting:
+    """Windows of one length, laid where none is kept: what is kept keeps its own beginning and end.
+
+    So windows never overlap after the length was changed, and one beside a kept one may be shorter than the others.
+
+    Attributes
+    ----------
+    seconds : float
+        The length of new windows.
+    kept : tuple of (datetime, datetime)
+        Beginnings and ends of the windows that are kept, in order, none into another.
+    """
+
+    seconds: float
+    kept: tuple[tuple[datetime, datetime], ...] = ()
+
+    @classmethod
+    def around(cls, seconds: float, kept: Iterable[tuple[datetime, datetime]]) -> Cutting:
+        """Return the windows around kept ones; of two that overlap the one named first counts."""
+        found: list[tuple[datetime, datetime]] = []
+        for span in dict.fromkeys(kept):
+            place = bisect_left(found, span)
+            before_ends = place == 0 or found[place - 1][1] <= span[0]
+            if before_ends and (place == len(found) or span[1] <= found[place][0]):
+                found.insert(place, span)
+        return cls(seconds, tuple(found))
+
+    def window(self, moment: datetime) -> tuple[datetime, datetime]:
+        """Return the beginning and the end of the window that one moment falls into."""
+        starts, ends = self.windows(pl.Series([moment], dtype=pl.Datetime("us", "UTC")))
+        return starts[0], ends[0]
+
+    def windows(self, moments: pl.Series) -> tuple[pl.Series, pl.Series]:
+        """Return the beginnings and the ends of the windows that moments, none of them missing, fall into."""
+        at = moments.dt.timestamp("us").to_numpy()
+        low = window_starts(moments, self.seconds).dt.timestamp("us").to_numpy()
+        high = low + _microseconds(self.seconds)
+        if self.kept:
+            starts, ends = np.array([[_since_epoch(each) for each in span] for span in self.kept], dtype=np.int64).T
+            before = np.searchsorted(starts, at, side="right") - 1
+            last = np.where(before >= 0, ends[before], low)
+            inside = (before >= 0) & (at < last)
+            following = np.minimum(before + 1, len(starts) - 1)
+            low = np.where(inside, starts[before], np.maximum(low, np.where(inside, low, last)))
+            next_start = np.where(before + 1 < len(starts), starts[following], high)
+            high = np.where(inside, last, np.minimum(high, next_start))
+        return _moments(low), _moments(high)
+
+
 def phases_of(seconds: float) -> int:
     """Return how many phases windows of this length pass through before they repeat.
 
@@ -50,6 +104,10 @@ _MOST_PHASES = 24
 
 def _microseconds(seconds: float) -> int:
     return round(seconds * 1_000_000)
+
+
+def _moments(microseconds: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> pl.Series:
+    return pl.Series(microseconds, dtype=pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
 def _since_epoch(moment: datetime) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tenfold.foundation.context import StageContext
+from tenfold.measures.judge import without_more_rows
 from tenfold.measures.sequential import Detector
 from tenfold.measures.states.column import TableState
 from tenfold.measures.states.scan import empty, scan
@@ -123,6 +124,8 @@ def judged(  # noqa: PLR0917 - as above
         seed=ctx.seed,
     )
     verdicts = judge_live(bench)
+    if health.window.labelled == health.window.rows:
+        verdicts = tuple(without_more_rows(each) for each in verdicts)
     after = replace(
         health,
         metrics=measure(bench),
