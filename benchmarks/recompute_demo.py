@@ -94,7 +94,7 @@ def derived(stored: Stored, decision: Mapping[str, Any], problems: list[str]) ->
         return "refuse" if decision["challenger"] is None or not decision["run"] else "unclear"
     last = decision["look"] >= LOOKS
     if gain["n"] < FEWEST_ROWS or gain["value"] is None:
-        return "refuse" if last else "wait"
+        return "wait"
     rows = stored.table(gain["payload"])
     truth = rows["truth"].to_numpy()
     confidence = 1.0 - (1.0 - CONFIDENCE) / LOOKS

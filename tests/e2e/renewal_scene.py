@@ -91,8 +91,12 @@ class World:
         sign: float,
         change: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
         then: Callable[[Project], TickReport] | None = None,
+        labelled: bool = True,
     ) -> TickReport:
-        """Live through one window; ``change`` spoils the rows as the gateway gets them."""
+        """Live through one window; ``change`` spoils the rows as the gateway gets them.
+
+        No outcome arrives unless ``labelled``.
+        """
         rows = visits(self.day, WINDOW_DAYS, sign=sign, rng=self.rng)
         self.serve(rows if change is None else change(rows))
         self.day += WINDOW_DAYS
@@ -100,7 +104,9 @@ class World:
         self.known = pl.concat([self.known, rows])
         self.known.write_csv(self.project.spec.folder / "visits.csv")
         ids = [f"p{self.sent - rows.height + place}" for place in range(rows.height)]
-        label_rows(pl.DataFrame({"id": ids, "outcome": rows["bought"]}), self.project.store, source=f"day {self.day}")
+        outcomes = pl.DataFrame({"id": ids, "outcome": rows["bought"]})
+        if labelled:
+            label_rows(outcomes, self.project.store, source=f"day {self.day}")
         report = (then or self.one_pass)(self.project)
         self.decisions += report.renewed.decisions
         return report

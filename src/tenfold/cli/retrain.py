@@ -45,6 +45,10 @@ def show_retrain(document: Document, console: Console) -> None:
     if would is None:
         show_decisions(document, console)
         return
+    first = would.get("first") or ()
+    if first:
+        heading(console, "before anything is begun:")
+        pairs(console, (("first", sentence) for sentence in first))
     if would["train"]:
         heading(console, f"a challenger would be trained: {would.get('details', '')}")
         pairs(console, (("seen to change", sentence) for sentence in would.get("changed") or ()))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tenfold.project.open import Project
 
 WORDS = "newest labelled rows"
+VOLUME = "volume"
 BY = "tenfold tick"
 INPUT = "input:"
 
@@ -87,7 +88,8 @@ def seen(health: Health, metric: str) -> Seen:
         end=window.end,
         rows=window.rows,
         labelled=window.labelled if window.status == "judged" else 0,
-        broken=tuple(each.message for each in health.integrity if each.severity == "critical"),
+        broken=tuple(each.message for each in health.integrity if each.severity == "critical" and each.rule != VOLUME),
+        silence=next((each.message for each in health.integrity if each.rule == VOLUME), ""),
         drifted=tuple(sorted(((each.column, each.distance) for each in health.drift), key=lambda each: -each[1])),
         failed=tuple(
             f"{each.requirement}: {each.reason}"

@@ -6,10 +6,12 @@ the next one where it stopped, and a pass that has nothing new to look at does n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
+
+import polars as pl
 
 from tenfold.foundation.clock import Clock
 from tenfold.foundation.errors import CheckFailed, InputError
@@ -34,6 +36,7 @@ from tenfold.project.wiring import options_of
 from tenfold.records.evidence import Verdict
 from tenfold.records.retrain import Decision, Gain, RetrainRequest
 from tenfold.spec.schema import Spec
+from tenfold.stages.retraining.compare import comparable
 from tenfold.stages.retraining.decide import Refusal, Situation, decide
 from tenfold.stages.retraining.options import RetrainingOptions
 from tenfold.stages.retraining.window import Seen
@@ -75,12 +78,14 @@ class Promoter(Protocol):
 class RenewReport:
     """What one pass decided, oldest first; the document is ``tenfold.retrain/1``.
 
-    ``dry`` is what would be done next, where only that was asked for.
+    ``dry`` is what would be done next, where only that was asked for; ``first`` what would be finished before it, each
+    in a sentence.
     """
 
     endpoint: str
     decisions: tuple[Decision, ...] = ()
     dry: RetrainRequest | Refusal | None = None
+    first: tuple[str, ...] = ()
     promoted: tuple[str, ...] = ()
     ok: bool = True
 
@@ -93,8 +98,29 @@ class RenewReport:
             "promoted": list(self.promoted),
         }
         if self.dry is not None:
-            document["would"] = {"train": isinstance(self.dry, RetrainRequest), **plain(self.dry)}
+            document["would"] = {
+                "train": isinstance(self.dry, RetrainRequest),
+                "first": list(self.first),
+                **plain(self.dry),
+            }
         return document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Held:
+    """A challenger held against the champion; without ``found`` there was nothing new since the ``last`` decision."""
+
+    challenger: str
+    champion: str
+    last: Decision | None
+    look: int
+    found: Contest | None = None
+    made: tuple[Made, Made] | None = None
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the two could be compared."""
+        return self.found is not None and comparable(self.found.newest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +166,24 @@ class Renewal:
     def would(self, *, asked: bool = False) -> RenewReport:
         """Say what a pass would begin now, and do nothing."""
         self.need_champion()
-        return RenewReport(endpoint=self.spec.endpoint, dry=decide(self._situation(asked=asked), self._options))
+        found = decide(self._situation(asked=asked), self._options)
+        return RenewReport(endpoint=self.spec.endpoint, dry=found, first=tuple(self._would_finish()))
+
+    def _would_finish(self) -> Iterator[str]:
+        """Yield what a pass would finish before it begins anything."""
+        for decision in self._to_promote(self._decisions()):
+            yield f"{decision.challenger} would go live: {decision.reason}"
+        for decision, died in self._unfinished():
+            begun = f"the training that began at {decision.at:%Y-%m-%d %H:%M} ({decision.reason})"
+            if died >= MOST_ATTEMPTS:
+                yield f"{begun} would be refused: it died {died} times"
+            else:
+                yield f"{begun} would be taken up"
+        waiting = self._undecided()
+        if waiting is not None and waiting.challenger is not None:
+            held = self._hold(waiting.challenger)
+            if held.comparable:
+                yield f"{waiting.challenger}, which waits for rows, would be looked at again"
 
     def need_champion(self) -> None:
         """Raise InputError when there is nothing to renew."""
@@ -151,24 +194,24 @@ class Renewal:
 
     def _carry_out(self, decisions: Sequence[Decision]) -> list[str]:
         """Promote what was decided to be promoted and did not go live yet: the last decision of its kind counts."""
-        chosen = [decision for decision in decisions if decision.action == "promote"][-1:]
         done = []
-        for decision in chosen:
+        for decision in self._to_promote(decisions):
             assert decision.challenger is not None  # only a challenger is promoted
-            live = self.promoter.live_since()
-            # Whatever went live after the decision overrules it: a person was there, or it was carried out.
-            if live is not None and (live[0] == decision.challenger or live[1] > decision.at):
-                continue
             self.promoter.promote(decision.challenger, reason=decision.reason, evidence=decision.evidence)
             self._tell(f"{decision.challenger} is live", step="live")
             done.append(decision.challenger)
         return done
 
-    def _finish_trainings(self) -> list[Decision]:
-        """Train for requests whose training did not come to an end, unless it dies again and again."""
+    def _to_promote(self, decisions: Sequence[Decision]) -> list[Decision]:
+        chosen = [decision for decision in decisions if decision.action == "promote"][-1:]
+        live = self.promoter.live_since()
+        # Whatever went live after the decision overrules it: a person was there, or it was carried out.
+        return [each for each in chosen if live is None or (live[0] != each.challenger and live[1] <= each.at)]
+
+    def _unfinished(self) -> Iterator[tuple[Decision, int]]:
+        """Yield requests whose training did not come to an end, and how often it died."""
         kept = self.store.decisions.of(self.spec.endpoint)
         answered = {each.decision.key.rpartition("/")[0] for each in kept}
-        done = []
         for each in kept:
             if each.decision.action != "train" or each.decision.key in answered:
                 continue
@@ -176,21 +219,25 @@ class Renewal:
                 run.recorded >= each.recorded and run.document is None and run.status in ("crashed", "failed")
                 for run in self.store.history.recent()
             )
+            yield each.decision, died
+
+    def _finish_trainings(self) -> list[Decision]:
+        """Train for requests whose training did not come to an end, unless it dies again and again."""
+        done = []
+        for decision, died in self._unfinished():
             if died >= MOST_ATTEMPTS:
-                done.append(self._closed(each.decision, f"no challenger came of it: the training died {died} times"))
+                done.append(self._closed(decision, f"no challenger came of it: the training died {died} times"))
             else:
-                done.append(self._train(each.decision))
+                done.append(self._train(decision))
         return done
 
     def _look_again(self) -> list[Decision]:
-        """Compare once more a challenger that waits for rows, when a window has been judged since."""
+        """Compare once more a challenger that waits for rows, when there are rows that it was not compared on."""
         waiting = self._undecided()
-        if waiting is None:
+        if waiting is None or waiting.challenger is None:
             return []
-        windows = self._windows()
-        if not windows or windows[-1].end <= waiting.at:
-            return []
-        return [self._compare(waiting)]
+        held = self._hold(waiting.challenger)
+        return [self._settled(waiting, held)] if held.comparable else []
 
     def _answer(self, *, asked: bool) -> list[Decision]:
         """Decide once for each newest window and each moment of the schedule; train where there is a reason."""
@@ -265,27 +312,75 @@ class Renewal:
         trained = replace(decision, challenger=report.version.ref, run=report.run, span=rows.span)
         if report.version.ref == decision.champion:
             return self._closed(trained, "the training came to the champion itself")
-        return self._compare(trained)
+        held = self._hold(report.version.ref)
+        return self._settled(trained, held) if held.last is None or held.comparable else self._repeated(trained, held)
 
-    def _compare(self, before: Decision) -> Decision:
-        """Hold a challenger against the champion of now, and write down what follows."""
-        assert before.challenger is not None  # it was trained
-        challenger = made(before.challenger, self.store)
-        champion = made(f"{self.spec.name}@champion", self.store)
+    def _hold(self, ref: str) -> _Held:
+        """Hold a challenger against the champion of now, where there is something new to hold them against.
+
+        The looks at one challenger are counted for one champion, whichever requests came to it.
+        """
+        champion_ref = self.store.registry.find(f"{self.spec.name}@champion").ref
+        past = [each for each in self._decisions() if (each.challenger, each.champion) == (ref, champion_ref)]
+        looks = [each for each in past if each.newest is not None and comparable(each.newest)]
+        last = past[-1] if past else None
+        look = len(looks) + 1
+        nothing = _Held(challenger=ref, champion=champion_ref, last=last, look=look)
+        if looks and (look > self._options.looks or not self._judged_since(looks[-1].at)):
+            return nothing
+        challenger, champion = made(ref, self.store), made(champion_ref, self.store)
         newest = self._newest(challenger, champion)
+        if looks and not self._unseen(newest, looks[-1], challenger.problem.target):
+            return nothing
         found = contest(
             challenger,
             champion,
             newest,
             self._options,
-            objection=self.promoter.objection(challenger.version.ref),
-            look=before.look + 1,
+            objection=self.promoter.objection(ref),
+            look=look,
             seed=self.spec.training.seed,
         )
+        return replace(nothing, found=found, made=(challenger, champion))
+
+    def _judged_since(self, moment: datetime) -> bool:
+        """Return whether outcomes of a window came due after ``moment``, and arrived."""
+        delay = timedelta(seconds=self.spec.problem.labels_after_seconds)
+        return any(window.labelled and window.end + delay > moment for window in self._windows())
+
+    def _unseen(self, newest: Newest, last: Decision, target: str) -> bool:
+        """Return whether a labelled row is there that the last look did not have."""
+        if not newest.table.height or last.newest is None or not last.newest.payload:
+            return newest.table.height > 0
+        compared = pl.read_parquet(self.store.blobs.path(last.newest.payload), columns=["id"])["id"]
+        labelled = newest.ids.filter(newest.table[target].is_not_null())
+        return bool(set(labelled) - set(compared))
+
+    def _repeated(self, before: Decision, held: _Held) -> Decision:
+        """Write down that a training came to a challenger of which nothing new can be said: its last decision stays."""
+        assert held.last is not None  # it was spoken of before
+        decision = replace(
+            before,
+            key=self._next_key(before),
+            action=held.last.action,
+            reason=f"the training came to it again, and nothing new can be compared: {held.last.reason}",
+            at=self.clock.now(),
+            champion=held.champion,
+            waits_for=held.last.waits_for,
+        )
+        kept = self.store.decisions.keep(decision).decision
+        self._tell(told(kept), step=kept.action)
+        return kept
+
+    def _settled(self, before: Decision, held: _Held) -> Decision:
+        """Write down what follows from a contest."""
+        assert held.found is not None  # there was something to compare, or to say that there was not
+        assert held.made is not None  # likewise
+        found, (challenger, champion) = held.found, held.made
         payloads = {name: self.store.blobs.put(content) for name, content in found.payloads.items()}
         decision = replace(
             before,
-            key=f"{self._request_key(before)}/{before.look + 1}",
+            key=self._next_key(before),
             action=found.settled.action,
             reason=found.settled.reason,
             at=self.clock.now(),
@@ -293,7 +388,7 @@ class Renewal:
             newest=_kept_at(found.newest, payloads.get("newest", "")),
             lockbox=None if found.lockbox is None else _kept_at(found.lockbox, payloads.get("lockbox", "")),
             evidence=self._evidence(found, challenger, champion, payloads),
-            look=before.look + 1,
+            look=held.look if held.comparable else 0,
             waits_for=found.settled.waits_for,
         )
         kept = self.store.decisions.keep(decision).decision
@@ -325,7 +420,7 @@ class Renewal:
         """Refuse what came to no challenger."""
         closed = replace(
             decision,
-            key=f"{self._request_key(decision)}/1",
+            key=self._next_key(decision),
             action="refuse",
             reason=reason,
             at=self.clock.now(),
@@ -364,11 +459,17 @@ class Renewal:
         return self.slot
 
     def _undecided(self) -> Decision | None:
-        """Return the newest decision about the newest challenger, when it waits for rows."""
-        contested = [decision for decision in self._decisions() if decision.look]
+        """Return the newest decision about the newest challenger, when it waits for rows.
+
+        A challenger that went live since does not wait any more: whoever promoted it has settled it.
+        """
+        contested = [each for each in self._decisions() if each.challenger not in (None, each.champion)]
         if not contested or contested[-1].action != "wait" or contested[-1].waits_for != "rows":
             return None
-        return contested[-1]
+        waiting = contested[-1]
+        live = {each.ref for each in self.store.releases.history(self.spec.name) if each.at >= waiting.at}
+        live.add(self.store.registry.find(f"{self.spec.name}@champion").ref)
+        return None if waiting.challenger in live else waiting
 
     def _since(self) -> datetime:
         live = self.promoter.live_since()
@@ -385,8 +486,14 @@ class Renewal:
 
     @staticmethod
     def _request_key(decision: Decision) -> str:
-        """Return the key of the decision to train: what follows adds the number of the look."""
-        return decision.key.rpartition("/")[0] if decision.look else decision.key
+        """Return the key of the decision to train: what follows adds a number."""
+        return decision.key if decision.action == "train" else decision.key.rpartition("/")[0]
+
+    def _next_key(self, decision: Decision) -> str:
+        """Return the key of what is decided next about a request."""
+        request = self._request_key(decision)
+        answers = sum(each.key.rpartition("/")[0] == request for each in self._decisions())
+        return f"{request}/{answers + 1}"
 
     @property
     def _options(self) -> RetrainingOptions:

@@ -85,7 +85,8 @@ class Decision:
     newest, lockbox : Gain or None
         On the newest labelled rows, which neither saw, and on the rows sealed when the champion was made.
     look : int
-        How often this challenger was held against the champion, this time included.
+        How often this challenger was compared with this champion, this time included; 0 where nothing could be
+        compared.
     window : str
         The windows that were looked at, the newest first.
     waits_for : str

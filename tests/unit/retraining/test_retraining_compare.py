@@ -9,7 +9,7 @@ import numpy as np
 from tenfold.measures.outcome import Outcome
 from tenfold.records.evidence import Verdict
 from tenfold.records.retrain import Gain
-from tenfold.stages.retraining.compare import compare, settle
+from tenfold.stages.retraining.compare import comparable, compare, settle
 from tenfold.stages.retraining.options import RetrainingOptions
 
 AUTO = RetrainingOptions(promote="auto")
@@ -62,9 +62,14 @@ def test_better_is_promoted_worse_refused_and_even_waits() -> None:
 
 def test_waiting_ends_with_the_last_look() -> None:
     assert settle(EVEN, None, (), AUTO, objection=None, look=AUTO.looks).action == "refuse"
-    nothing = Gain(metric="roc_auc", rows="newest", n=0)
-    assert settle(nothing, None, (), AUTO, objection=None, look=1).action == "wait"
-    assert settle(nothing, None, (), AUTO, objection=None, look=AUTO.looks).action == "refuse"
+
+
+def test_a_challenger_that_was_never_compared_is_never_refused_for_it() -> None:
+    few = replace(BETTER, n=99)
+    for gain in (Gain(metric="roc_auc", rows="newest", n=0), few):
+        assert not comparable(gain)
+        for look in (1, AUTO.looks):
+            assert settle(gain, None, (), AUTO, objection=None, look=look).action == "wait"
 
 
 def test_a_better_challenger_that_fails_a_must_is_refused() -> None:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tenfold.project.production import seen
+from tenfold.records.health import Health, IntegrityFinding, Window
 from tenfold.records.retrain import RetrainRequest
 from tenfold.stages.retraining.decide import Refusal, Situation, decide
 from tenfold.stages.retraining.options import RetrainingOptions
@@ -21,6 +23,17 @@ AUTO = RetrainingOptions(promote="auto")
 
 def situation(*windows: Seen, **rest: object) -> Situation:
     return Situation(endpoint="flights", now=NOW, metric="roc_auc", windows=windows, **rest)  # type: ignore[arg-type]
+
+
+def silent(rows: int) -> Health:
+    """A window in which rows are lost, as monitoring leaves it."""
+    window = Window(endpoint="flights", bundle="b", ref="flights@1", start=NOW - timedelta(days=1), end=NOW, rows=rows)
+    lost = IntegrityFinding(
+        rule="volume",
+        severity="warning" if rows else "critical",
+        message=f"{rows} rows arrived where about 900 were expected",
+    )
+    return Health(window=window, integrity=(lost,))
 
 
 def test_nothing_is_trained_where_nothing_happened() -> None:
@@ -53,6 +66,27 @@ def test_a_broken_feed_starts_no_training_whoever_asks(rest: dict[str, object]) 
     found = decide(situation(WELL, BROKEN, **rest), AUTO)
     assert isinstance(found, Refusal)
     assert "broken feed" in found.reason
+
+
+@pytest.mark.parametrize("rest", [{"asked": True}, {"slot": NOW}])
+@pytest.mark.parametrize("rows", [0, 40])
+def test_a_silence_stops_neither_a_person_nor_the_schedule(rest: dict[str, object], rows: int) -> None:
+    found = decide(situation(WELL, seen(silent(rows), "roc_auc"), **rest), AUTO)
+    assert isinstance(found, RetrainRequest)
+    assert f"{rows} rows arrived where about 900 were expected" in found.changed
+
+
+def test_a_silence_alone_trains_nothing_and_is_told() -> None:
+    found = decide(situation(WELL, seen(silent(0), "roc_auc")), AUTO)
+    assert isinstance(found, Refusal)
+    assert "0 rows arrived" in found.reason
+    assert "broken" not in found.reason
+
+
+def test_a_feed_that_was_broken_when_it_fell_silent_stays_broken() -> None:
+    found = decide(situation(BROKEN, seen(silent(0), "roc_auc"), asked=True), AUTO)
+    assert isinstance(found, Refusal)
+    assert "temp is missing" in found.reason
 
 
 def test_the_schedule_trains_where_nothing_failed() -> None:

@@ -51,6 +51,11 @@ def compare(challenger: Outcome, champion: Outcome, *, metric: str, confidence: 
     )
 
 
+def comparable(gain: Gain) -> bool:
+    """Return whether the gain says anything of the two models; a look that could not compare them is none."""
+    return None not in (gain.low, gain.high, gain.value) and gain.n >= FEWEST_ROWS
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
     """What becomes of a challenger, and why."""
@@ -82,12 +87,10 @@ def settle(
     objection : str or None
         Why the registry's rules would not let it become champion.
     look : int
-        Which look at this challenger it is, from 1.
+        Which look at this challenger it is, from 1. Where nothing can be compared it waits, whichever look it is.
     """
     if newest.low is None or newest.high is None or newest.value is None or newest.n < FEWEST_ROWS:
         why = newest.reason or f"{newest.n} labelled rows that neither model saw, and {FEWEST_ROWS} are needed"
-        if look >= options.looks:
-            return Settled(action="refuse", reason=f"not shown to be better in {look} looks: {why}")
         return Settled(action="wait", reason=f"it cannot be compared yet: {why}", waits_for="rows")
     told = _told(newest)
     if newest.high < 0:

@@ -50,6 +50,11 @@ class Situation:
         return self.windows[-1] if self.windows else None
 
     @property
+    def arrived(self) -> Seen | None:
+        """The newest window in which rows arrived: what it holds shows whether the feed is whole."""
+        return next((window for window in reversed(self.windows) if window.rows), None)
+
+    @property
     def judged(self) -> Seen | None:
         """The newest window whose outcomes are known, so that requirements could be judged on it."""
         return next((window for window in reversed(self.windows) if window.labelled), None)
@@ -74,11 +79,11 @@ def decide(situation: Situation, options: RetrainingOptions) -> RetrainRequest |
 
     The rules, the first that fits: a broken feed starts no training, whoever asks; without a cause nothing is trained;
     a challenger that waits for rows is settled first; no more trainings in a week than allowed, except when a person
-    asks.
+    asks. Rows that did not arrive break nothing: a challenger learns from the project's own source.
     """
-    newest = situation.newest
-    if newest is not None and newest.broken:
-        return Refusal(reason=f"a broken feed starts no training: {'; '.join(newest.broken[:3])}")
+    arrived = situation.arrived
+    if arrived is not None and arrived.broken:
+        return Refusal(reason=f"a broken feed starts no training: {'; '.join(arrived.broken[:3])}")
     cause, details = _cause(situation, options)
     if cause is None:
         return Refusal(reason=details)
@@ -118,6 +123,8 @@ def _cause(situation: Situation, options: RetrainingOptions) -> tuple[Cause, str
     if judged is not None and answered and (judged.failed or judged.harmful):
         return None, f"what failed in the window {judged.key} was answered by a training already"
     holds = "every live requirement that could be judged holds"
+    if newest is not None and newest.silence:
+        holds = f"{newest.silence}, which trains nothing by itself, and {holds}"
     if newest is not None and newest.drifted:
         return None, f"inputs moved, {newest.drifted[0][0]} the most, but {holds}"
     return None, holds

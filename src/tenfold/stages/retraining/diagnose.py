@@ -23,6 +23,7 @@ def diagnose(windows: Sequence[Seen], metric: str) -> tuple[str, ...]:
         return ("no window has been judged yet",)
     newest = windows[-1]
     found = [f"the input is broken: {reason}" for reason in newest.broken[:_NAMED]]
+    found += [newest.silence] if newest.silence else []
     found += [f"a live requirement failed: {text}" for text in newest.failed]
     if newest.harmful:
         found.append("the model does worse than using none")

@@ -16,6 +16,8 @@ class Seen:
         Names the window, the same at every pass.
     broken : tuple of str
         Why its rows cannot be trusted: an input that is missing throughout, a frozen feed.
+    silence : str
+        That far fewer rows arrived than were expected, or none; empty otherwise.
     drifted : tuple of (str, float)
         Columns that moved, with their distance, the farthest first.
     failed : tuple of str
@@ -39,3 +41,4 @@ class Seen:
     harmful: bool = False
     quality: float | None = None
     champion: str = ""
+    silence: str = ""
