@@ -38,7 +38,14 @@ def options_of(spec: Spec, budget: str | None = None) -> Options:
             test=spec.validation.test,
             validation=spec.validation.validation,
             folds=spec.validation.folds,
+            repeats=spec.validation.repeats,
             gap_seconds=spec.validation.gap_seconds,
+            embargo_seconds=spec.validation.embargo_seconds,
+            window_seconds=spec.validation.window_seconds,
+            allow=spec.validation.allow,
+            # Only leave-one-out asks what there is: else another budget would be another split.
+            budget_seconds=seconds if spec.validation.strategy == "loo" else None,
+            budget_trials=trials if spec.validation.strategy == "loo" else None,
             outliers=_outliers(spec),
         ),
         training=TrainingOptions(

@@ -59,7 +59,7 @@ def decisions(
             chosen=_split(validation),
             reason=validation.reason,
             rejected=validation.rejected,
-            override="validation: {strategy: holdout | kfold | stratified | group | time, test: 0.15}",
+            override="validation: {strategy: holdout | kfold | repeated | stratified | group | time | loo | nested, test: 0.15}",
         ),
         Decision(
             subject="Features",
@@ -88,10 +88,14 @@ def decisions(
 
 
 def _split(validation: ValidationPlan) -> str:
-    if validation.scheme == "holdout" or validation.blocks <= 1:
+    if validation.fold_count <= 1:
         return f"{validation.strategy}, one validation part"
-    folds = validation.blocks - 1 if validation.scheme == "expanding" else validation.blocks
-    return f"{validation.strategy}, {folds} fold{'s' if folds != 1 else ''}"
+    told = f"{validation.strategy}, {validation.fold_count} folds"
+    if validation.repeats > 1:
+        told += f" ({validation.blocks} × {validation.repeats})"
+    if validation.scheme in {"rolling", "crossed"}:
+        told += ", rolling" if validation.scheme == "rolling" else ", groups by time"
+    return told
 
 
 def _more(count: int) -> tuple[tuple[str, str], ...]:

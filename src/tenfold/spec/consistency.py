@@ -13,6 +13,7 @@ from tenfold.measures.names import METRIC_NAMES, metric_name
 from tenfold.records.problem import Requirement, Task
 from tenfold.spec.consistency_problem import check_promises
 from tenfold.spec.consistency_sources import check_sources
+from tenfold.spec.consistency_validation import check_forward, check_leaking
 from tenfold.spec.faults import Fault
 from tenfold.spec.requirement import format_number, parse_criterion
 from tenfold.spec.schema import Spec
@@ -296,8 +297,8 @@ def _check_validation(spec: Spec) -> Iterator[Fault]:
             message="strategy: stratified keeps the shares of classes, and a regression has none; use kfold",
             line=spec.line_of("validation", "strategy"),
         )
-    if validation.gap_seconds > 0 and spec.problem.time is None:
-        yield Fault(message="validation.gap needs problem.time", line=spec.line_of("validation", "gap"))
+    yield from check_forward(spec)
+    yield from check_leaking(spec)
 
 
 def _check_budget(spec: Spec, budget: Budget, section: str) -> Iterator[Fault]:

@@ -9,13 +9,11 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 
-from tenfold.foundation.units import parse_seconds
 from tenfold.records.dataset import Kind
 from tenfold.records.problem import Requirement
 from tenfold.spec.secret import Location
 from tenfold.spec.section import (
     Budget,
-    Duration,
     Filled,
     Identifier,
     ProjectName,
@@ -32,6 +30,7 @@ from tenfold.spec.sections_problem import ProblemSection
 from tenfold.spec.sections_quality import QuarantineSection, WrittenQuarantine
 from tenfold.spec.sections_retraining import RetrainingSection
 from tenfold.spec.sections_sources import Host, JoinSection, SourceSection
+from tenfold.spec.sections_validation import ValidationSection
 from tenfold.spec.tree import Node
 
 FORMAT = 1
@@ -85,21 +84,6 @@ class DataSection(Section):
     quarantine: WrittenQuarantine = QuarantineSection()
     outliers: WrittenOutliers | None = None
     columns: Mapping[Filled, ColumnSection] = Field(default_factory=dict)
-
-
-class ValidationSection(Section):
-    """How the rows are divided."""
-
-    strategy: Literal["auto", "holdout", "kfold", "stratified", "group", "time"] = "auto"
-    test: float = 0.15
-    validation: float = 0.15
-    folds: int = 5
-    gap: Duration = "0s"
-
-    @property
-    def gap_seconds(self) -> float:
-        """Time left free between the rows that train and those that measure."""
-        return parse_seconds(self.gap)
 
 
 class TrainingSection(Section):

@@ -156,8 +156,7 @@ def divide(
 
 def _name(plan: ValidationPlan) -> str:
     """Return what out-of-fold predictions are called: one part that models were chosen on is no cross-validation."""
-    one_fold = plan.scheme == "holdout" or (plan.scheme == "expanding" and plan.blocks == 2)
-    return "validation" if one_fold else "cross-validation"
+    return "validation" if plan.fold_count == 1 else "cross-validation"
 
 
 def _named(rows: Rows, name: str) -> Rows:

@@ -21,10 +21,13 @@ from tenfold.measures.money import amounts_by_row
 from tenfold.records.dataset import Dataset
 from tenfold.records.features import FeaturePlan, Step, View
 from tenfold.records.problem import Problem, Task
-from tenfold.records.validation import ValidationPlan
+from tenfold.records.validation import FORWARD, ValidationPlan
 from tenfold.stages.training.judging import Yardstick, yardstick
 from tenfold.stages.training.outliers import clipped, read_outliers
 from tenfold.stages.training.protocols import Rows
+
+FEWEST_TO_STOP = 5
+"""Fewer held-out rows than this would choose the number of rounds that happens to suit them."""
 
 ALL_ROWS = -1
 """The number of the 'fold' that trains on every development row."""
@@ -54,6 +57,10 @@ class Bench:
         For each fold, columns that its training rows did not choose; they are missing throughout there.
     growth : float
         Development rows for each row that trained in a fold.
+    repeats : bool
+        Whether rows are held out more than once: their predictions are averaged.
+    single : bool
+        Whether folds hold out so few rows that these can neither stop a fit nor end a race.
     """
 
     folder: Path
@@ -70,6 +77,8 @@ class Bench:
     seed: int
     aligned: bool = True
     left_out: tuple[tuple[str, ...], ...] = ()
+    repeats: bool = False
+    single: bool = False
 
     @property
     def task(self) -> Task:
@@ -117,18 +126,22 @@ class Bench:
         )
 
     def held_rows(self, folds: Sequence[int]) -> npt.NDArray[np.int64]:
-        """Return the rows that are held out in these folds, one fold after the other."""
+        """Return the rows that are held out in these folds, one fold after the other; a row may come again."""
         return np.concatenate([self.row_numbers(fold)[1] for fold in folds])
 
     def yardstick(self, folds: Sequence[int]) -> Yardstick:
         """Return what predictions for the held-out rows of these folds are held against."""
         rows, weights = self.held_rows(folds), self.weights()
+        places = None
+        if self.repeats:
+            rows, places = np.unique(rows, return_inverse=True)
         amounts = self.array("amounts")[rows] if self.problem.value_by_row else None
         return yardstick(
             self.problem,
             self.truth()[rows],
             None if weights is None else weights[rows],
             amounts,  # type: ignore[arg-type]  # written as float64 by set_up
+            places,
         )
 
     def fitted_view(self, view: View) -> FittedView:
@@ -158,17 +171,17 @@ def set_up(inputs: Inputs, folder: Path, seed: int) -> Bench:
     part, block = split["part"].to_numpy().astype(np.str_), split["block"].to_numpy()
     folds = validation.folds(part, block)
     left_out = features.fold_left_out
-    if validation.scheme == "expanding":
+    outliers = read_outliers(inputs[2].files)
+    if validation.scheme in FORWARD:
         # The newest rows are the best guide: where not all folds are used, they come first.
-        folds, left_out = folds[::-1], left_out[::-1]
-    development = np.flatnonzero((part == "train") | (part == "validation"))
+        folds, left_out, outliers = folds[::-1], left_out[::-1], outliers.turned(len(folds))
+    development = validation.final(part, block)
     if not folds or not all(len(fold.train) and len(fold.validation) for fold in folds):
         raise DataError("the validation plan leaves a fold without rows; use fewer folds or a larger validation part")
     weights = dataset.with_role("weight")
     weight = weights[0].name if weights else None
     if not (folder / "truth.npy").exists():
         _write_rows(folder, table, problem, weight, split)
-        outliers = read_outliers(inputs[2].files)
         outliers.keep(folder)
         for number, fold in enumerate(folds):
             np.save(folder / f"train-{number}.npy", outliers.without(fold.train, number))
@@ -186,11 +199,13 @@ def set_up(inputs: Inputs, folder: Path, seed: int) -> Bench:
         rows=split.height,
         development=len(development),
         folds=len(folds),
-        merges=validation.scheme == "kfold" and aligned,
+        merges=validation.scheme in {"kfold", "repeated"} and aligned,
         growth=len(development) / len(folds[0].train),
         seed=seed,
         aligned=aligned,
         left_out=left_out,
+        repeats=validation.scheme == "repeated",
+        single=max(len(fold.validation) for fold in folds) < FEWEST_TO_STOP,
     )
 
 

@@ -181,9 +181,16 @@ def blended(bench: Bench, weights: Mapping[str, float], pool: Mapping[str, Score
     """Return the ensemble's predictions for every row of the table; NaN where a member has none out of fold."""
     folds = common_folds([pool[key] for key in weights])
     oof = np.full((bench.rows, bench.outputs), np.nan)
-    oof[bench.held_rows(folds)] = sum(
-        (weight * pool[key].predictions(folds) for key, weight in weights.items()), np.zeros(())
-    )
+    rows = bench.held_rows(folds)
+    predictions = sum((weight * pool[key].predictions(folds) for key, weight in weights.items()), np.zeros(()))
+    if not bench.repeats:
+        oof[rows] = predictions
+        return oof
+    # A row that is held out in several repeats has as many predictions, of models that did not see it: their mean.
+    sums = np.zeros_like(oof)
+    np.add.at(sums, rows, predictions)
+    held = np.bincount(rows, minlength=bench.rows)
+    oof[held > 0] = sums[held > 0] / held[held > 0, None]
     return oof
 
 

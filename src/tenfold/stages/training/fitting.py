@@ -19,6 +19,7 @@ from tenfold.stages.training.bench import ALL_ROWS, Bench, lay_out_views
 from tenfold.stages.training.learners import learner_called
 from tenfold.stages.training.protocols import Fit, FitFailed
 from tenfold.stages.training.scored import Scored
+from tenfold.stages.training.stopping import fitter
 
 Values = npt.NDArray[np.float64]
 _ROWS_TIMED = 10
@@ -123,7 +124,7 @@ def score_proposals(
     opening = [(place, 0) for place in range(len(proposals))]
     first = _fit(bench, opening, proposals, limits, ctx, to_come=len(proposals) * limits.folds)
     wanted = {
-        place: keep(proposals[place], fit.seconds, bench.yardstick([0]).loss(fit.predictions))
+        place: _folds(bench, limits, keep(proposals[place], fit.seconds, bench.yardstick([0]).loss(fit.predictions)))
         for (place, _), fit in sorted(first.items(), key=lambda entry: entry[0])
         if not fit.failed and not fit.gave_up
     }
@@ -134,6 +135,11 @@ def score_proposals(
         _scored(bench, candidate, [fits[at] for at in sorted(fits) if at[0] == place], wanted.get(place, 0))
         for place, candidate in enumerate(proposals)
     ]
+
+
+def _folds(bench: Bench, limits: Limits, kept: int) -> int:
+    """Return how many folds a candidate may have; one row alone is no reason to leave the race."""
+    return kept if kept or not bench.single else limits.folds
 
 
 def fit_folds(tasks: Sequence[FoldTask], ctx: StageContext, deadline: Deadline | None) -> dict[int, FoldFit]:
@@ -151,7 +157,7 @@ def fit_fold(task: FoldTask) -> FoldFit:
     if task.deadline.remaining_seconds() < limit.remaining_seconds():
         limit = task.deadline
     try:
-        fitted = learner.fit(
+        fitted = fitter(learner, single=task.bench.single and held is not None)(
             Fit(
                 train=train,
                 held=held,

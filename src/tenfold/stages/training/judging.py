@@ -41,6 +41,8 @@ class Yardstick:
         The part of the loss that is twice the area above the ROC curve; 0 unless the metric is that of two classes.
     amounts : ndarray of shape (n_rows, K, K) or None
         Money by row, truth by decision, where rows differ.
+    places : ndarray of shape (n_predictions,) or None
+        For each prediction the row that it is for, where a row has several: they are averaged.
     """
 
     problem: Problem
@@ -50,6 +52,16 @@ class Yardstick:
     ceiling: float
     ranks: float
     amounts: Values | None = None
+    places: npt.NDArray[np.int64] | None = None
+
+    def averaged(self, outputs: Values) -> Values:
+        """Return one prediction for each row: the mean of its predictions."""
+        if self.places is None or len(outputs) == len(self.truth):
+            return outputs
+        sums = np.zeros((len(self.truth), outputs.shape[1]))
+        np.add.at(sums, self.places, outputs)
+        means: Values = sums / np.bincount(self.places, minlength=len(self.truth))[:, None]
+        return means
 
     def loss(self, outputs: Values) -> float:
         """Return what the search minimises, relative to the best constant: 1 is no better, 0 is perfect.
@@ -57,6 +69,7 @@ class Yardstick:
         The more rows there are of the rarer class, the more ranks count where ``roc_auc`` is the metric: on few rows
         they are noisy, and a proper score is not.
         """
+        outputs = self.averaged(outputs)
         plain = Outcome(task=self.problem.task, truth=self.truth, scores=outputs, weight=self.weight)
         loss = metric_called(self.name, self.problem.task).compute(plain) / self.ceiling
         if self.ranks == 0.0:
@@ -66,7 +79,7 @@ class Yardstick:
 
     def outcome(self, outputs: Values) -> Outcome:
         """Return predictions beside the truth, with the decisions and the money that follow from them."""
-        problem = self.problem
+        problem, outputs = self.problem, self.averaged(outputs)
         if problem.task == "regression":
             return Outcome(task=problem.task, truth=self.truth, scores=outputs, weight=self.weight)
         threshold = None
@@ -103,9 +116,13 @@ class Yardstick:
 
 
 def yardstick(
-    problem: Problem, truth: npt.NDArray[Any], weight: Values | None, amounts: Values | None = None
+    problem: Problem,
+    truth: npt.NDArray[Any],
+    weight: Values | None,
+    amounts: Values | None = None,
+    places: npt.NDArray[np.int64] | None = None,
 ) -> Yardstick:
-    """Return what predictions for these rows are held against."""
+    """Return what predictions for these rows are held against; ``places`` as in `Yardstick`."""
     name = training_loss(problem.metric.metric, problem.task)
     constant = constant_outcome(
         problem.task, truth, truth, metric=name, classes=max(len(problem.classes), 1), weight=weight
@@ -123,4 +140,5 @@ def yardstick(
         ceiling=ceiling if ceiling > 0 else 1.0,
         ranks=ranks,
         amounts=amounts,
+        places=places,
     )

@@ -28,6 +28,13 @@ class Outliers:
         left_out = self.lines.filter((pl.col("fold") == fold) & (pl.col("action") == "drop"))["row"].to_numpy()
         return rows[~np.isin(rows, left_out)]
 
+    def turned(self, folds: int) -> Outliers:
+        """Return the outliers with the folds numbered from the last, where the newest fold comes first."""
+        if self.lines is None:
+            return self
+        turned = pl.when(pl.col("fold") >= 0).then(folds - 1 - pl.col("fold")).otherwise("fold")
+        return Outliers(lines=self.lines.with_columns(turned.cast(pl.Int16).alias("fold")))
+
     def keep(self, folder: Path) -> None:
         """Write what is to be moved for the workers that fit."""
         if self.lines is not None and (self.lines["action"] == "clip").any():

@@ -72,13 +72,13 @@ def split_by_time(rows: Rows, shares: Shares, rng: np.random.Generator) -> Split
     return Split(part=part, block=block, scheme="expanding", blocks=blocks, findings=tuple(findings))
 
 
-def without_shared_units(rows: Rows, split: Split) -> Split:
+def without_shared_units(rows: Rows, split: Split) -> Split | None:
     """Leave out rows whose group stands in a later part, so that no group is on both sides of the split in time.
 
-    Raises
-    ------
-    DataError
-        When most of the development rows would go.
+    Returns
+    -------
+    Split or None
+        None when most of the development rows would go.
     """
     assert rows.units is not None
     order = np.full(rows.count, -1, dtype=np.int64)
@@ -91,11 +91,7 @@ def without_shared_units(rows: Rows, split: Split) -> Split:
     shared = development & (order < latest[rows.units])
     kept = int(development.sum()) - int(shared.sum())
     if kept < 0.5 * development.sum() or len(np.unique(split.block[development & ~shared & (split.block >= 0)])) < 2:
-        raise DataError(
-            f"time and group cannot both be respected: {int(shared.sum())} of {int(development.sum())} development"
-            " rows belong"
-            " to groups that go on later; set `validation: {strategy: time}` or `{strategy: group}`"
-        )
+        return None
     part, block = split.part.copy(), split.block.copy()
     part[shared], block[shared] = "out", -1
     findings = split.findings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Strategy = Literal["auto", "holdout", "kfold", "stratified", "group", "time"]
+Strategy = Literal["auto", "holdout", "kfold", "repeated", "stratified", "group", "time", "loo", "nested"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +42,18 @@ class ValidationOptions:
         instead of folds.
     folds : int
         Number of folds where there are folds.
+    repeats : int or None
+        How often rows are dealt into folds anew; None: three times for ``repeated``, else once.
     gap_seconds : float
         Time left free between rows that train and rows that measure; never less than the delay of the labels.
+    embargo_seconds : float
+        Further time left free, since rows near each other resemble each other.
+    window_seconds : float or None
+        How far back rows train that are measured later; None without end, 0 as far as for the first fold.
+    allow : bool
+        Run a strategy that leaks, or that costs more than the budget bears, all the same.
+    budget_seconds, budget_trials : float, int or None
+        The whole time, or trials, there is; only leave-one-out looks at them.
     outliers : OutlierOptions or None
         None does not look for any.
     """
@@ -52,5 +62,11 @@ class ValidationOptions:
     test: float = 0.15
     validation: float = 0.15
     folds: int = 5
+    repeats: int | None = None
     gap_seconds: float = 0.0
+    embargo_seconds: float = 0.0
+    window_seconds: float | None = None
+    allow: bool = False
+    budget_seconds: float | None = None
+    budget_trials: int | None = None
     outliers: OutlierOptions | None = None

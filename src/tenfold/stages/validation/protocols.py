@@ -43,24 +43,33 @@ NO_TIME = int(np.iinfo(np.int64).min)
 class Shares:
     """How much goes where: shares of all rows, the number of blocks of the development rows, the gap.
 
-    ``blocks`` 0 asks for one validation part instead of folds.
+    ``blocks`` 0 asks for one validation part instead of folds; ``repeats`` says how often rows are dealt into blocks.
+    ``gap_seconds`` holds the embargo too. ``window_seconds`` is how far back rows train; 0: as far as for the first
+    fold, None: without end.
     """
 
     test: float
     validation: float
     blocks: int
     gap_seconds: float = 0.0
+    repeats: int = 1
+    window_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Rows divided: each row's ``part`` (train, validation, test, out) and ``block`` (-1 outside the folds)."""
+    """Rows divided: each row's ``part`` (train, validation, test, out) and ``block`` (-1 outside the folds).
+
+    ``block`` has a second dimension where one number does not say it all: see ``records.validation``.
+    """
 
     part: npt.NDArray[np.str_]
     block: npt.NDArray[np.int16]
     scheme: Scheme
     blocks: int
     findings: tuple[str, ...] = ()
+    repeats: int = 1
+    window_seconds: float | None = None
 
 
 class Splitter(Protocol):

@@ -9,27 +9,32 @@ import polars as pl
 from tenfold.foundation.context import Received
 from tenfold.records.dataset import Dataset
 from tenfold.records.problem import Problem
-from tenfold.stages.validation.choose import Method
 from tenfold.stages.validation.protocols import NO_TIME, IntArray, Rows
 
 FEWEST_ROWS = 10
 COPIES_FILE = "copies.parquet"
 
 
-def read_rows(problem: Problem, dataset: Received[Dataset], strategy: Method, *, group: str | None) -> Rows:
-    """Return the rows to divide; units join groups (when the strategy keeps them) and copies of the same row."""
-    wanted = dict.fromkeys(name for name in (problem.target, problem.time, group) if name is not None)
+def read_rows(problem: Problem, dataset: Received[Dataset], *, time: str | None, group: str | None) -> Rows:
+    """Return the rows to divide; units join groups (where the split keeps them) and copies of the same row.
+
+    Parameters
+    ----------
+    time, group : str or None
+        The columns that the split goes by.
+    """
+    wanted = dict.fromkeys(name for name in (problem.target, time, group) if name is not None)
     table = pl.read_parquet(dataset.files["table.parquet"], columns=list(wanted))
     labels: IntArray | None = None
     if problem.task != "regression":
         codes = {name: code for code, name in enumerate(problem.classes)}
         labels = table[problem.target].replace_strict(codes, return_dtype=pl.Int64).to_numpy()
     times: IntArray | None = None
-    if strategy == "time" and problem.time is not None:
-        times = _times(table[problem.time])
-    groups = _codes(table[group]) if group is not None and strategy in ("group", "time") else None
+    if time is not None:
+        times = _times(table[time])
+    groups = None if group is None else _codes(table[group])
     # In time, a repeated row is a fact of its own day: only shuffled splits must keep copies together.
-    copies = _copies(dataset) if strategy != "time" else None
+    copies = _copies(dataset) if time is None else None
     return Rows(
         count=table.height,
         labels=labels,

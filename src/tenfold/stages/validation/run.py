@@ -13,14 +13,18 @@ from tenfold.foundation.errors import DataError, did_you_mean
 from tenfold.foundation.fingerprint import hash_bytes
 from tenfold.records.dataset import Dataset
 from tenfold.records.problem import Problem
-from tenfold.records.validation import ValidationPlan
+from tenfold.records.validation import Optimism, ValidationPlan
 from tenfold.stages.validation.choose import Choice, Facts, Method, choose_strategy
+from tenfold.stages.validation.crossed import split_crossed
 from tenfold.stages.validation.forward import split_by_time, without_shared_units
+from tenfold.stages.validation.observe import observe
+from tenfold.stages.validation.optimism import measure_optimism, told
 from tenfold.stages.validation.options import OutlierOptions, ValidationOptions
 from tenfold.stages.validation.outliers import find_outliers, outliers_finding, outliers_payload
 from tenfold.stages.validation.protocols import Rows, Shares, Split, Splitter
+from tenfold.stages.validation.rolling import with_window
 from tenfold.stages.validation.rows import FEWEST_ROWS, read_rows
-from tenfold.stages.validation.shuffled import split_groups, split_random, split_stratified
+from tenfold.stages.validation.shuffled import split_each, split_groups, split_random, split_stratified
 
 SPLIT_FILE = "split.parquet"
 
@@ -37,14 +41,13 @@ def run(
     DataError
         When the rows cannot be divided as asked.
     """
-    facts = _facts(problem.record, dataset.record)
+    facts = _facts(problem.record, dataset)
     choice = choose_strategy(facts, options)
-    rows = read_rows(problem.record, dataset, choice.strategy, group=facts.group)
+    rows = read_rows(problem.record, dataset, time=choice.time, group=choice.group)
     shares = _shares(problem.record, options, choice)
-    split = _method(choice, rows)(rows, shares, ctx.rng)
-    if choice.strategy == "time" and facts.group is not None and options.strategy == "auto":
-        split = without_shared_units(rows, split)
+    split = _divide(rows, shares, choice, ctx.rng)
     content = _write(split)
+    optimism = _optimism(problem.record, dataset, split, choice, ctx.seed)
     plan = ValidationPlan(
         strategy=choice.strategy,
         scheme=split.scheme,
@@ -53,11 +56,16 @@ def run(
         counts={str(name): int(count) for name, count in zip(*np.unique(split.part, return_counts=True), strict=True)},
         split=hash_bytes(content),
         rejected=choice.rejected,
-        time=problem.record.time if choice.strategy == "time" else None,
-        groups=facts.group if choice.strategy == "group" or (facts.group and options.strategy == "auto") else None,
-        stratified=rows.labels is not None and choice.strategy in ("stratified", "holdout", "group"),
+        time=choice.time,
+        groups=choice.group,
+        stratified=rows.labels is not None and choice.strategy in {"stratified", "holdout", "group", "repeated"},
         gap_seconds=shares.gap_seconds,
-        findings=(*choice.findings, *split.findings),
+        findings=(*choice.findings, *(() if optimism is None else (told(optimism),)), *split.findings),
+        repeats=split.repeats,
+        embargo_seconds=options.embargo_seconds if choice.strategy == "time" else 0.0,
+        window_seconds=split.window_seconds,
+        observed=facts.observed.sentences(time=problem.record.time),
+        optimism=optimism,
     )
     files: dict[str, bytes] = {SPLIT_FILE: content}
     if options.outliers is not None:
@@ -94,7 +102,8 @@ def _with_outliers(
     return plan, {**files, **outliers_payload(outliers, options.action)}
 
 
-def _facts(problem: Problem, dataset: Dataset) -> Facts:
+def _facts(problem: Problem, received: Received[Dataset]) -> Facts:
+    dataset = received.record
     if dataset.rows < FEWEST_ROWS:
         raise DataError(
             f"the table has {dataset.rows} rows with a target; at least {FEWEST_ROWS} are needed to split it"
@@ -107,23 +116,50 @@ def _facts(problem: Problem, dataset: Dataset) -> Facts:
         time=problem.time,
         group=groups[0].name if groups else None,
         times=tuple(column.name for column in others if column.name not in (problem.time, problem.target)),
+        columns=max(len(dataset.with_role("feature")), 1),
+        observed=observe(problem, received),
     )
 
 
 def _shares(problem: Problem, options: ValidationOptions, choice: Choice) -> Shares:
-    gap = max(options.gap_seconds, problem.labels_after_seconds) if choice.strategy == "time" else 0.0
+    gap = max(options.gap_seconds, problem.labels_after_seconds) + options.embargo_seconds
     return Shares(
         test=options.test,
         validation=options.validation,
         blocks=options.folds if choice.folds else 0,
-        gap_seconds=gap,
+        gap_seconds=gap if choice.strategy == "time" else 0.0,
+        repeats=choice.repeats if choice.folds else 1,
+        window_seconds=options.window_seconds if choice.strategy == "time" else None,
     )
 
 
-def _method(choice: Choice, rows: Rows) -> Splitter:
-    if choice.strategy == "holdout" and rows.labels is not None:
-        return split_stratified
-    return SPLITTERS[choice.strategy]
+def _divide(rows: Rows, shares: Shares, choice: Choice, rng: np.random.Generator) -> Split:
+    if choice.strategy == "time":
+        return _divide_in_time(rows, shares, rng)
+    if choice.strategy in {"holdout", "repeated"} and rows.labels is not None:
+        return split_stratified(rows, shares, rng)
+    return SPLITTERS[choice.strategy](rows, shares, rng)
+
+
+def _divide_in_time(rows: Rows, shares: Shares, rng: np.random.Generator) -> Split:
+    """Divide forward in time, with groups apart where the split goes by them, and with a window where one is asked."""
+    split = split_by_time(rows, shares, rng)
+    if rows.units is not None:
+        apart = without_shared_units(rows, split)
+        if apart is None:
+            return split_crossed(rows, shares, rng)
+        split = apart
+    if shares.window_seconds is None:
+        return split
+    return with_window(rows, split, window_seconds=shares.window_seconds, gap_seconds=shares.gap_seconds)
+
+
+def _optimism(problem: Problem, dataset: Received[Dataset], split: Split, choice: Choice, seed: int) -> Optimism | None:
+    """Measure what a split that ignores the time promises too much; other splits are not asked."""
+    if not choice.leaks or problem.time is None:
+        return None
+    development = np.flatnonzero((split.part == "train") | (split.part == "validation"))
+    return measure_optimism(problem, dataset, development, problem.time, seed)
 
 
 def _write(split: Split) -> bytes:
@@ -138,5 +174,7 @@ SPLITTERS: dict[Method, Splitter] = {
     "group": split_groups,
     "stratified": split_stratified,
     "kfold": split_random,
+    "repeated": split_random,
     "holdout": split_random,
+    "loo": split_each,
 }

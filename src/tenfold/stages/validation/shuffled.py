@@ -1,4 +1,4 @@
-"""Splits by chance: plain, stratified by class, and with units that stay together."""
+"""Splits by chance: plain, stratified by class, with units that stay together, repeated, and one row at a time."""
 
 from __future__ import annotations
 
@@ -55,13 +55,27 @@ def split_groups(rows: Rows, shares: Shares, rng: np.random.Generator) -> Split:
     return replace(split, findings=(*split.findings, *_lopsided_folds(rows, split)))
 
 
+def split_each(rows: Rows, shares: Shares, rng: np.random.Generator) -> Split:
+    """Leave one row out at a time; copies of a row are left out together."""
+    split = split_random(rows, replace(shares, blocks=0, repeats=1), rng)
+    inside = np.flatnonzero((split.part == "train") | (split.part == "validation"))
+    part = split.part.copy()
+    part[inside] = "train"
+    _, block_of = np.unique(inside if rows.units is None else rows.units[inside], return_inverse=True)
+    block = np.full(rows.count, -1, dtype=np.int16)
+    # Dealt by chance, so that the first folds are a sample of all where time ends before the last.
+    block[inside] = rng.permutation(int(block_of.max()) + 1)[block_of]
+    return replace(split, part=part, block=block, scheme="kfold", blocks=int(block_of.max()) + 1)
+
+
 def _lopsided_folds(rows: Rows, split: Split) -> list[str]:
     """Name the classes that stand in the groups of one fold only: that fold cannot learn them."""
-    if rows.labels is None or split.scheme != "kfold":
+    if rows.labels is None or split.scheme not in {"kfold", "repeated"}:
         return []
     table = np.zeros((len(rows.classes), split.blocks), dtype=np.int64)
-    inside = split.block >= 0
-    np.add.at(table, (rows.labels[inside], split.block[inside]), 1)
+    block = split.block if split.scheme == "kfold" else split.block[:, 0]
+    inside = block >= 0
+    np.add.at(table, (rows.labels[inside], block[inside]), 1)
     alone = [name for name, counts in zip(rows.classes, table, strict=True) if (counts > 0).sum() == 1]
     if not alone:
         return []
@@ -93,10 +107,22 @@ def _split(rows: Rows, shares: Shares, findings: Sequence[str], rng: np.random.G
         if not (0 < int((place == 1).sum()) < len(inside)):
             raise DataError("the validation part or the training part would be empty; change `validation.validation`")
         return Split(part=part, block=block, scheme="holdout", blocks=1, findings=tuple(told))
-    block[inside] = deal(labels[inside], units, even_quota(left, folds), rng)
-    if len(np.unique(block[inside])) < folds:
-        raise DataError(f"{len(inside)} rows cannot fill {folds} folds; lower `validation.folds`")
-    return Split(part=part, block=block, scheme="kfold", blocks=folds, findings=tuple(told))
+    dealt = []
+    for _ in range(shares.repeats):
+        block[inside] = deal(labels[inside], units, even_quota(left, folds), rng)
+        if len(np.unique(block[inside])) < folds:
+            raise DataError(f"{len(inside)} rows cannot fill {folds} folds; lower `validation.folds`")
+        dealt.append(block.copy())
+    if shares.repeats == 1:
+        return Split(part=part, block=block, scheme="kfold", blocks=folds, findings=tuple(told))
+    return Split(
+        part=part,
+        block=np.stack(dealt, axis=1),
+        scheme="repeated",
+        blocks=folds,
+        findings=tuple(told),
+        repeats=shares.repeats,
+    )
 
 
 def _kept_for_training(taken: IntArray, counts: IntArray, least: int) -> IntArray:
