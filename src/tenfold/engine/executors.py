@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -18,6 +19,7 @@ from typing import Any, Self, TypeVar
 
 from tenfold.engine import nursery
 from tenfold.foundation.clock import Deadline
+from tenfold.foundation.context import CallLost
 from tenfold.foundation.errors import TenfoldError
 
 Item = TypeVar("Item")
@@ -37,6 +39,14 @@ class WorkerDied(TenfoldError):
 def usable_cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class CallDied(CallLost, WorkerDied):
+    """A worker process ended in the middle of a call, and so did the one that tried again."""
+
+
+_ATTEMPTS = 2
+"""Calls are pure, so one whose worker was killed is made again, once: memory may have run out for a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +111,39 @@ class ProcessMap:
         deadline = deadline or Deadline()
         queue = enumerate(items)
         following = next(queue, None)
-        busy: dict[Connection, tuple[_Worker, int]] = {}
+        busy: dict[Connection, tuple[_Worker, int, bytes]] = {}
+        again: list[tuple[int, bytes]] = []
+        deaths: Counter[int] = Counter()
         try:
             while not deadline.expired:
-                while following is not None and len(busy) < self._count:
-                    index, item = following
-                    call = pickle.dumps((function, item))
+                while (again or following is not None) and len(busy) < self._count:
+                    if again:
+                        index, call = again.pop()
+                    else:
+                        assert following is not None
+                        index, call = following[0], pickle.dumps((function, following[1]))
+                        following = next(queue, None)
                     worker = self._enlist(deadline)
                     if worker is None:
                         return
-                    self._hand_over(worker, index, call)
-                    busy[worker.connection] = (worker, index)
-                    following = next(queue, None)
+                    try:
+                        self._hand_over(worker, index, call)
+                    except CallDied as died:
+                        self._forgive(died, deaths)
+                        again.append((index, call))
+                        continue
+                    busy[worker.connection] = (worker, index, call)
                 if not busy:
                     return
                 for connection in wait(list(busy), _seconds(deadline)):
                     assert isinstance(connection, Connection)
-                    worker, index = busy.pop(connection)
-                    succeeded, result = self._hear(worker, index)
+                    worker, index, call = busy.pop(connection)
+                    try:
+                        succeeded, result = self._hear(worker, index)
+                    except CallDied as died:
+                        self._forgive(died, deaths)
+                        again.append((index, call))
+                        continue
                     self._idle.append(worker)
                     if not succeeded:
                         raise result
@@ -126,7 +151,7 @@ class ProcessMap:
         finally:
             # Whoever still works now is late, or works for nobody.
             self._mapping = False
-            for worker, _ in busy.values():
+            for worker, _, _ in busy.values():
                 self._end(worker)
 
     def close(self) -> None:
@@ -185,16 +210,24 @@ class ProcessMap:
         answer: tuple[bool, Any] = pickle.loads(content)  # noqa: S301 - from our own worker, through a private socket
         return answer
 
-    def _death_of(self, worker: _Worker, index: int) -> WorkerDied:
+    @staticmethod
+    def _forgive(died: CallDied, deaths: Counter[int]) -> None:
+        """Count a death, and raise it when its call has had all its attempts."""
+        deaths[died.index] += 1
+        if deaths[died.index] >= _ATTEMPTS:
+            raise died
+
+    def _death_of(self, worker: _Worker, index: int) -> CallDied:
         status = self._end(worker)
         how = f"with status {status}"
         if status < 0:
             how = f"by signal {signal.Signals(-status).name}"
         if status == -signal.SIGKILL:
             how += ", which the system sends when memory runs out"
-        return WorkerDied(
+        return CallDied(
             f"worker process {worker.pid} ended {how}, in the middle of call {index}; what finished before is kept: "
-            "run again with fewer workers, or inline to see where it ends"
+            "run again with fewer workers, or inline to see where it ends",
+            index=index,
         )
 
     def _end(self, worker: _Worker) -> int:

@@ -10,11 +10,26 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from tenfold.foundation.clock import Clock, Deadline, SystemClock
+from tenfold.foundation.errors import TenfoldError
 from tenfold.foundation.events import Events, Silent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Record = TypeVar("Record")
+
+
+class CallLost(TenfoldError):
+    """A call of a map whose worker process died in the middle of it, each time it was tried.
+
+    Attributes
+    ----------
+    index : int
+        The place of its item.
+    """
+
+    def __init__(self, message: str, *, index: int):
+        super().__init__(message)
+        self.index = index
 
 
 class ParallelMap(Protocol):
@@ -31,7 +46,8 @@ class ParallelMap(Protocol):
         """Yield ``(index, result)`` as calls finish.
 
         ``function`` must be a module-level function and items must pickle. Past the deadline unfinished calls are
-        abandoned and not yielded; the first exception of a call is raised.
+        abandoned and not yielded; the first exception of a call is raised. A call whose worker process dies is made
+        once more; when that dies too, `CallLost` is raised.
         """
         ...
 

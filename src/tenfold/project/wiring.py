@@ -6,12 +6,13 @@ from tenfold.foundation.units import parse_seconds
 from tenfold.lifecycle import Options
 from tenfold.project.contracts import contract_text, foreign_keys
 from tenfold.spec.schema import ColumnSection, Spec
+from tenfold.spec.sections_tuning import RangeSection
 from tenfold.stages.data.options import ColumnOptions, DataOptions
 from tenfold.stages.evaluation.options import EvaluationOptions
 from tenfold.stages.features.options import FeatureOptions, RollingOptions, SelectOptions, TextOptions
 from tenfold.stages.problem.options import Amounts, ProblemOptions
 from tenfold.stages.training.options import TrainingOptions
-from tenfold.stages.tuning.options import TuningOptions
+from tenfold.stages.tuning.options import SettingRange, TuningOptions
 from tenfold.stages.validation.options import OutlierOptions, ValidationOptions
 
 _NEVER_FEATURES = frozenset({"entity", "group", "assign", "weight", "id", "ignored"})
@@ -53,7 +54,7 @@ def options_of(spec: Spec, budget: str | None = None) -> Options:
             budget_seconds=seconds,
             budget_trials=trials,
         ),
-        tuning=TuningOptions(method=spec.tuning.method, budget_seconds=seconds, budget_trials=trials),
+        tuning=_tuning(spec, seconds, trials),
         evaluation=EvaluationOptions(metrics=spec.evaluation.metrics),
     )
 
@@ -125,6 +126,26 @@ def _features(spec: Spec) -> FeatureOptions:
         measure=section.measure,
         allow=_allowed(spec),
         timezone=spec.data.timezone,
+    )
+
+
+def _tuning(spec: Spec, seconds: float | None, trials: int | None) -> TuningOptions:
+    section = spec.tuning
+    return TuningOptions(
+        method=section.method,
+        budget_seconds=seconds,
+        budget_trials=trials,
+        space={
+            learner: {
+                name: SettingRange(low=each.low, high=each.high, log=each.log, points=each.points)
+                if isinstance(each, RangeSection)
+                else each
+                for name, each in settings.items()
+            }
+            for learner, settings in section.space.items()
+        },
+        fidelity=section.fidelity,
+        start_from=section.start_from or "",
     )
 
 

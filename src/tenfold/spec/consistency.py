@@ -19,6 +19,7 @@ from tenfold.spec.requirement import format_number, parse_criterion
 from tenfold.spec.schema import Spec
 from tenfold.spec.section import Budget
 from tenfold.spec.sections_problem import BINARY_OUTCOMES, RequirementEntry
+from tenfold.spec.sections_tuning import check_tuning
 
 _FRACTION = (0.0, 1.0)
 _POSITIVE = (0.0, math.inf)
@@ -438,6 +439,7 @@ _RULES: tuple[Callable[[Spec], Iterator[Fault]], ...] = (
     _check_features,
     _check_validation,
     _check_training,
+    check_tuning,
     _check_monitoring,
     _check_retraining,
     _check_expressions,

@@ -30,6 +30,7 @@ from tenfold.spec.sections_problem import ProblemSection
 from tenfold.spec.sections_quality import QuarantineSection, WrittenQuarantine
 from tenfold.spec.sections_retraining import RetrainingSection
 from tenfold.spec.sections_sources import Host, JoinSection, SourceSection
+from tenfold.spec.sections_tuning import TuningSection
 from tenfold.spec.sections_validation import ValidationSection
 from tenfold.spec.tree import Node
 
@@ -93,12 +94,6 @@ class TrainingSection(Section):
     budget: WrittenBudget = Budget(time="5m")
     cores: Literal["auto"] | int = "auto"
     seed: int = 7
-
-
-class TuningSection(Section):
-    """How hyperparameters are searched."""
-
-    method: Literal["auto", "random", "bayesian"] = "auto"
 
 
 class EvaluationSection(Section):

@@ -10,11 +10,12 @@ from tenfold.foundation.clock import Deadline
 from tenfold.foundation.context import StageContext
 from tenfold.foundation.errors import InputError
 from tenfold.records.model import Candidate, FitDecision
+from tenfold.stages.tuning.journal import History
 from tenfold.stages.tuning.methods import choose_method
 from tenfold.stages.tuning.options import TuningOptions
 from tenfold.stages.tuning.search import Search
 from tenfold.stages.tuning.spaces import Choice, Range, space_of
-from tenfold.stages.tuning.study import Study, as_proposal, bars
+from tenfold.stages.tuning.study import Study, StudyPlan, as_proposal, bars
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ class Tried:
     first_loss: float
     curve: tuple[float, ...] = ()
     dropped: str = ""
+    made: int = 0
+    measured: dict[str, float] = field(default_factory=dict)
+    rejected: str = ""
 
 
 @dataclass
@@ -58,7 +62,9 @@ class FakeTrainer:
         done = [each for each in self.known if not each.dropped]
         return sorted(done, key=lambda each: each.candidate.loss)
 
-    def fit_and_score(self, name, proposals, keep, *, folds, share=None, deadline=None, bars=()):
+    def fit_and_score(
+        self, name, proposals, keep, *, folds, share=None, deadline=None, bars=(), shares=None, by_rows=False
+    ):
         self.asked.append(name)
         self.barred.append(bars)
         made = []
@@ -179,12 +185,12 @@ def test_a_second_learner_is_searched_while_it_is_near():
 
 
 def test_an_interrupted_search_learns_from_what_was_tried_then():
-    study = Study("lightgbm", space_of("lightgbm", 5000, 0.02), "random", 1, starters())
-    trial, params = study.ask()
-    other = tried("then", {**params, "num_leaves": 17})
-    study.tell(trial, other)
-    again, _ = study.ask()
-    assert again.number == trial.number + 2
+    plan = StudyPlan(learner="lightgbm", space=space_of("lightgbm", 5000, 0.02), method="random", seed=1)
+    study = Study(plan, History(), starters())
+    asked = study.ask(0)
+    other = tried("then", {**asked.params, "num_leaves": 17})
+    study.tell(asked, other)
+    assert study.ask(1).trial.number == asked.trial.number + 2
 
 
 def test_bars_are_beyond_the_worst_of_what_finished_and_wait_for_enough():

@@ -70,6 +70,8 @@ class Boosting:
         if fit.held is None and fit.iterations is None:
             raise ValueError("boosting needs held-out rows or a number of iterations")
         params = _parameters(fit)
+        start = _start(fit)
+        before = 0 if start is None else start.current_iteration()
         watch = _Watch(fit.deadline, rate=learning_rate(fit.params), bars=fit.bars)
         train = _dataset(fit.train, fit.categorical, params)
         held = (
@@ -81,21 +83,41 @@ class Boosting:
             booster = lightgbm.train(
                 params,
                 train,
-                num_boost_round=fit.iterations or MOST_TREES // (fit.outputs if fit.task == "multiclass" else 1),
+                num_boost_round=_rounds(fit) - before,
                 valid_sets=held,
+                init_model=start,
                 callbacks=[watch],
                 keep_training_booster=True,
             )
         except lightgbm.basic.LightGBMError as error:
             raise FitFailed(f"LightGBM could not fit: {error}") from error
         kept = watch.best if held else watch.done
+        if start is not None and watch.done.rounds == 0:
+            kept = _Stage(before, before)
         text = booster.model_to_string(num_iteration=kept.trees)
         return Fitted(
             predictor=_FreshBooster(text, fit.train.values.shape[1], fit.outputs, _link(params)),
             iterations=kept.rounds,
             curve=tuple(watch.curve),
             gave_up=watch.gave_up,
+            made=max(0, watch.done.rounds - before),
         )
+
+
+def _rounds(fit: Fit) -> int:
+    """Return how many rounds there may be."""
+    most = MOST_TREES // (fit.outputs if fit.task == "multiclass" else 1)
+    return fit.iterations or (most if fit.most is None else min(most, fit.most))
+
+
+def _start(fit: Fit) -> lightgbm.Booster | None:
+    """Return the booster to go on from; None to begin anew, also where it has as many rounds already."""
+    import lightgbm
+
+    if not fit.start:
+        return None
+    start = lightgbm.Booster(model_str=fit.start["lightgbm.txt"].decode())
+    return start if start.current_iteration() < _rounds(fit) else None
 
 
 class _FreshBooster:

@@ -11,14 +11,16 @@ import numpy.typing as npt
 
 from tenfold.bundle.predictors.protocols import Predictor
 from tenfold.foundation.clock import Deadline
-from tenfold.foundation.context import StageContext
+from tenfold.foundation.context import CallLost, StageContext
 from tenfold.foundation.fingerprint import fingerprint
 from tenfold.foundation.stopwatch import Stopwatch
 from tenfold.records.model import Candidate, FitDecision
 from tenfold.stages.training.bench import ALL_ROWS, Bench, lay_out_views
+from tenfold.stages.training.fidelity import WHOLE, Part
 from tenfold.stages.training.learners import learner_called
-from tenfold.stages.training.protocols import Fit, FitFailed
+from tenfold.stages.training.protocols import Fit, FitFailed, Rows
 from tenfold.stages.training.scored import Scored
+from tenfold.stages.training.serving_cost import measure_model
 from tenfold.stages.training.stopping import fitter
 
 Values = npt.NDArray[np.float64]
@@ -43,6 +45,8 @@ class FoldTask:
     seconds: float | None = None
     deadline: Deadline = field(default_factory=Deadline)
     bars: tuple[float, ...] = ()
+    part: Part = WHOLE
+    measured: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,8 @@ class FoldFit:
     gave_up: bool = False
     row_cpu_us: float | None = None
     failed: str = ""
+    made: int = 0
+    measured: Mapping[str, float] = field(default_factory=dict)
 
 
 Keep = Callable[[Candidate, float, float], int]
@@ -85,12 +91,18 @@ class Limits:
         When everything must be over; fits that are not are abandoned.
     bars : tuple of float
         Held-out losses on the first fold that a boosted candidate must reach at each level of progress.
+    parts : mapping of str to Part
+        Candidates whose first fold is fitted in part only; they have no further fold.
+    measured : bool
+        Whether the time of a row and the size of each model are measured.
     """
 
     folds: int
     share: float | None = None
     deadline: Deadline = field(default_factory=Deadline)
     bars: tuple[float, ...] = ()
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    measured: bool = False
 
     def fit_seconds(self, fits: int, workers: int) -> float | None:
         """Return how long one fit may take, beginning now, when so many are to come."""
@@ -124,7 +136,9 @@ def score_proposals(
     opening = [(place, 0) for place in range(len(proposals))]
     first = _fit(bench, opening, proposals, limits, ctx, to_come=len(proposals) * limits.folds)
     wanted = {
-        place: _folds(bench, limits, keep(proposals[place], fit.seconds, bench.yardstick([0]).loss(fit.predictions)))
+        place: 0
+        if proposals[place].key in limits.parts
+        else _folds(bench, limits, keep(proposals[place], fit.seconds, bench.yardstick([0]).loss(fit.predictions)))
         for (place, _), fit in sorted(first.items(), key=lambda entry: entry[0])
         if not fit.failed and not fit.gave_up
     }
@@ -143,8 +157,23 @@ def _folds(bench: Bench, limits: Limits, kept: int) -> int:
 
 
 def fit_folds(tasks: Sequence[FoldTask], ctx: StageContext, deadline: Deadline | None) -> dict[int, FoldFit]:
-    """Make fits in parallel; those that the deadline cuts off are missing from the result."""
-    return dict(ctx.map(fit_fold, tasks, deadline=deadline))
+    """Make fits in parallel; those that the deadline cuts off are missing from the result.
+
+    A fit in which worker processes die again and again has failed, as one that cannot be fitted: it may want more
+    memory than there is.
+    """
+    fits: dict[int, FoldFit] = {}
+    places = list(range(len(tasks)))
+    while places:
+        try:
+            for index, fit in ctx.map(fit_fold, [tasks[place] for place in places], deadline=deadline):
+                fits[places[index]] = fit
+        except CallLost as lost:
+            fits[places[lost.index]] = _failed(tasks[places[lost.index]], str(lost), 0.0)
+            places = [place for place in places if place not in fits]
+        else:
+            break
+    return fits
 
 
 def fit_fold(task: FoldTask) -> FoldFit:
@@ -152,6 +181,7 @@ def fit_fold(task: FoldTask) -> FoldFit:
     watch = Stopwatch()
     learner = learner_called(task.learner)
     train, categorical = task.bench.train(learner.view, task.fold)
+    train = _some(train, task)
     held = None if task.fold == ALL_ROWS else task.bench.held(learner.view, task.fold)
     limit = Deadline.after(task.seconds, task.deadline.clock)
     if task.deadline.remaining_seconds() < limit.remaining_seconds():
@@ -169,18 +199,12 @@ def fit_fold(task: FoldTask) -> FoldFit:
                 iterations=task.iterations,
                 deadline=limit,
                 bars=task.bars,
+                most=task.part.iterations,
+                start=task.part.start,
             )
         )
     except FitFailed as error:
-        return FoldFit(
-            key=task.key,
-            fold=task.fold,
-            iterations=0,
-            seed=task.seed,
-            seconds=watch.wall_seconds(),
-            predictions=np.empty((0, task.bench.outputs)),
-            failed=str(error),
-        )
+        return _failed(task, str(error), watch.wall_seconds())
     sent = (learner.merge is not None and task.bench.aligned) or task.fold == ALL_ROWS
     return FoldFit(
         key=task.key,
@@ -194,6 +218,34 @@ def fit_fold(task: FoldTask) -> FoldFit:
         curve=fitted.curve,
         gave_up=fitted.gave_up,
         row_cpu_us=_row_cpu_us(fitted.predictor, train.values),
+        made=fitted.made,
+        measured=measure_model(fitted.predictor, train.values) if task.measured else {},
+    )
+
+
+def _failed(task: FoldTask, why: str, seconds: float) -> FoldFit:
+    return FoldFit(
+        key=task.key,
+        fold=task.fold,
+        iterations=0,
+        seed=task.seed,
+        seconds=seconds,
+        predictions=np.empty((0, task.bench.outputs)),
+        failed=why,
+    )
+
+
+def _some(train: Rows, task: FoldTask) -> Rows:
+    """Return the share of the rows that the task learns from, the same for every candidate: only settings differ."""
+    if task.part.rows >= 1.0:
+        return train
+    count = max(1, round(task.part.rows * len(train.truth)))
+    order = np.random.default_rng([task.bench.seed, task.fold + 1]).permutation(len(train.truth))
+    chosen = np.sort(order[:count])
+    return Rows(
+        values=np.asarray(train.values[chosen]),
+        truth=train.truth[chosen],
+        weight=None if train.weight is None else train.weight[chosen],
     )
 
 
@@ -233,6 +285,8 @@ def _fit(
             seconds=seconds,
             deadline=limits.deadline,
             bars=limits.bars,
+            part=limits.parts.get(proposals[place].key, WHOLE),
+            measured=limits.measured,
         )
         for place, fold in ready
     ]
@@ -263,7 +317,14 @@ def _scored(bench: Bench, candidate: Candidate, fits: Sequence[FoldFit], wanted:
         folds={fit.fold: fit.files for fit in made if fit.files},
         curve=made[0].curve if made else (),
         dropped=_dropped(fits, wanted),
+        made=sum(fit.made for fit in fits),
+        measured=_greatest(made),
     )
+
+
+def _greatest(made: Sequence[FoldFit]) -> Mapping[str, float]:
+    """Return the operational figures of the dearest fold."""
+    return {name: max(fit.measured[name] for fit in made) for name in (made[0].measured if made else {})}
 
 
 def _dropped(fits: Sequence[FoldFit], wanted: int) -> str:

@@ -29,6 +29,7 @@ class Forest:
         params = dict(fit.params)
         wanted = fit.iterations or int(str(params.pop("trees", USUAL_TREES)))
         params.pop("trees", None)
+        wanted = wanted if fit.most is None else min(wanted, fit.most)
         forest = self._estimator(fit)(n_estimators=0, warm_start=True, n_jobs=1, random_state=fit.seed, **params)
         grown = 0
         while grown < wanted and (grown == 0 or not fit.deadline.expired):
@@ -39,7 +40,7 @@ class Forest:
             except ValueError as error:
                 raise FitFailed(f"the forest could not be grown: {error}") from error
         classes = 0 if fit.task == "regression" else fit.outputs
-        return Fitted(predictor=ForestPredictor.from_sklearn([forest], classes=classes), iterations=grown)
+        return Fitted(predictor=ForestPredictor.from_sklearn([forest], classes=classes), iterations=grown, made=grown)
 
     def _estimator(self, fit: Fit) -> Any:
         from sklearn import ensemble

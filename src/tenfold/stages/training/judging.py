@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,16 @@ class Yardstick:
         np.add.at(sums, self.places, outputs)
         means: Values = sums / np.bincount(self.places, minlength=len(self.truth))[:, None]
         return means
+
+    def of(self, rows: npt.NDArray[np.int64]) -> Yardstick:
+        """Return the yardstick for some of the rows, in the order given, relative to the same constant."""
+        return replace(
+            self,
+            truth=self.truth[rows],
+            weight=None if self.weight is None else self.weight[rows],
+            amounts=None if self.amounts is None else self.amounts[rows],
+            places=None,
+        )
 
     def loss(self, outputs: Values) -> float:
         """Return what the search minimises, relative to the best constant: 1 is no better, 0 is perfect.

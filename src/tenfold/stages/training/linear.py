@@ -15,6 +15,9 @@ from tenfold.stages.training.protocols import Fit, FitFailed, Fitted, Merge, Row
 _PENALTIES = (1000.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1)
 """Strength of the squared penalty, in units of one row of weight one."""
 
+STEPS = len(_PENALTIES)
+"""Steps of the whole path, where each penalty takes one."""
+
 _LARGE_NEWTON = 600
 _FEWEST_ROWS, _MOST_ROWS, _MOST_CELLS = 5_000, 200_000, 40_000_000
 _PORTION, _MOST_PORTIONS = 20, 5
@@ -39,18 +42,21 @@ class Linear:
         train = _sample(fit.train, size, fit.seed)
         path = _ridge(train) if fit.task == "regression" else _logistic(train, fit.outputs, size)
         judged = fit.held if fit.iterations is None else None
+        last = fit.iterations or fit.most
+        made = 0
         best: tuple[float, LinearPredictor, int] | None = None
         # One thread: sums in matrix products depend on the number of threads in their last bits.
         with threadpool_limits(limits=1):
             for step, predictor in enumerate(path, start=1):
+                made = step
                 loss = 1.0 / step if judged is None else _held_loss(fit, judged, predictor)
                 if best is None or loss < best[0]:
                     best = (loss, predictor, step)
-                if step == fit.iterations or loss > best[0] * _WORSE or fit.deadline.expired:
+                if step == last or loss > best[0] * _WORSE or fit.deadline.expired:
                     break
         if best is None:
             raise FitFailed("the linear model could not be fitted")
-        return Fitted(predictor=best[1], iterations=best[2])
+        return Fitted(predictor=best[1], iterations=best[2], made=made)
 
 
 def _sample(rows: Rows, size: int, seed: int) -> Rows:

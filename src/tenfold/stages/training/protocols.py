@@ -65,6 +65,10 @@ class Fit:
         The fit returns what it has when this passes.
     bars : tuple of float
         Held-out losses at the levels of progress of ``LEVELS``; a fit that is worse at a level gives up. Empty: never.
+    most : int or None
+        At most so many iterations; the held-out rows may decide on fewer.
+    start : mapping
+        Files of a model to go on from, for learners that can; its iterations count.
     """
 
     train: Rows
@@ -77,6 +81,8 @@ class Fit:
     iterations: int | None = None
     deadline: Deadline = field(default_factory=Deadline)
     bars: tuple[float, ...] = ()
+    most: int | None = None
+    start: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +97,15 @@ class Fitted:
         Held-out losses at the levels of progress that were reached (learners that boost).
     gave_up : bool
         Whether the fit stopped because it was worse than a bar.
+    made : int
+        How many iterations were made, those that were not kept included, those of the start left out.
     """
 
     predictor: Predictor
     iterations: int
     curve: tuple[float, ...] = ()
     gave_up: bool = False
+    made: int = 0
 
 
 Merge = Callable[[Sequence[Mapping[str, bytes]]], Predictor]

@@ -36,6 +36,12 @@ class Scored:
         Losses on the first fold at the levels of progress, for learners that boost.
     dropped : str
         Why it did not finish: ``race``, ``time``, or the reason for which it failed; empty when it did.
+    made : int
+        Iterations made in all fits, kept or not.
+    measured : mapping
+        Operational figures by metric, where requirements ask for them.
+    rejected : str
+        The id of the requirement that it breaks; ``dropped`` then says by what figure.
     """
 
     candidate: Candidate
@@ -44,6 +50,9 @@ class Scored:
     folds: Mapping[int, Mapping[str, bytes]] = field(default_factory=dict)
     curve: tuple[float, ...] = ()
     dropped: str = ""
+    made: int = 0
+    measured: Mapping[str, float] = field(default_factory=dict)
+    rejected: str = ""
 
     @property
     def key(self) -> str:
@@ -72,6 +81,9 @@ class Scored:
             first_loss=self.first_loss if math.isfinite(self.first_loss) else None,
             curve=self.curve,
             dropped=self.dropped,
+            made=self.made,
+            measured=self.measured,
+            rejected=self.rejected,
         )
         files = {f"{self.key}/scored.json": to_json(facts)}
         files.update({f"{self.key}/held/{fold}.npy": array_bytes(values) for fold, values in self.held.items()})
@@ -88,6 +100,9 @@ class _Facts:
     first_loss: float | None
     curve: tuple[float, ...]
     dropped: str
+    made: int = 0
+    measured: Mapping[str, float] = field(default_factory=dict)
+    rejected: str = ""
 
 
 def read_scored(files: Files) -> list[Scored]:
@@ -120,6 +135,9 @@ def _read(files: Files, key: str) -> Scored:
         folds=dict(sorted(folds.items())),
         curve=facts.curve,
         dropped=facts.dropped,
+        made=facts.made,
+        measured=facts.measured,
+        rejected=facts.rejected,
     )
 
 

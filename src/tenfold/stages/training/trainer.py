@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+import numpy.typing as npt
+
 from tenfold.foundation.clock import Deadline
 from tenfold.foundation.context import StageContext
 from tenfold.records.model import Candidate
-from tenfold.stages.training.bench import ALL_ROWS, Bench, Inputs, lay_out_views, set_up
-from tenfold.stages.training.ensemble import Blend, choose_blend
+from tenfold.stages.training.bench import ALL_ROWS, Bench, Inputs, lay_out_views, read_columns, set_up
+from tenfold.stages.training.ensemble import MOST_MEMBERS, Blend, choose_blend
+from tenfold.stages.training.fidelity import Part, part_of
 from tenfold.stages.training.finish import Assembled, common_folds, finish, finishing_seconds, merges
 from tenfold.stages.training.fitting import Keep, Limits, score_proposals
 from tenfold.stages.training.leaderboard import leaderboard
 from tenfold.stages.training.learners import learner_called
+from tenfold.stages.training.optimism import Corrected, Values, correct, row_losses
 from tenfold.stages.training.references import CONSTANT, references
 from tenfold.stages.training.scored import Files, Scored, read_scored
+from tenfold.stages.training.serving_cost import broken, limits_of, measure_view, together
 
 _BLENDED = 16
 """Among how many of the best candidates an ensemble is looked for."""
 
 _KEPT_MODELS = 6
 """Of how many of the best candidates the folds' models are kept for averaging."""
+
+_CELLS_CORRECTED = 400_000
+"""Rows times candidates that are looked at to correct the best score; on many rows only the best few come near it."""
+
+_FEWEST_CORRECTED = 16
 
 
 class Trainer:
@@ -43,6 +54,8 @@ class Trainer:
         self.pool: dict[str, Scored] = {scored.key: scored for scored in known}
         self._ctx = ctx
         self._blend: Blend | None = None
+        self._limits = limits_of(bench.problem)
+        self._view_costs: dict[str, Mapping[str, float]] = {}
 
     def fit_and_score(
         self,
@@ -54,6 +67,8 @@ class Trainer:
         share: float | None = None,
         deadline: Deadline | None = None,
         bars: tuple[float, ...] = (),
+        shares: Mapping[str, float] | None = None,
+        by_rows: bool = False,
     ) -> list[Scored]:
         """Score proposals and remember them; what an interrupted attempt finished under ``name`` is taken over.
 
@@ -71,12 +86,25 @@ class Trainer:
             When everything must be over.
         bars : tuple of float
             Losses on the first fold above which a boosted candidate gives up, by level of progress.
+        shares : mapping of str to float, optional
+            By key, the share of a whole fit that a candidate gets, on the first fold alone; those not named get a
+            whole fit of each fold. One that had a smaller share before goes on from there, where its learner can.
+        by_rows : bool
+            Whether that is a share of the rows; else of the iterations.
         """
         saved = self._ctx.checkpoint.load(name)
         if saved is None:
             proposals = [replace(each, view=learner_called(each.learner).view) for each in proposals]
-            limits = Limits(folds=folds, share=share, deadline=deadline or Deadline(), bars=bars)
+            limits = Limits(
+                folds=folds,
+                share=share,
+                deadline=deadline or Deadline(),
+                bars=bars,
+                parts=self._parts(proposals, shares or {}, by_rows=by_rows),
+                measured=bool(self._limits),
+            )
             scored = score_proposals(self.bench, proposals, limits, keep, self._ctx)
+            scored = [self._within_limits(one) for one in scored]
             files: dict[str, bytes] = {}
             for one in scored:
                 files.update(one.files())
@@ -87,6 +115,68 @@ class Trainer:
         self._blend = None
         self._forget_models()
         return scored
+
+    def _parts(self, proposals: Sequence[Candidate], shares: Mapping[str, float], *, by_rows: bool) -> dict[str, Part]:
+        """Return what part of a fit each proposal gets that has a share; a boosted one goes on from its last part."""
+        parts: dict[str, Part] = {}
+        for each in proposals:
+            if shares.get(each.key, 1.0) >= 1.0:
+                continue
+            part = part_of(each.learner, each.params, shares[each.key], rows=by_rows)
+            before = self.pool.get(each.key)
+            if not by_rows and each.learner == "lightgbm" and before is not None and 0 in before.folds:
+                part = replace(part, start=before.folds[0])
+            parts[each.key] = part
+        return parts
+
+    def _within_limits(self, one: Scored) -> Scored:
+        """Return the candidate with what it would cost where it serves, out of the race when that is too much."""
+        if not self._limits or not one.measured:
+            return one
+        models = float(len(one.held)) if merges(self.bench, one) else self.bench.growth
+        model = {name: value * models for name, value in one.measured.items()}
+        measured = together([model, self._view_cost(one)])
+        limit = broken(self._limits, measured)
+        if limit is None or (one.dropped and not one.held):
+            return replace(one, measured=measured)
+        why = f"requirement {limit.requirement}: {limit.metric} is {measured[limit.metric]:.3g}, at most {limit.most:g}"
+        return replace(one, measured=measured, rejected=limit.requirement, dropped=why)
+
+    def _view_cost(self, one: Scored) -> Mapping[str, float]:
+        view = learner_called(one.candidate.learner).view
+        if view not in self._view_costs:
+            lay_out_views(self.bench, [(view, ALL_ROWS)], self._ctx)
+            rows = read_columns(self.bench, [view]).head(_FEWEST_CORRECTED).to_dicts()
+            self._view_costs[view] = measure_view(self.bench.fitted_view(view), rows)
+        return self._view_costs[view]
+
+    def correct(self, deadline: Deadline) -> Corrected:
+        """Return the score of the selection without its luck: see `tenfold.stages.training.optimism`."""
+        most = max(_FEWEST_CORRECTED, _CELLS_CORRECTED // max(self.bench.development, 1))
+        known = [one for one in self.complete[:most] if len(one.held) > 0]
+        if not known:
+            return Corrected()
+        folds = common_folds(known)
+        measure = self.bench.yardstick(folds)
+        predictions = {one.key: measure.averaged(one.predictions(folds)) for one in known}
+        losses = {
+            key: row_losses(measure.name, self.bench.task, measure.truth, values, measure.ceiling)
+            for key, values in predictions.items()
+        }
+
+        def score(rows: npt.NDArray[np.int64], outputs: Values) -> float | None:
+            value, objection = measure.of(rows).score(outputs)
+            return None if objection else value
+
+        return correct(
+            predictions,
+            losses,
+            loss=lambda rows: measure.of(rows).loss,
+            score=score,
+            ranks=(measure.ranks, measure.truth == 1) if measure.ranks else None,
+            rng=np.random.default_rng([self.bench.seed, 5]),
+            deadline=deadline,
+        )
 
     @property
     def complete(self) -> list[Scored]:
@@ -119,12 +209,22 @@ class Trainer:
     def _choose_blend(self) -> Blend:
         chosen = self.complete[:_BLENDED]
         if not chosen:
-            unfinished = [one for one in self.pool.values() if one.finished and one.candidate.origin != "reference"]
+            unfinished = [
+                one
+                for one in self.pool.values()
+                if one.finished and one.candidate.origin != "reference" and not one.rejected
+            ]
             chosen = sorted(unfinished, key=lambda one: (one.candidate.loss, one.key))[:1]
         if not chosen:
             return Blend(weights={CONSTANT: 1.0}, loss=self.pool[CONSTANT].candidate.loss)
         folds = common_folds(chosen)
-        return choose_blend({one.key: one.predictions(folds) for one in chosen}, self.bench.yardstick(folds).loss)
+        oof = {one.key: one.predictions(folds) for one in chosen}
+        # Members answer one after the other, and each is within the limits: alone the best one always is.
+        for most in range(MOST_MEMBERS, 0, -1):
+            blend = choose_blend(oof, self.bench.yardstick(folds).loss, most=most)
+            if not broken(self._limits, together(self.pool[key].measured for key in blend.weights)):
+                break
+        return blend
 
     def _forget_models(self) -> None:
         """Drop the folds' models of all but the best: a member without them is fitted again on all rows."""

@@ -1,20 +1,28 @@
-"""Ways to search, as Optuna's samplers, and why one is chosen."""
+"""The ways to search, and why one is chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from tenfold.foundation.errors import InputError, did_you_mean
-
-if TYPE_CHECKING:
-    import optuna
 
 ENOUGH_TO_LEARN = 12
 """Trials, those of the portfolio included, from which on a model of the losses is better than chance."""
 
-Chosen = Literal["random", "bayesian"]
+MANY_LANES = 16
+"""Fits side by side from which on most of them are begun before the answers of the others are known."""
+
+LONG_FIT_SECONDS = 30.0
+"""A whole fit of this length is worth being ended early."""
+
+FEW_TRIALS = 30
+"""Up to so many, trials are few enough for a Gaussian process."""
+
+_FITS_FOR_HALVING = 5
+
+Chosen = Literal["grid", "random", "bayesian", "hyperband", "asha"]
+METHODS: tuple[Chosen, ...] = ("grid", "random", "bayesian", "hyperband", "asha")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +33,15 @@ class MethodChoice:
     reason: str
 
 
-def choose_method(asked: str, known: int, expected: int | None) -> MethodChoice:
+def choose_method(
+    asked: str,
+    *,
+    known: int,
+    expected: int | None,
+    points: int | None = None,
+    lanes: int = 1,
+    fit_seconds: float = 0.0,
+) -> MethodChoice:
     """Return the method to use.
 
     Parameters
@@ -34,34 +50,43 @@ def choose_method(asked: str, known: int, expected: int | None) -> MethodChoice:
         Candidates that training scored already.
     expected : int or None
         Trials that the budget allows; None when that can't be said.
+    points : int or None
+        Points of the space where a person listed all values; None where it has ranges, or is our own.
+    lanes : int
+        Fits that run side by side.
+    fit_seconds : float
+        Time of one whole fit; 0 when nobody looks at a clock.
     """
     if asked != "auto":
-        if asked not in SAMPLERS:
-            known_methods = ("auto", *SAMPLERS)
-            raise InputError(
-                f"'{asked}' is not a tuning method (known are: {', '.join(known_methods)})."
-                f"{did_you_mean(asked, known_methods)}"
-            )
-        return MethodChoice(method="random" if asked == "random" else "bayesian", reason="the file says so")
+        for method in METHODS:
+            if method == asked:
+                return MethodChoice(method=method, reason="the file says so")
+        known_methods = ("auto", *METHODS)
+        raise InputError(
+            f"'{asked}' is not a tuning method (known are: {', '.join(known_methods)})."
+            f"{did_you_mean(asked, known_methods)}"
+        )
+    if points is not None and (expected is None or points <= expected):
+        return MethodChoice(
+            method="grid",
+            reason=f"the space has {points} points and all can be tried: nothing is left to chance",
+        )
+    if fit_seconds >= LONG_FIT_SECONDS and expected is not None and _FITS_FOR_HALVING <= expected < ENOUGH_TO_LEARN:
+        return MethodChoice(
+            method="hyperband",
+            reason=f"a whole fit takes {fit_seconds:.0f} s and about {expected} are affordable:"
+            " most settings can be told by a part of it",
+        )
     if expected is not None and known + expected < ENOUGH_TO_LEARN:
         return MethodChoice(
             method="random",
             reason=f"about {expected} trials are affordable, too few to learn from each other",
         )
+    if lanes >= MANY_LANES and expected is not None and expected < 4 * lanes:
+        return MethodChoice(
+            method="random",
+            reason=f"{lanes} fits run side by side and about {expected} trials are affordable: most begin before the"
+            " answers of the others are known",
+        )
     many = "as many trials as time allows" if expected is None else f"about {expected} trials"
     return MethodChoice(method="bayesian", reason=f"{many} and {known} scored candidates can learn from each other")
-
-
-def _random(seed: int) -> optuna.samplers.BaseSampler:
-    from optuna.samplers import RandomSampler
-
-    return RandomSampler(seed=seed)
-
-
-def _bayesian(seed: int) -> optuna.samplers.BaseSampler:
-    from optuna.samplers import TPESampler
-
-    return TPESampler(seed=seed, n_startup_trials=ENOUGH_TO_LEARN, constant_liar=True)
-
-
-SAMPLERS: Mapping[str, Callable[[int], optuna.samplers.BaseSampler]] = {"random": _random, "bayesian": _bayesian}

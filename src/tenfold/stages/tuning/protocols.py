@@ -47,6 +47,21 @@ class Attempt(Protocol):
         """Why it was not finished; empty when it was."""
         ...
 
+    @property
+    def made(self) -> int:
+        """Iterations made in all its fits, kept or not."""
+        ...
+
+    @property
+    def measured(self) -> Mapping[str, float]:
+        """What it costs where it serves, by metric, where requirements ask for that."""
+        ...
+
+    @property
+    def rejected(self) -> str:
+        """The id of the requirement that it breaks; empty when none."""
+        ...
+
 
 class Assembled(Protocol):
     """The final ensemble, and everything that was tried for it."""
@@ -77,6 +92,24 @@ class Assembled(Protocol):
         ...
 
 
+class Corrected(Protocol):
+    """The score of the selection without the luck of having picked the best."""
+
+    @property
+    def value(self) -> float | None:
+        """The main metric; None where nothing can be said."""
+        ...
+
+    @property
+    def low(self) -> float | None: ...
+
+    @property
+    def high(self) -> float | None: ...
+
+    @property
+    def resamples(self) -> int: ...
+
+
 class Trainer(Protocol):
     """Fits and scores candidates, remembers them, and makes the final ensemble of the best."""
 
@@ -95,16 +128,23 @@ class Trainer(Protocol):
         share: float | None = None,
         deadline: Deadline | None = None,
         bars: tuple[float, ...] = (),
+        shares: Mapping[str, float] | None = None,
+        by_rows: bool = False,
     ) -> Sequence[Attempt]:
         """Score proposals, durably under ``name``; what an interrupted attempt finished under it is taken over.
 
         A candidate usually has ``folds`` folds. All fits together may take a ``share`` of the time until the
         ``deadline``. A boosted candidate whose loss on the first fold is above a bar at a level of progress gives up.
+        One with a share below 1, by its key, gets that part of its iterations, or rows, on the first fold alone.
         """
         ...
 
     def prepare(self, deadline: Deadline) -> float:
         """Do what can be done already for the ensemble of now, and return a guess at the seconds that are then left."""
+        ...
+
+    def correct(self, deadline: Deadline) -> Corrected:
+        """Estimate the score of the ensemble of now without the luck of having picked it from many."""
         ...
 
     def assemble(self, deadline: Deadline) -> Assembled:

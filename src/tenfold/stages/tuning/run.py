@@ -12,11 +12,12 @@ from tenfold.records.dataset import Dataset
 from tenfold.records.features import FeaturePlan
 from tenfold.records.model import Candidates
 from tenfold.records.problem import Problem
-from tenfold.records.tuning import Tuning
+from tenfold.records.tuning import Selection, Tuning
 from tenfold.records.validation import ValidationPlan
+from tenfold.stages.tuning.earlier import EarlierSearch
 from tenfold.stages.tuning.options import TuningOptions
 from tenfold.stages.tuning.protocols import Assembled, OpenTrainer
-from tenfold.stages.tuning.search import Search
+from tenfold.stages.tuning.search import JOURNAL, Search
 
 
 def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
@@ -29,6 +30,7 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
     ctx: StageContext,
     *,
     open_trainer: OpenTrainer,
+    earlier: EarlierSearch | None = None,
 ) -> StageResult[Tuning]:
     """Try settings that training did not, as far as the budget goes, and finish the best small ensemble of everything.
 
@@ -36,14 +38,19 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
     ----------
     open_trainer : callable
         How candidates are fitted, scored and finished: training's, which this stage does not know.
+    earlier : EarlierSearch or None
+        A search whose trials are taken over where they lie in this one's space.
     """
     with open_trainer((problem, dataset, validation, features), candidates.files, ctx) as trainer:
         counts = validation.record.counts
         rows = counts.get("train", 0) + counts.get("validation", 0)
         before = trainer.complete
-        search = Search(trainer, options, ctx, facts=candidates.record.facts, rows=rows)
+        search = Search(trainer, options, ctx, facts=candidates.record.facts, rows=rows, earlier=earlier)
         while search.goes_on():
             search.make_batch()
+        journal = search.close()
+        compared = len(trainer.complete)
+        corrected = trainer.correct(search.correction_deadline())
         assembled = trainer.assemble(search.deadline)
     return StageResult(
         record=Tuning(
@@ -55,11 +62,24 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
             best_after=assembled.score,
             stopped=search.stopped,
             facts={"timed": search.timed},
+            selection=Selection(
+                metric=problem.record.metric.metric,
+                naive=assembled.score,
+                corrected=corrected.value,
+                low=corrected.low,
+                high=corrected.high,
+                candidates=compared,
+                resamples=corrected.resamples,
+            ),
+            earlier=search.earlier,
+            repeats=search.repeats,
+            space=search.space,
         ),
         files={
             **assembled.files,
             "candidates.json": to_json(_everything(candidates.record, assembled)),
             "oof.npy": _array(assembled),
+            JOURNAL: journal,
         },
     )
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tenfold.stages.tuning.options import SettingRange, Value, WrittenSpace
+
 if TYPE_CHECKING:
     import optuna
-
-Value = float | int | str | bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,7 @@ class Range:
     high: float
     usual: float
     log: bool = False
+    points: int = 3
 
     def distribution(self) -> optuna.distributions.BaseDistribution:
         """Return the range as Optuna writes it."""
@@ -28,6 +31,31 @@ class Range:
         if isinstance(self.low, int) and isinstance(self.high, int):
             return IntDistribution(self.low, self.high, log=self.log)
         return FloatDistribution(self.low, self.high, log=self.log)
+
+    @property
+    def whole(self) -> bool:
+        """Whether only whole numbers are meant."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    def described(self) -> Mapping[str, object]:
+        """Return the range as records have it."""
+        return {"low": self.low, "high": self.high, "log": self.log}
+
+    def grid(self) -> tuple[Value, ...]:
+        """Return ``points`` values, the ends included; fewer where whole numbers fall together."""
+        ends = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
+        steps = [ends[0] + (ends[1] - ends[0]) * place / (self.points - 1) for place in range(self.points)]
+        values = [math.exp(step) if self.log else step for step in steps]
+        found = [float(f"{value:.6g}") for value in values]
+        return tuple(dict.fromkeys(self.nearest(value) for value in found))
+
+    def objection(self, value: object) -> str:
+        """Return why a value does not lie in the range; empty when it does."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"{value!r} is no number"
+        if not self.low <= value <= self.high:
+            return f"{value:g} is outside {self.low:g} to {self.high:g}"
+        return "" if not self.whole or value == int(value) else f"{value:g} is no whole number"
 
     def nearest(self, value: object) -> Value:
         """Return the value of the range that is nearest; the usual one for what is no number (``sqrt``)."""
@@ -50,12 +78,53 @@ class Choice:
 
         return CategoricalDistribution(self.values)
 
+    def described(self) -> list[Value]:
+        """Return the values as records have them."""
+        return list(self.values)
+
+    def grid(self) -> tuple[Value, ...]:
+        """Return all values."""
+        return self.values
+
+    def objection(self, value: object) -> str:
+        """Return why a value is none of the choices; empty when it is one."""
+        return "" if value in self.values else f"{value!r} is none of {', '.join(map(repr, self.values))}"
+
     def nearest(self, value: object) -> Value:
         """Return the value itself, or the usual one where it is none of the choices."""
-        return value if value in self.values else self.usual
+        return next((each for each in self.values if each == value), self.usual)
 
 
 Space = Mapping[str, Range | Choice]
+
+
+_COARSE = ("learning_rate", "num_leaves", "min_data_in_leaf", "max_features", "min_samples_leaf")
+"""The settings that matter most: a grid over all of them would have thousands of points."""
+
+
+def grid_of(space: Space) -> list[dict[str, Value]]:
+    """Return every point of a space, the last setting changing quickest."""
+    names = list(space)
+    return [
+        dict(zip(names, point, strict=True)) for point in itertools.product(*(space[name].grid() for name in names))
+    ]
+
+
+def coarse(space: Space) -> Space:
+    """Return the few settings of our own space that a grid is laid over."""
+    return {name: each for name, each in space.items() if name in _COARSE}
+
+
+def written_space(written: WrittenSpace, learner: str) -> Space:
+    """Return the space that a person wrote for a learner."""
+    made: dict[str, Range | Choice] = {}
+    for name, each in written.get(learner, {}).items():
+        if isinstance(each, SettingRange):
+            middle = math.sqrt(each.low * each.high) if each.log else (each.low + each.high) / 2
+            made[name] = Range(low=each.low, high=each.high, usual=middle, log=each.log, points=each.points)
+        else:
+            made[name] = Choice(values=each, usual=each[0])
+    return made
 
 
 def space_of(learner: str, rows: int, slowest_rate: float) -> Space:
