@@ -107,6 +107,34 @@ def judge(
     return _told_within(_settled(requirement, found, held.reason))
 
 
+def judge_figure(requirement: Requirement, found: Estimate, *, place: str) -> Verdict:
+    """Hold a requirement against a figure that is no metric of the model: what a change of its input did.
+
+    Parameters
+    ----------
+    found : Estimate
+        ``low`` and ``high`` are one-sided bounds at the requirement's confidence; both None where nothing was measured.
+    """
+    verdict = Verdict(
+        requirement=requirement.id,
+        verdict="pending",
+        place=place,
+        level=requirement.level,
+        metric=requirement.metric,
+        direction=requirement.direction,
+        text=requirement.text,
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        bound=requirement.bound.offset,
+        n=found.n,
+        confidence=requirement.confidence,
+        method=found.method,
+        reason=found.reason,
+    )
+    return verdict if found.value is None else _settled(requirement, verdict, found.reason)
+
+
 def _told_within(found: Verdict) -> Verdict:
     """Return a verdict whose interval stays where the metric can be: around a reference it may reach beyond.
 

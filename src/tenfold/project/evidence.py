@@ -39,7 +39,8 @@ def trace(project: Project, name: str | None = None) -> TraceReport:
     problem = project.spec.problem
     subject = _looked_at(project)
     every = project.store.evidence.of()
-    requirements = {each.id: each for each in project.spec.requirements}
+    behaviours = tuple(entry.record().requirement() for entry in problem.behaviour)
+    requirements = {each.id: each for each in (*project.spec.requirements, *behaviours)}
     links = [_of_requirement(project, each, every, subject) for each in requirements.values()]
     standing = {link.id: link.standing for link in links}
     links += [
@@ -118,7 +119,6 @@ def _of_requirement(
     project: Project, requirement: Requirement, every: Iterable[Evidence], subject: Version | None
 ) -> Link:
     problem = project.spec.problem
-    place = [entry.id for entry in problem.requirements].index(requirement.id)
     found = tuple(each for each in every if each.verdict.requirement == requirement.id)
     of_subject = () if subject is None else _newest(each for each in found if each.subject == subject.bundle)
     return Link(
@@ -126,7 +126,7 @@ def _of_requirement(
         id=requirement.id,
         text=requirement.text,
         level=requirement.level,
-        line=project.spec.line_of("problem", "requirements", place, "id"),
+        line=_line_of(project, requirement.id),
         serves=(
             *(kpi.id for kpi in problem.kpis if requirement.id in kpi.measured_by),
             *(each.id for each in problem.functions if requirement.id in each.proved_by),
@@ -134,6 +134,16 @@ def _of_requirement(
         evidence=found,
         standing=_worst(each.verdict.verdict for each in of_subject),
     )
+
+
+def _line_of(project: Project, name: str) -> int | None:
+    """Return the line of a requirement's id, or of that of a test of behaviour."""
+    problem = project.spec.problem
+    for key, entries in (("requirements", problem.requirements), ("behaviour", problem.behaviour)):
+        names = [entry.id for entry in entries]
+        if name in names:
+            return project.spec.line_of("problem", key, names.index(name), "id")
+    return None
 
 
 def _narrowed(report: TraceReport, name: str, every: Sequence[Evidence]) -> TraceReport:

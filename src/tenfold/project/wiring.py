@@ -55,7 +55,12 @@ def options_of(spec: Spec, budget: str | None = None) -> Options:
             budget_trials=trials,
         ),
         tuning=_tuning(spec, seconds, trials),
-        evaluation=EvaluationOptions(metrics=spec.evaluation.metrics),
+        evaluation=EvaluationOptions(
+            metrics=spec.evaluation.metrics,
+            behaviour=tuple(entry.record() for entry in spec.problem.behaviour),
+            robustness=spec.evaluation.robustness,
+            weak_slices=spec.evaluation.weak_slices,
+        ),
     )
 
 

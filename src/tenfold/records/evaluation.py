@@ -30,6 +30,45 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WeakSlice:
+    """Rows on which the model does worse, found on other rows than those it is measured on here.
+
+    ``condition`` may stand in ``problem.slices``. ``n`` of ``of`` rows are inside; ``estimate`` is the main metric
+    there and ``rest`` on all others. ``ratio`` is the mean loss inside by that of rows as hard elsewhere, ``chance``
+    the probability of so great a difference without one, after allowing for ``tried`` slices.
+    """
+
+    condition: str
+    n: int
+    of: int
+    share: float
+    estimate: Estimate
+    rest: Estimate
+    ratio: float
+    chance: float
+    tried: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Perturbation:
+    """What a change of the input did to the model.
+
+    ``value`` is in the unit of ``measure``: ``worse`` (how much worse the main metric became), ``change`` (the greatest
+    change of a prediction), ``share`` (of rows). ``low`` and ``high`` bound it where an interval can be claimed.
+    """
+
+    kind: str
+    column: str
+    what: str
+    measure: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """The evaluation stage's result.
 
@@ -53,3 +92,5 @@ class Evaluation:
     findings: tuple[str, ...] = ()
     references: Mapping[str, str] = field(default_factory=dict)
     row_cpu_us: Mapping[str, float] = field(default_factory=dict)
+    weak_slices: tuple[WeakSlice, ...] = ()
+    robustness: tuple[Perturbation, ...] = ()

@@ -53,6 +53,48 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """How the model must answer when its input changes.
+
+    ``bound`` is the most that may happen (for ``unit`` the least share of rows that must be noticed). ``size`` is the
+    noise in standard deviations, ``factor`` what a unit is multiplied with, ``rises`` the direction in which the
+    prediction must go with the column, ``tolerance`` by how much a row may go the other way.
+    """
+
+    id: str
+    test: Literal["noise", "missing", "column_order", "unit", "invariance", "direction"]
+    column: str = ""
+    bound: float = 0.0
+    size: float = 0.1
+    factor: float = 1000.0
+    rises: bool = True
+    tolerance: float = 0.0
+    level: Literal["must", "should"] = "must"
+
+    def requirement(self) -> Requirement:
+        """Return the requirement that its evidence is kept under."""
+        subject = self.column
+        if self.test == "noise":
+            subject = f"{self.size:g}"
+        elif self.test == "unit":
+            subject = f"{self.column}, x{self.factor:g}"
+        elif self.test == "direction":
+            subject = f"{self.column}, {'up' if self.rises else 'down'}"
+        direction: Literal[">=", "<="] = ">=" if self.test == "unit" else "<="
+        asked = f"{self.test}({subject})" if subject else self.test
+        return Requirement(
+            id=self.id,
+            metric=self.test,
+            direction=direction,
+            bound=Bound(offset=self.bound),
+            text=f"{asked} {direction} {self.bound:g}",
+            column=self.column or None,
+            level=self.level,
+            where=("test",),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValueMatrix:
     """Money per decision: ``amounts[truth][decision]``, both in the order of ``classes``."""
 

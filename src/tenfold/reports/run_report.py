@@ -10,7 +10,7 @@ from typing import Literal
 from tenfold.measures.judge import overall
 from tenfold.measures.names import METRIC_NAMES
 from tenfold.records.dataset import Column, Dataset
-from tenfold.records.evaluation import Estimate, Evaluation
+from tenfold.records.evaluation import Estimate, Evaluation, Perturbation, WeakSlice
 from tenfold.records.evidence import Verdict
 from tenfold.records.features import FeaturePlan
 from tenfold.records.model import Candidate, Candidates
@@ -98,6 +98,30 @@ class Sliced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Weak:
+    """One slice that was found to be weak."""
+
+    condition: str
+    rows: str
+    metric: str
+    value: str
+    interval: str
+    rest: str
+    ratio: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """What one change of the input did."""
+
+    what: str
+    value: str
+    interval: str
+    rows: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """One candidate of the leaderboard."""
 
@@ -136,6 +160,8 @@ class Page:
     chosen_on: str
     operational: tuple[Measured, ...]
     slices: tuple[Sliced, ...]
+    weak: tuple[Weak, ...]
+    changed: tuple[Changed, ...]
     leaderboard: tuple[Standing, ...]
     figures: tuple[Figure, ...]
     decisions: tuple[Decision, ...]
@@ -203,6 +229,8 @@ def _page(facts: RunFacts) -> Page:
             for name, estimates in evaluation.slices.items()
             for estimate in estimates.values()
         ),
+        weak=tuple(_weak(one) for one in evaluation.weak_slices),
+        changed=tuple(_changed(one) for one in evaluation.robustness),
         leaderboard=_leaderboard(facts),
         figures=draw_figures(evaluation.plots),
         decisions=decisions(problem, facts.validation, facts.features, facts.tuning, evaluation),
@@ -318,6 +346,30 @@ def _sliced(name: str, condition: str, estimate: Estimate) -> Sliced:
         value=with_unit(estimate.metric, estimate.value),
         interval=interval(estimate),
         reason=estimate.reason,
+    )
+
+
+def _weak(found: WeakSlice) -> Weak:
+    return Weak(
+        condition=found.condition,
+        rows=f"{count(found.n)} of {count(found.of)}",
+        metric=found.estimate.metric,
+        value=with_unit(found.estimate.metric, found.estimate.value),
+        interval=interval(found.estimate),
+        rest=with_unit(found.rest.metric, found.rest.value),
+        ratio=f"{found.ratio:.1f}",
+    )
+
+
+def _changed(found: Perturbation) -> Changed:
+    share = found.measure == "share"
+    exact = found.low == found.high
+    return Changed(
+        what=found.what,
+        value=MISSING if found.value is None else percent(found.value) if share else number(found.value),
+        interval=MISSING if exact else between(found.low, found.high),
+        rows=count(found.n),
+        reason=found.reason,
     )
 
 

@@ -23,7 +23,8 @@ def _check_ids(spec: Spec) -> Iterator[Fault]:
     problem = spec.problem
     # Two requirements of one name are told beside the rest of what is wrong with requirements.
     taken = {entry.id: "a requirement" for entry in problem.requirements}
-    named = [("kpis", "a KPI", number, entry.id) for number, entry in enumerate(problem.kpis)]
+    named = [("behaviour", "a test of behaviour", number, entry.id) for number, entry in enumerate(problem.behaviour)]
+    named += [("kpis", "a KPI", number, entry.id) for number, entry in enumerate(problem.kpis)]
     named += [("functions", "a function", number, entry.id) for number, entry in enumerate(problem.functions)]
     for kind, word, number, name in named:
         if name in taken:
@@ -36,7 +37,7 @@ def _check_ids(spec: Spec) -> Iterator[Fault]:
 
 def _check_links(spec: Spec) -> Iterator[Fault]:
     problem = spec.problem
-    known = {entry.id for entry in problem.requirements}
+    known = {entry.id for entry in problem.requirements} | {entry.id for entry in problem.behaviour}
     links = [("kpis", number, "measured_by", entry.id, entry.measured_by) for number, entry in enumerate(problem.kpis)]
     links += [
         ("functions", number, "proved_by", entry.id, entry.proved_by) for number, entry in enumerate(problem.functions)

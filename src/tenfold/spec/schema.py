@@ -100,6 +100,8 @@ class EvaluationSection(Section):
     """What is measured beside the main metric and the requirements."""
 
     metrics: tuple[Text, ...] = ()
+    robustness: bool = True
+    weak_slices: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

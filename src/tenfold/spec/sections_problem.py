@@ -13,6 +13,7 @@ from tenfold.foundation.units import parse_seconds
 from tenfold.records.problem import Function, Kpi, Place, Requirement, SignOff, Task, Use
 from tenfold.spec.requirement import parse_criterion
 from tenfold.spec.section import Duration, Filled, Label, Scalar, Section, Text
+from tenfold.spec.sections_robustness import BehaviourEntry
 
 BINARY_OUTCOMES = ("true_positive", "false_positive", "false_negative", "true_negative")
 
@@ -178,6 +179,7 @@ class ProblemSection(Section):
     baseline: Filled | None = None
     slices: Mapping[Label, Filled] = Field(default_factory=dict)
     requirements: tuple[RequirementEntry, ...] = ()
+    behaviour: tuple[BehaviourEntry, ...] = ()
     kpis: tuple[KpiEntry, ...] = ()
     functions: tuple[FunctionEntry, ...] = ()
     signoff: tuple[SignOffEntry, ...] = ()

@@ -98,7 +98,7 @@ def test_small_classification_gets_stratified_folds_and_says_why(tmp_path: Path)
     assert (plan.strategy, plan.scheme, plan.blocks, plan.stratified) == ("stratified", "kfold", 5, True)
     assert plan.counts == {"test": 150, "train": 850}
     assert "few enough for folds" in plan.reason
-    assert dict(plan.rejected).keys() == {"time", "group", "holdout", "kfold"}
+    assert dict(plan.rejected).keys() == {"time", "group", "holdout", "kfold", "repeated, loo"}
     assert sorted(np.bincount(block[part == "train"])) == [170] * 5
 
 
@@ -272,11 +272,33 @@ def test_binary_class_rarer_than_folds_gives_fewer_folds_and_a_single_row_is_ref
         Case(tmp_path, classes({"no": 200, "yes": 1})).split()
 
 
-def test_asking_for_shuffled_folds_on_timed_rows_is_told_to_be_optimistic(tmp_path: Path) -> None:
-    case = Case(tmp_path, pl.DataFrame({"t": days(400), "y": np.arange(400.0)}), time="t")
-    plan, _, _ = case.split(ValidationOptions(strategy="kfold"))
+def drifting(rows: int = 900) -> pl.DataFrame:
+    """Rows of a level that wanders: what is near in time is alike, whatever the features say."""
+    rng = np.random.default_rng(4)
+    level = np.cumsum(rng.normal(size=rows)) * 0.5
+    x = rng.normal(size=rows)
+    return pl.DataFrame({"t": days(rows), "x": x, "place": np.arange(rows, dtype=float), "y": level + 0.5 * x})
+
+
+@pytest.mark.parametrize("strategy", ["kfold", "repeated", "holdout", "loo"])
+def test_shuffled_rows_on_timed_data_are_refused(tmp_path: Path, strategy: str) -> None:
+    case = Case(tmp_path, drifting(), time="t")
+    with pytest.raises(DataError, match="would leak"):
+        case.split(replace(ValidationOptions(), strategy=strategy))
+
+
+def test_shuffled_folds_that_are_allowed_stand_beside_their_measured_optimism(tmp_path: Path) -> None:
+    plan, _, _ = Case(tmp_path, drifting(), time="t").split(ValidationOptions(strategy="kfold", allow=True))
     assert plan.strategy == "kfold"
     assert any("ignores it" in finding for finding in plan.findings)
+    assert plan.optimism is not None
+    assert plan.optimism.shuffled > 0.9
+    assert plan.optimism.optimism > 0.3
+    assert any("too much" in finding for finding in plan.findings)
+
+
+def test_a_split_that_respects_time_measures_no_optimism(tmp_path: Path) -> None:
+    assert Case(tmp_path, drifting(), time="t").split()[0].optimism is None
 
 
 @pytest.mark.parametrize(
@@ -300,5 +322,6 @@ def test_equal_seeds_give_equal_hashes_and_other_seeds_others(tmp_path: Path) ->
 
 
 def test_a_datetime_column_that_is_not_declared_is_mentioned(tmp_path: Path) -> None:
-    plan, _, _ = Case(tmp_path, pl.DataFrame({"when": days(100), "y": np.arange(100.0)})).split()
+    table = pl.DataFrame({"when": days(100), "y": np.arange(100.0)}).sample(fraction=1, shuffle=True, seed=1)
+    plan, _, _ = Case(tmp_path, table).split()
     assert "there is: when" in dict(plan.rejected)["time"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tenfold.records.problem import Behaviour
+
 LATENCY_CALLS = 1_000
 """Fewer one-row calls than this say little about one in a hundred."""
 
@@ -18,7 +20,16 @@ class EvaluationOptions:
         Names of further metrics.
     latency_calls : int
         One-row calls by which latency is measured.
+    behaviour : tuple of Behaviour
+        How the model must answer when its input changes.
+    robustness : bool
+        Whether a quick set of such changes is measured without being asked for.
+    weak_slices : bool
+        Whether slices on which the model does worse are looked for.
     """
 
     metrics: tuple[str, ...] = ()
     latency_calls: int = LATENCY_CALLS
+    behaviour: tuple[Behaviour, ...] = ()
+    robustness: bool = True
+    weak_slices: bool = True

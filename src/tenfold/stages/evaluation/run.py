@@ -18,7 +18,7 @@ from tenfold.measures.money import amounts_by_row
 from tenfold.measures.outcome import Outcome
 from tenfold.measures.threshold import choose_threshold
 from tenfold.records.dataset import Dataset
-from tenfold.records.evaluation import Estimate, Evaluation, Threshold
+from tenfold.records.evaluation import Estimate, Evaluation, Threshold, WeakSlice
 from tenfold.records.features import FeaturePlan
 from tenfold.records.problem import Problem
 from tenfold.records.tuning import Tuning
@@ -32,8 +32,10 @@ from tenfold.stages.evaluation.operational import measure_latency, measure_size,
 from tenfold.stages.evaluation.options import EvaluationOptions
 from tenfold.stages.evaluation.outcomes import Baseline, outcome_of
 from tenfold.stages.evaluation.plots import plot_data
+from tenfold.stages.evaluation.robustness import judge_behaviour, perturb, subject_of
 from tenfold.stages.evaluation.rows import Divided, Rows, divide
 from tenfold.stages.evaluation.verdicts import Bench, judge_requirements
+from tenfold.stages.evaluation.weak_slices import Judged, find_weak_slices, told
 
 OPERATIONAL = "operational"
 
@@ -86,9 +88,19 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
         champion=there,
         champion_operational=None if champion is None or there is None else operational_of(champion, rows),
     )
-    verdicts = judge_requirements(problem.record.requirements, bench, ctx.seed)
+    changed = subject_of(problem.record, dataset.record, served.model, rows, outcome.scores, ctx.seed)
+    verdicts = (
+        *judge_requirements(problem.record.requirements, bench, ctx.seed),
+        *judge_behaviour(changed, options.behaviour),
+    )
     predicted = divided.predicted
     doubtful, doubts = find_label_errors(problem.record, predicted.numbers, predicted.truth, divided.scores)
+    importance = permutation_importance(served.model, problem.record, rows, ctx.rng)
+    weak: tuple[WeakSlice, ...] = ()
+    if options.weak_slices:
+        judged = [Judged(rows=predicted, outcome=chosen)]
+        judged += [Judged(rows=rows, outcome=outcome)] if rows is not predicted else []
+        weak = find_weak_slices(problem.record, dataset.record.columns, judged, ctx.seed)
     references = {name: baseline.against(metric_called(name)) for name in names}
     evaluation = Evaluation(
         judged_on=rows.name,
@@ -99,12 +111,11 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
         references={name: which for name, (which, _) in references.items()},
         threshold=threshold,
         bundle=served.packed.name,
-        plots={
-            **plot_data(problem.record, outcome, ctx.rng),
-            "importance": {"columns": permutation_importance(served.model, problem.record, rows, ctx.rng)},
-        },
-        findings=(*_findings(problem.record, metrics, divided, objection), *((doubts,) if doubts else ())),
+        plots={**plot_data(problem.record, outcome, ctx.rng), "importance": {"columns": importance}},
+        findings=(*_findings(problem.record, metrics, divided, objection), *((doubts,) if doubts else ()), *told(weak)),
         row_cpu_us=row_cpu_us(served.members, rows.table),
+        weak_slices=weak,
+        robustness=perturb(changed, [str(each["column"]) for each in importance]) if options.robustness else (),
     )
     files = {
         "bundle.zip": served.content,

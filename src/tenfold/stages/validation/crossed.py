@@ -58,16 +58,17 @@ def split_crossed(rows: Rows, shares: Shares, rng: np.random.Generator) -> Split
     bucket[open_to] = np.arange(len(open_to)) % folds
     places = _memberships(rows.times, inside, bucket[group], folds, gap)
     final = np.where(inside, 0, -1)
-    told = [
-        f"groups go on through the whole time, so each part has its own: {int((part == 'out').sum())} of {rows.count}"
-        " rows would stand on both sides and are left out"
-    ]
+    outside = int((part == "out").sum())
+    told = (
+        f"groups go on through the whole time, so each part has its own: {outside} of {rows.count} rows would stand on"
+        " both sides and are left out"
+    )
     return Split(
         part=part,
         block=np.stack([*places, final], axis=1).astype(np.int16),
         scheme="crossed",
         blocks=len(places),
-        findings=tuple(told),
+        findings=(told,),
     )
 
 

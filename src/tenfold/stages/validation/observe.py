@@ -37,8 +37,8 @@ _FEWEST_ROWS = 100
 class Repeats:
     """A column whose values name things that come back.
 
-    ``alike`` is the part of the target's spread that lies between them (the intraclass correlation), ``certain`` whether
-    that is no chance. ``declared``: the file says that it is the entity.
+    ``alike`` is the part of the target's spread that lies between them (the intraclass correlation), ``certain``
+    whether that is no chance. ``declared``: the file says that it is the entity.
     """
 
     column: str
@@ -125,9 +125,9 @@ def _keys(columns: Sequence[Column], rows: int) -> list[Column]:
         named = bool(_KEY_NAME.search(column.name) or _KEY_CAMEL.search(column.name))
         if column.role != "entity" and not (named and column.role in {"feature", "id", "ignored"}):
             continue
-        if column.field.kind in {"numeric", "categorical", "text"} and column.distinct >= _FEWEST_VALUES:
-            if rows / column.distinct >= _FEWEST_EACH:
-                found.append(column)
+        kept = column.field.kind in {"numeric", "categorical", "text"} and column.distinct >= _FEWEST_VALUES
+        if kept and rows / column.distinct >= _FEWEST_EACH:
+            found.append(column)
     return found
 
 
@@ -207,7 +207,8 @@ def _as_numbers(target: pl.Series, problem: Problem) -> Floats:
         values: Floats = target.cast(pl.Float64).fill_null(0.0).to_numpy()
         return values
     commonest = target.value_counts(sort=True)[target.name][0]
-    return (target == commonest).cast(pl.Float64).fill_null(0.0).to_numpy()
+    is_commonest: Floats = (target == commonest).cast(pl.Float64).fill_null(0.0).to_numpy()
+    return is_commonest
 
 
 def _copies(dataset: Received[Dataset]) -> int:

@@ -48,7 +48,8 @@ def measure_optimism(
     table = table[rows].filter(pl.col(time).is_not_null()).sort(time, maintain_order=True)
     values = np.column_stack([_as_numbers(table[name]) for name in names])
     truth = _truth(table[problem.target], problem)
-    shuffled, forward = [], []
+    shuffled: list[float] = []
+    forward: list[float] = []
     for train, held in _forward(table.height):
         mixed = rng.permutation(table.height)[: len(train) + len(held)]
         for into, learned, asked in ((forward, train, held), (shuffled, mixed[len(held) :], mixed[: len(held)])):
