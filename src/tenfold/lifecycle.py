@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from tenfold.stages.tuning.options import TuningOptions
 from tenfold.stages.validation.options import ValidationOptions
 
 if TYPE_CHECKING:
+    from tenfold.nested import Search
     from tenfold.stages.evaluation.champion import Champion
 
 RECORDS: Mapping[str, type[Any]] = {
@@ -39,6 +41,9 @@ RECORDS: Mapping[str, type[Any]] = {
     "evaluation": Evaluation,
 }
 """What each stage returns, in the order of the stages."""
+
+_TRAINING_SHARE, _TUNING_SHARE = 0.5, 0.3
+"""Of the time left, where the search is made again in outer folds: about half is theirs."""
 
 EVALUATION_SECONDS = 6.0
 """Kept back from the search for evaluation, report and registration; a tenth of what is left when that is less."""
@@ -86,8 +91,26 @@ def lifecycle(options: Options) -> tuple[Stage, ...]:
         stage("validation", _validation, needs=("problem", "data")),
         stage("features", _features, needs=("problem", "data", "validation"), gate=stop_if_leaking),
         stage("training", _training, needs=("problem", "data", "validation", "features"), timed=True),
-        stage("tuning", _tuning, needs=("problem", "data", "validation", "features", "training"), timed=True),
+        _with_nested(
+            stage("tuning", _tuning, needs=("problem", "data", "validation", "features", "training"), timed=True),
+            options,
+        ),
         stage("evaluation", _evaluation, needs=judged_by),
+    )
+
+
+def _with_nested(tuning: Stage, options: Options) -> Stage:
+    """Return the tuning stage; where a nested estimate is asked for, with the searches that it takes."""
+    if options.validation.strategy != "nested":
+        return tuning
+    from tenfold.nested import Search
+
+    search = Search(features=options.features, training=options.training, tuning=options.tuning)
+    return replace(
+        tuning,
+        run=partial(_tuning, search=search),
+        # What is kept depends on these too.
+        code=f"{tuning.code}-{code_fingerprint('tenfold.nested')}",
     )
 
 
@@ -143,7 +166,10 @@ def _training(
 ) -> StageResult[Candidates]:
     from tenfold.stages.training.run import run
 
-    return run(problem, data, validation, features, options, before_evaluation(ctx))
+    kept = before_evaluation(ctx)
+    if validation.record.nested:
+        kept = replace(kept, deadline=kept.deadline.share(_TRAINING_SHARE))
+    return run(problem, data, validation, features, options, kept)
 
 
 def _tuning(
@@ -155,13 +181,19 @@ def _tuning(
     training: Received[Candidates],
     options: TuningOptions,
     ctx: StageContext,
+    search: Search | None = None,
 ) -> StageResult[Tuning]:
     from tenfold.stages.training.trainer import open_trainer
     from tenfold.stages.tuning.run import run
 
-    return run(
-        problem, data, validation, features, training, options, before_evaluation(ctx), open_trainer=open_trainer
-    )
+    kept = before_evaluation(ctx)
+    own = kept if not validation.record.nested else replace(kept, deadline=kept.deadline.share(_TUNING_SHARE))
+    result = run(problem, data, validation, features, training, options, own, open_trainer=open_trainer)
+    if search is None:
+        return result
+    from tenfold.nested import nested_predictions
+
+    return replace(result, files={**result.files, **nested_predictions(problem, data, validation, search, kept)})
 
 
 def _evaluation(

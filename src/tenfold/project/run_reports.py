@@ -9,6 +9,7 @@ from pathlib import Path
 from tenfold.engine.plan import PlannedStage
 from tenfold.engine.run import RunOutcome
 from tenfold.foundation.serial import plain
+from tenfold.measures.ways import ways_of
 from tenfold.project.document import Document
 from tenfold.records.dataset import Finding
 from tenfold.records.evaluation import Estimate
@@ -65,6 +66,10 @@ class RunReport:
                 part: {name: estimate_line(estimate) for name, estimate in estimates.items()}
                 for part, estimates in metrics.items()
             },
+            "ways": {way: estimate_line(found) for way, found in self._ways().items()},
+            "split": self._split(),
+            "weak_slices": [] if evaluation is None else plain(evaluation.record.weak_slices),
+            "robustness": [] if evaluation is None else plain(evaluation.record.robustness),
             "requirements": [verdict_line(verdict) for verdict in self.verdicts],
             "leaderboard": self._leaderboard(),
             "feasibility": plain(self.feasibility),
@@ -72,6 +77,39 @@ class RunReport:
             "report": None if self.report is None else str(self.report),
             "promotion": self.promotion,
             "seconds": self.seconds,
+        }
+
+    def _ways(self) -> Mapping[str, Estimate]:
+        """Return the main metric by the way it was measured."""
+        found = self.outcome.results
+        if "evaluation" not in found:
+            return {}
+        return ways_of(found["problem"].record, found["tuning"].record, found["evaluation"].record)
+
+    def _split(self) -> Document | None:
+        """Return how the rows are divided, and why."""
+        received = self.outcome.results.get("validation")
+        if received is None:
+            return None
+        plan = received.record
+        return {
+            "strategy": plan.strategy,
+            "scheme": plan.scheme,
+            "folds": plan.fold_count,
+            "repeats": plan.repeats,
+            "nested": plan.nested,
+            "reason": plan.reason,
+            "rejected": [list(each) for each in plan.rejected],
+            "observed": list(plan.observed),
+            "time": plan.time,
+            "groups": plan.groups,
+            "gap_seconds": plan.gap_seconds,
+            "embargo_seconds": plan.embargo_seconds,
+            "window_seconds": plan.window_seconds,
+            "counts": dict(plan.counts),
+            "hash": plan.split,
+            "optimism": None if plan.optimism is None else {**plain(plan.optimism), "by": plan.optimism.optimism},
+            "findings": list(plan.findings),
         }
 
     def _model(self) -> Document | None:

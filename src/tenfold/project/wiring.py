@@ -43,6 +43,7 @@ def options_of(spec: Spec, budget: str | None = None) -> Options:
             gap_seconds=spec.validation.gap_seconds,
             embargo_seconds=spec.validation.embargo_seconds,
             window_seconds=spec.validation.window_seconds,
+            outer=spec.validation.outer,
             allow=spec.validation.allow,
             # Only leave-one-out asks what there is: else another budget would be another split.
             budget_seconds=seconds if spec.validation.strategy == "loo" else None,

@@ -58,7 +58,8 @@ class ValidationPlan:
     ``split`` is the hash of the payload; ``groups`` the column that may not stand on both sides. ``gap_seconds`` lies
     between what trains and what measures, ``embargo_seconds`` of it as embargo; ``window_seconds`` is how far back the
     rows of a fold reach that train (rolling). ``observed`` says what the choice saw in the data. ``optimism`` is
-    measured where a split was allowed that lets the future train the past.
+    measured where a split was allowed that lets the future train the past. ``nested`` is the number of outer folds in
+    which the whole search is made again; 0: it is not.
     """
 
     strategy: str
@@ -78,6 +79,7 @@ class ValidationPlan:
     window_seconds: float | None = None
     observed: tuple[str, ...] = ()
     optimism: Optimism | None = None
+    nested: int = 0
 
     @property
     def fold_count(self) -> int:

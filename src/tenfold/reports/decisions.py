@@ -59,7 +59,7 @@ def decisions(
             chosen=_split(validation),
             reason=validation.reason,
             rejected=validation.rejected,
-            override="validation: {strategy: holdout | kfold | repeated | stratified | group | time | loo | nested, test: 0.15}",
+            override="validation: {strategy: holdout | kfold | repeated | stratified | group | time | loo | nested}",
         ),
         Decision(
             subject="Features",

@@ -9,6 +9,7 @@ from typing import Literal
 
 from tenfold.measures.judge import overall
 from tenfold.measures.names import METRIC_NAMES
+from tenfold.measures.ways import ways_of
 from tenfold.records.dataset import Column, Dataset
 from tenfold.records.evaluation import Estimate, Evaluation, Perturbation, WeakSlice
 from tenfold.records.evidence import Verdict
@@ -98,6 +99,17 @@ class Sliced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """The main metric as one way of measuring gives it."""
+
+    way: str
+    what: str
+    value: str
+    interval: str
+    rows: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Weak:
     """One slice that was found to be weak."""
 
@@ -160,6 +172,7 @@ class Page:
     chosen_on: str
     operational: tuple[Measured, ...]
     slices: tuple[Sliced, ...]
+    ways: tuple[Ways, ...]
     weak: tuple[Weak, ...]
     changed: tuple[Changed, ...]
     leaderboard: tuple[Standing, ...]
@@ -228,6 +241,16 @@ def _page(facts: RunFacts) -> Page:
             _sliced(name, problem.slices.get(name, ""), estimate)
             for name, estimates in evaluation.slices.items()
             for estimate in estimates.values()
+        ),
+        ways=tuple(
+            Ways(
+                way=way,
+                what=_WAYS[way],
+                value=with_unit(found.metric, found.value),
+                interval=interval(found),
+                rows=count(found.n) if found.n else MISSING,
+            )
+            for way, found in ways_of(facts.problem, facts.tuning, evaluation).items()
         ),
         weak=tuple(_weak(one) for one in evaluation.weak_slices),
         changed=tuple(_changed(one) for one in evaluation.robustness),
@@ -347,6 +370,14 @@ def _sliced(name: str, condition: str, estimate: Estimate) -> Sliced:
         interval=interval(estimate),
         reason=estimate.reason,
     )
+
+
+_WAYS = {
+    "best": "on the rows that chose it: the best of many trials has luck too",
+    "corrected": "without the luck of the best of many, by selecting again on resampled rows",
+    "nested": "the whole search made again without the rows that measure",
+    "sealed": "on the sealed test part",
+}
 
 
 def _weak(found: WeakSlice) -> Weak:

@@ -24,6 +24,11 @@ def check_forward(spec: Spec) -> Iterator[Fault]:
             message=f"validation.window belongs to a split in time, not to strategy: {asked.strategy}",
             line=spec.line_of("validation", "window"),
         )
+    if asked.window != "expanding" and asked.strategy == "nested":
+        yield Fault(
+            message="validation.window does not go with strategy: nested, whose searches train on everything older",
+            line=spec.line_of("validation", "window"),
+        )
     if asked.repeats is not None and asked.repeats > 1 and asked.strategy in {"time", "holdout", "loo"}:
         yield Fault(
             message=f"validation.repeats repeats folds by chance; strategy: {asked.strategy} has none",

@@ -29,7 +29,8 @@ class ValidationSection(Section):
 
     ``window`` is how far back the rows reach that train for a block of newer rows: all of them (``expanding``), as
     far as for the first block (``rolling``), or a duration. ``repeats`` None: three where folds are repeated, else one.
-    ``allow`` lets a strategy run that leaks, or that costs more than the budget bears.
+    ``outer`` is the number of outer folds of ``nested``. ``allow`` lets a strategy run that leaks, or that costs more
+    than the budget bears.
     """
 
     strategy: Strategy = "auto"
@@ -40,6 +41,7 @@ class ValidationSection(Section):
     gap: Duration = "0s"
     embargo: Duration = "0s"
     window: Window = "expanding"
+    outer: Annotated[int, Field(ge=2, le=10)] = 3
     allow: bool = False
 
     @property

@@ -154,6 +154,16 @@ def divide(
     )
 
 
+def divide_nested(divided: Divided, tuning: Received[Tuning]) -> tuple[Rows | None, Floats]:
+    """Return development rows with their predictions by searches that did not see them; None where none were made."""
+    path = tuning.files.get("nested.npy")
+    if path is None:
+        return None, np.empty((0, 0))
+    scores = np.load(path, allow_pickle=False)[divided.development.numbers]
+    known = np.isfinite(scores).all(axis=1)
+    return _named(divided.development.take(known), "nested"), np.ascontiguousarray(scores[known])
+
+
 def _name(plan: ValidationPlan) -> str:
     """Return what out-of-fold predictions are called: one part that models were chosen on is no cross-validation."""
     return "validation" if plan.fold_count == 1 else "cross-validation"

@@ -33,7 +33,7 @@ from tenfold.stages.evaluation.options import EvaluationOptions
 from tenfold.stages.evaluation.outcomes import Baseline, outcome_of
 from tenfold.stages.evaluation.plots import plot_data
 from tenfold.stages.evaluation.robustness import judge_behaviour, perturb, subject_of
-from tenfold.stages.evaluation.rows import Divided, Rows, divide
+from tenfold.stages.evaluation.rows import Divided, Rows, divide, divide_nested
 from tenfold.stages.evaluation.verdicts import Bench, judge_requirements
 from tenfold.stages.evaluation.weak_slices import Judged, find_weak_slices, told
 
@@ -76,6 +76,9 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
     metrics = {rows.name: estimates(names, outcome, ctx.seed)}
     if rows is not divided.predicted:
         metrics[divided.predicted.name] = estimates(names, chosen, ctx.seed)
+    again, again_scores = divide_nested(divided, tuning)
+    if again is not None:
+        metrics["nested"] = estimates(names, outcome_of(problem.record, again, again_scores, threshold), ctx.seed)
     if champion is not None and champion.bundle == served.packed.name:
         # The champion itself came out again: against itself nothing can be said.
         champion = None

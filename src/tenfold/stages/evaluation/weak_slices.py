@@ -366,7 +366,7 @@ def _ratio(ground: _Ground, inside: Mask) -> float:
     return float(ground.loss[inside].mean() / max(float(ground.expected[inside].mean()), 1e-300))
 
 
-def _measured(
+def _measured(  # noqa: PLR0917 - the parts of one record
     problem: Problem,
     judged: Sequence[Judged],
     ground: _Ground,

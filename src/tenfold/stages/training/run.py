@@ -14,6 +14,7 @@ from tenfold.records.problem import Problem
 from tenfold.records.validation import ValidationPlan
 from tenfold.stages.training.bench import set_up
 from tenfold.stages.training.finish import rebuild_members
+from tenfold.stages.training.in_fold import proofs_payload
 from tenfold.stages.training.ladder import Ladder
 from tenfold.stages.training.leaderboard import leaderboard
 from tenfold.stages.training.options import TrainingOptions
@@ -45,7 +46,7 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
                 complete=ladder.finished,
                 facts=ladder.facts(),
             ),
-            files=_payload(trainer.pool.values()),
+            files={**_payload(trainer.pool.values()), **proofs_payload(trainer.bench.folder)},
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tenfold.foundation.errors import DataError
@@ -68,8 +68,11 @@ def choose_strategy(facts: Facts, options: ValidationOptions) -> Choice:
     """
     development = facts.rows * (1.0 - options.test)
     folds = development < SMALL_ROWS or options.test == 0
-    if options.strategy in {"auto", "nested"}:
+    if options.strategy == "auto":
         return _chosen(facts, options, folds=folds, development=round(development))
+    if options.strategy == "nested":
+        # Outer folds are made of blocks, so there must be blocks, dealt once.
+        return _chosen(facts, replace(options, repeats=1), folds=True, development=round(development))
     return _asked_for(facts, options, folds=folds, development=round(development))
 
 

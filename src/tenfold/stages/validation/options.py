@@ -50,6 +50,8 @@ class ValidationOptions:
         Further time left free, since rows near each other resemble each other.
     window_seconds : float or None
         How far back rows train that are measured later; None without end, 0 as far as for the first fold.
+    outer : int
+        Outer folds of ``nested``.
     allow : bool
         Run a strategy that leaks, or that costs more than the budget bears, all the same.
     budget_seconds, budget_trials : float, int or None
@@ -66,6 +68,7 @@ class ValidationOptions:
     gap_seconds: float = 0.0
     embargo_seconds: float = 0.0
     window_seconds: float | None = None
+    outer: int = 3
     allow: bool = False
     budget_seconds: float | None = None
     budget_trials: int | None = None

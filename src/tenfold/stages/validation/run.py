@@ -66,6 +66,7 @@ def run(
         window_seconds=split.window_seconds,
         observed=facts.observed.sentences(time=problem.record.time),
         optimism=optimism,
+        nested=options.outer if options.strategy == "nested" else 0,
     )
     files: dict[str, bytes] = {SPLIT_FILE: content}
     if options.outliers is not None:
