@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenfold.foundation.errors import DataError
+from tenfold.nested import outer_folds
+from tenfold.records.validation import Fold, ValidationPlan
 from tenfold.stages.validation.apportion import deal, even_quota, quota
+from tenfold.stages.validation.crossed import split_crossed
 from tenfold.stages.validation.forward import split_by_time
 from tenfold.stages.validation.protocols import NO_TIME, Rows, Shares, Split
-from tenfold.stages.validation.shuffled import split_groups, split_random, split_stratified
+from tenfold.stages.validation.rolling import with_window
+from tenfold.stages.validation.shuffled import split_each, split_groups, split_random, split_stratified
 
 SECOND = 1_000_000
 quick = settings(max_examples=60, deadline=None)
@@ -43,6 +49,16 @@ shares = st.builds(
     validation=st.sampled_from([0.1, 0.15, 0.25]),
     blocks=st.sampled_from([0, 2, 3, 5]),
 )
+
+
+def plan_of(split: Split) -> ValidationPlan:
+    return ValidationPlan(
+        strategy="", scheme=split.scheme, blocks=split.blocks, reason="", counts={}, split="", repeats=split.repeats
+    )
+
+
+def folds_of(split: Split) -> tuple[Fold, ...]:
+    return plan_of(split).folds(split.part, split.block)
 
 
 def check_cover(rows: Rows, split: Split) -> None:
@@ -147,3 +163,139 @@ def test_dealing_meets_the_quota_exactly_when_rows_are_single(rows: Rows, blocks
     place = deal(rows.labels, None, wanted, np.random.default_rng(seed))
     for code in range(len(wanted)):
         assert (np.bincount(place[rows.labels == code], minlength=blocks) == wanted[code]).all()
+
+
+@quick
+@given(
+    rows=timed_rows(),
+    wanted=shares,
+    gap=st.sampled_from([0.0, 1.0, 10.0]),
+    window=st.sampled_from([0.0, 5.0, 50.0, 400.0]),
+)
+def test_rolling_windows_have_one_length_and_end_before_the_gap(
+    rows: Rows, wanted: Shares, gap: float, window: float
+) -> None:
+    wanted = replace(wanted, gap_seconds=gap)
+    try:
+        split = with_window(
+            rows, split_by_time(rows, wanted, np.random.default_rng(0)), window_seconds=window, gap_seconds=gap
+        )
+    except DataError:
+        return
+    times = rows.times
+    assert times is not None
+    assert split.scheme == "rolling"
+    assert split.window_seconds is not None
+    assert split.block.shape == (rows.count, split.blocks + 1)
+    length = round(split.window_seconds * SECOND)
+    assert window in {0.0, split.window_seconds}
+    folds = folds_of(split)
+    development = np.isin(split.part, ["train", "validation"])
+    for fold in folds:
+        start = times[fold.validation].min()
+        assert len(fold.train)
+        assert (times[fold.train] < start).all()
+        assert (times[fold.train] <= start - gap * SECOND).all()
+        # Constant length: the fold has every development row of its window, and no other.
+        end = start if gap == 0 else start - round(gap * SECOND) + 1
+        inside = development & (times < end) & (times >= end - length)
+        assert set(np.flatnonzero(inside)) == set(fold.train)
+    final = plan_of(split).final(split.part, split.block)
+    assert set(final) == set(np.flatnonzero(development & (times > times[development].max() - length)))
+
+
+@quick
+@given(rows=timed_rows(), wanted=shares, gap=st.sampled_from([0.0, 1.0, 10.0]), groups=st.integers(10, 60))
+def test_groups_by_time_share_no_group_and_train_on_older_rows_only(
+    rows: Rows, wanted: Shares, gap: float, groups: int
+) -> None:
+    units = np.random.default_rng(rows.count).integers(0, groups, rows.count)
+    rows = replace(rows, units=units)
+    try:
+        split = split_crossed(rows, replace(wanted, gap_seconds=gap), np.random.default_rng(1))
+    except DataError:
+        return
+    times = rows.times
+    assert times is not None
+    test = np.flatnonzero(split.part == "test")
+    final = plan_of(split).final(split.part, split.block)
+    sides = [(fold.train, fold.validation) for fold in folds_of(split)] + ([(final, test)] if len(test) else [])
+    assert len(sides) >= 1
+    for train, measured in sides:
+        assert len(train)
+        assert len(measured)
+        assert not set(units[train]) & set(units[measured])
+        assert (times[train] <= times[measured].min() - gap * SECOND).all()
+        assert (times[train] < times[measured].min()).all()
+        assert not set(train) & set(measured)
+
+
+@quick
+@given(rows=labelled_rows(), wanted=shares, repeats=st.integers(2, 5), seed=st.integers(0, 99))
+def test_repeated_folds_measure_every_development_row_equally_often(
+    rows: Rows, wanted: Shares, repeats: int, seed: int
+) -> None:
+    wanted = replace(wanted, blocks=max(wanted.blocks, 2), repeats=repeats)
+    split = split_stratified(rows, wanted, np.random.default_rng(seed))
+    assert split.scheme == "repeated"
+    folds = folds_of(split)
+    assert len(folds) == split.blocks * repeats
+    measured = np.bincount(np.concatenate([fold.validation for fold in folds]), minlength=rows.count)
+    trained = np.bincount(np.concatenate([fold.train for fold in folds]), minlength=rows.count)
+    development = split.part == "train"
+    assert (measured[development] == repeats).all()
+    assert (trained[development] == repeats * (split.blocks - 1)).all()
+    assert not measured[~development].any()
+    assert not trained[~development].any()
+    dealt = {tuple(split.block[development, repeat]) for repeat in range(repeats)}
+    assert len(dealt) > 1 or rows.count < 30
+
+
+@quick
+@given(rows=labelled_rows(grouped=True), wanted=shares, seed=st.integers(0, 99))
+def test_leaving_one_out_measures_every_row_once_and_its_copies_with_it(rows: Rows, wanted: Shares, seed: int) -> None:
+    rows = replace(rows, units=np.minimum(rows.units, 40))  # type: ignore[type-var]  # grouped rows have units
+    try:
+        split = split_each(rows, wanted, np.random.default_rng(seed))
+    except DataError:
+        return
+    folds = folds_of(split)
+    measured = np.concatenate([fold.validation for fold in folds])
+    assert sorted(measured) == sorted(np.flatnonzero(split.part == "train"))
+    assert rows.units is not None
+    for fold in folds:
+        assert len(np.unique(rows.units[fold.validation])) == 1
+        assert not set(rows.units[fold.train]) & set(rows.units[fold.validation])
+
+
+@quick
+@given(rows=timed_rows(), wanted=shares, outer=st.integers(2, 4))
+def test_outer_folds_in_time_measure_newer_rows_than_their_search_sees(rows: Rows, wanted: Shares, outer: int) -> None:
+    try:
+        split = split_by_time(rows, replace(wanted, blocks=5), np.random.default_rng(0))
+        outers = outer_folds(replace(plan_of(split), nested=outer), split.block)
+    except DataError:
+        return
+    assert rows.times is not None
+    for one in outers:
+        seen = one.part == "train"
+        assert not seen[one.measured].any()
+        assert rows.times[seen].max() < rows.times[one.measured].min()
+        assert all(
+            seen[fold.train].all() and seen[fold.validation].all() for fold in one.plan.folds(one.part, one.block)
+        )
+
+
+@quick
+@given(rows=labelled_rows(), blocks=st.integers(3, 8), outer=st.integers(2, 6), seed=st.integers(0, 9))
+def test_outer_folds_measure_every_development_row_once(rows: Rows, blocks: int, outer: int, seed: int) -> None:
+    try:
+        split = split_random(rows, Shares(test=0.15, validation=0.15, blocks=blocks), np.random.default_rng(seed))
+        outers = outer_folds(replace(plan_of(split), nested=outer), split.block)
+    except DataError:
+        return
+    measured = np.concatenate([one.measured for one in outers])
+    assert sorted(measured) == sorted(np.flatnonzero(split.part == "train"))
+    for one in outers:
+        assert not (one.part[one.measured] == "train").any()
+        assert len(one.plan.folds(one.part, one.block)) >= 2

@@ -31,6 +31,7 @@ _FEWEST_TIMES = 20
 _IN_ORDER = 0.999
 _NEIGHBOURS = 0.1
 _FEWEST_ROWS = 100
+_FEW_KINDS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +196,8 @@ def _neighbours(target: Floats) -> float:
     steps = np.diff(target)
     moved = int((steps != 0).sum())
     turns = int((np.diff(np.sign(steps[steps != 0])) != 0).sum())
-    if turns < 0.01 * len(target) or moved <= 2 * len(np.unique(target)):
+    kinds = len(np.unique(target))
+    if turns < 0.01 * len(target) or (kinds <= _FEW_KINDS and moved <= 2 * kinds):
         return 0.0
     found = float(np.corrcoef(target[:-1], target[1:])[0, 1])
     return found if found > _NEIGHBOURS and found * np.sqrt(len(target)) > 6.0 else 0.0

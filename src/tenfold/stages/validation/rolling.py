@@ -34,11 +34,11 @@ def with_window(rows: Rows, split: Split, *, window_seconds: float, gap_seconds:
     inside = (split.part == "train") | (split.part == "validation")
     starts = [int(times[split.block == number].min()) for number in range(1, split.blocks)]
     oldest = int(times[inside].min())
-    window = round(window_seconds * _MICROSECONDS) or max(starts[0] - gap - oldest + 1, 1)
+    ends = [start if gap == 0 else start - gap + 1 for start in starts]
+    window = round(window_seconds * _MICROSECONDS) or max(ends[0] - oldest, 1)
     memberships = []
-    for number, start in enumerate(starts, start=1):
-        end = start - gap
-        trains = inside & (times <= end) & (times > end - window) & (times < start)
+    for number, end in enumerate(ends, start=1):
+        trains = inside & (times < end) & (times >= end - window)
         memberships.append(np.where(split.block == number, 1, np.where(trains, 0, -1)))
     sizes = np.array([int((each == 0).sum()) for each in memberships])
     enough = sizes >= max(2.0, _LEAST_SHARE * float(np.median(sizes)))
