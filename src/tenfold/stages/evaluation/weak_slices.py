@@ -43,6 +43,7 @@ _LEAST_SHARE, _MOST_SHARE = 0.01, 0.5
 _FEWEST_INSIDE = 20
 _PROMISING = 1.3
 _TRIED = 8
+_REFINED = 6
 _ALIKE = 0.5
 _WORTH_A_SECOND = 1.15
 _ROLES = frozenset({"feature", "sensitive", "group", "entity"})
@@ -177,11 +178,16 @@ def _search(table: pl.DataFrame, loss: Floats, expected: Floats) -> list[_Found]
     total = _Sums.of(np.zeros(len(loss), dtype=np.int64), 1, loss, expected)
     single: dict[str, float] = {}
     found: list[_Found] = []
+    alone: list[tuple[float, _Axis, int]] = []
     for axis in fine:
         sums = _Sums.of(axis.cell, axis.cells, loss, expected)
         strength = sums.over(axis.inside).strength(total)
         single[axis.name] = max(float(strength.max(initial=0.0)), 0.0)
         found += _best(strength, axis.texts, 3)
+        at = int(strength.argmax())
+        alone.append((float(strength[at]), axis, at))
+    for strength_alone, axis, at in sorted(alone, key=lambda one: -one[0])[:_REFINED]:
+        found += _refined(strength_alone, axis, at, fine, loss, expected, total)
     coarse = {name: axis for name in table.columns if (axis := _axis(table[name], _COARSE)) is not None}
     axes = list(coarse.values())
     for place, a in enumerate(axes):
@@ -196,6 +202,26 @@ def _search(table: pl.DataFrame, loss: Floats, expected: Floats) -> list[_Found]
                 text = f"{a.texts[at // len(b.texts)]} AND {b.texts[at % len(b.texts)]}"
                 found.append(_Found(condition=text, strength=best))
     return sorted(found, key=lambda one: (-one.strength, one.condition))
+
+
+def _refined(  # noqa: PLR0917 - one condition among all
+    strength_alone: float, axis: _Axis, at: int, fine: Sequence[_Axis], loss: Floats, expected: Floats, total: _Sums
+) -> list[_Found]:
+    """Return the best narrower slices within one condition, at full resolution, that say clearly more than it."""
+    if strength_alone <= 0.0:
+        return []
+    inside = np.append(axis.inside[at], 0.0)[axis.cell] > 0
+    found = []
+    for other in fine:
+        if other is axis:
+            continue
+        sums = _Sums.of(other.cell[inside], other.cells, loss[inside], expected[inside])
+        strength = sums.over(other.inside).strength(total)
+        best = int(strength.argmax())
+        if strength[best] > _WORTH_A_SECOND * strength_alone:
+            text = f"{axis.texts[at]} AND {other.texts[best]}"
+            found.append(_Found(condition=text, strength=float(strength[best])))
+    return found
 
 
 def _best(strength: Floats, texts: Sequence[str], most: int) -> list[_Found]:
