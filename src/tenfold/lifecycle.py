@@ -30,6 +30,7 @@ from tenfold.stages.validation.options import ValidationOptions
 if TYPE_CHECKING:
     from tenfold.nested import Search
     from tenfold.stages.evaluation.champion import Champion
+    from tenfold.stages.tuning.earlier import EarlierSearch
 
 RECORDS: Mapping[str, type[Any]] = {
     "problem": Problem,
@@ -75,11 +76,16 @@ def lifecycle(options: Options) -> tuple[Stage, ...]:
     """Return the graph that turns a table into a judged model.
 
     It needs the external ``table``, and where a requirement speaks of the champion, ``champion``: a
-    `tenfold.stages.evaluation.champion.Champion`, or None when nothing is live.
+    `tenfold.stages.evaluation.champion.Champion`, or None when nothing is live; where the search goes on from another
+    one's trials, ``earlier``: a `tenfold.stages.tuning.earlier.EarlierSearch`.
     """
     judged_by: tuple[str, ...] = ("problem", "data", "validation", "features", "tuning")
     if compares_with_champion(options):
         judged_by = (*judged_by, "champion")
+
+    tuned_from: tuple[str, ...] = ("problem", "data", "validation", "features", "training")
+    if options.tuning.start_from:
+        tuned_from = (*tuned_from, "earlier")
 
     def stage(name: str, run: Callable[..., StageResult[Any]], **rest: Any) -> Stage:
         code = code_fingerprint(f"tenfold.stages.{name}.run")
@@ -92,7 +98,7 @@ def lifecycle(options: Options) -> tuple[Stage, ...]:
         stage("features", _features, needs=("problem", "data", "validation"), gate=stop_if_leaking),
         stage("training", _training, needs=("problem", "data", "validation", "features"), timed=True),
         _with_nested(
-            stage("tuning", _tuning, needs=("problem", "data", "validation", "features", "training"), timed=True),
+            stage("tuning", _tuning, needs=tuned_from, timed=True),
             options,
         ),
         stage("evaluation", _evaluation, needs=judged_by),
@@ -182,13 +188,16 @@ def _tuning(
     options: TuningOptions,
     ctx: StageContext,
     search: Search | None = None,
+    earlier: EarlierSearch | None = None,
 ) -> StageResult[Tuning]:
     from tenfold.stages.training.trainer import open_trainer
     from tenfold.stages.tuning.run import run
 
     kept = before_evaluation(ctx)
     own = kept if not validation.record.nested else replace(kept, deadline=kept.deadline.share(_TUNING_SHARE))
-    result = run(problem, data, validation, features, training, options, own, open_trainer=open_trainer)
+    result = run(
+        problem, data, validation, features, training, options, own, open_trainer=open_trainer, earlier=earlier
+    )
     if search is None:
         return result
     from tenfold.nested import nested_predictions

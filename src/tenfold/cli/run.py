@@ -95,10 +95,33 @@ def _facts(document: Document) -> list[tuple[str, object]]:
         ("signal", _signal(document.get("feasibility") or {})),
         ("run", document.get("run")),
         ("time", format_seconds(float(seconds)) if seconds is not None else None),
+        ("search", _search(document.get("search") or {})),
+        ("luck", _luck((document.get("search") or {}).get("selection") or {})),
         ("model", (document.get("model") or {}).get("path")),
         ("report", document.get("report")),
         ("live", _promotion(document.get("promotion") or {})),
     ]
+
+
+def _search(search: Mapping[str, Any]) -> str | None:
+    """Return how was searched, and what came of the trials."""
+    if not search:
+        return None
+    counts = ", ".join(f"{count} {state}" for state, count in (search.get("counts") or {}).items())
+    taken = sum(bool(each.get("taken")) for each in search.get("earlier") or [])
+    earlier = f"; {taken} of {len(search['earlier'])} earlier trials taken over" if search.get("earlier") else ""
+    return f"{search.get('method', '')}, {search.get('trials', 0)} trials{f' ({counts})' if counts else ''}{earlier}"
+
+
+def _luck(selection: Mapping[str, Any]) -> str | None:
+    """Return the best score beside what is left of it without the luck of having picked it."""
+    if selection.get("corrected") is None:
+        return None
+    within = f"{number(selection.get('low'))} to {number(selection.get('high'))}"
+    return (
+        f"best {selection.get('metric', '')} {number(selection.get('naive'))} of {selection.get('candidates', 0)};"
+        f" corrected {number(selection['corrected'])} ({within})"
+    )
 
 
 def _promotion(promotion: Mapping[str, Any]) -> str | None:

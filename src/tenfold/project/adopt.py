@@ -23,6 +23,7 @@ from tenfold.lifecycle import lifecycle
 from tenfold.measures.judge import overall
 from tenfold.project.adopt_report import AdoptReport
 from tenfold.project.champion import CHAMPION, champion_external
+from tenfold.project.earlier import earlier_externals
 from tenfold.project.tables import table_of
 from tenfold.project.wiring import options_of
 from tenfold.records.dataset import Dataset, Field
@@ -103,6 +104,7 @@ def adopt(project: Project, adoption: Adoption, *, events: Events | None = None)
     externals = {
         "table": table_of(project.spec, project.store),
         CHAMPION: champion_external(project.store, project.spec.name),
+        **earlier_externals(stages, project.store),
     }
     with open_run(project.store, spec=project.text, seed=project.spec.training.seed) as run:
         outcome = run_graph(

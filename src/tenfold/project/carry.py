@@ -23,6 +23,7 @@ from tenfold.foundation.serial import from_json
 from tenfold.gates.policy import may_register
 from tenfold.measures.judge import overall
 from tenfold.project.champion import CHAMPION, NOBODY, champion_external
+from tenfold.project.earlier import earlier_externals
 from tenfold.project.run_reports import RunReport
 from tenfold.records.evaluation import Evaluation
 from tenfold.records.evidence import Verdict
@@ -77,7 +78,11 @@ def carry(journey: Journey, store: Store, events: Events | None = None) -> RunRe
     """
     events = events or Silent()
     began = journey.clock.monotonic() - journey.started_seconds_ago
-    externals = {"table": journey.table, CHAMPION: champion_external(store, journey.name)}
+    externals = {
+        "table": journey.table,
+        CHAMPION: champion_external(store, journey.name),
+        **earlier_externals(journey.stages, store),
+    }
     planned = plan(journey.stages, externals, store=store, seed=journey.seed, until=journey.until)
     with open_run(store, spec=journey.spec_text, seed=journey.seed) as run, _workers(journey, planned) as workers:
         around = Surroundings(

@@ -14,6 +14,7 @@ from tenfold.foundation.events import Events, Silent
 from tenfold.gates.duties import stop_if_duties_open
 from tenfold.project.champion import CHAMPION, NOBODY
 from tenfold.project.duties import duties
+from tenfold.project.earlier import EARLIER
 from tenfold.project.run_reports import CheckReport
 from tenfold.records.problem import Problem
 from tenfold.spec.schema import Spec
@@ -39,7 +40,8 @@ def check(stages: Sequence[Stage], table: External, spec: Spec, events: Events |
     ):
         outcome = run_graph(
             stages,
-            {"table": table, CHAMPION: External.of(NOBODY, None)},
+            # A check trains nothing, so it needs neither of these two.
+            {"table": table, CHAMPION: External.of(NOBODY, None), EARLIER: External.of(NOBODY, None)},
             store=store,
             run=run.id,
             around=replace(Surroundings(), events=events or Silent(), seed=spec.training.seed),

@@ -26,6 +26,7 @@ from tenfold.project.champion import CHAMPION, champion_external
 from tenfold.project.check import check
 from tenfold.project.deploy import live_at, promote, promote_first, rollback
 from tenfold.project.document import Document
+from tenfold.project.earlier import earlier_externals
 from tenfold.project.evidence import impact, trace
 from tenfold.project.evidence_reports import ImpactReport, TraceReport
 from tenfold.project.registry_reports import HistoryReport, ModelReport, ModelsReport, StoreDoctor, StoreVerify
@@ -130,8 +131,13 @@ class Project:
 
     def plan(self, *, budget: str | None = None, until: str | None = None) -> PlanReport:
         """Return what a run would do again, and why."""
-        externals = {"table": self._table(), CHAMPION: champion_external(self.store, self.spec.name)}
-        stages = plan(self._stages(budget), externals, store=self.store, seed=self.spec.training.seed, until=until)
+        asked = self._stages(budget)
+        externals = {
+            "table": self._table(),
+            CHAMPION: champion_external(self.store, self.spec.name),
+            **earlier_externals(asked, self.store),
+        }
+        stages = plan(asked, externals, store=self.store, seed=self.spec.training.seed, until=until)
         return PlanReport(stages=stages)
 
     def reproduce(self, run: str, *, events: Events | None = None) -> ReproduceReport:

@@ -16,6 +16,7 @@ from tenfold.records.evaluation import Estimate
 from tenfold.records.evidence import Verdict
 from tenfold.records.model import Candidate, Candidates
 from tenfold.records.problem import Duty, Feasibility, PlannedTest, Problem, Serving
+from tenfold.records.tuning import Tuning
 from tenfold.store.rows import Run, RunStage, RunStatus, Version
 
 
@@ -72,6 +73,7 @@ class RunReport:
             "robustness": [] if evaluation is None else plain(evaluation.record.robustness),
             "requirements": [verdict_line(verdict) for verdict in self.verdicts],
             "leaderboard": self._leaderboard(),
+            "search": self._search(),
             "feasibility": plain(self.feasibility),
             "looks": self.looks,
             "report": None if self.report is None else str(self.report),
@@ -127,6 +129,35 @@ class RunReport:
         if self.outcome.stopped is None:
             return None
         return {"stage": self.outcome.stopped_at, "reason": self.outcome.stopped}
+
+    def _search(self) -> Document | None:
+        tuning = self.outcome.results.get("tuning")
+        if tuning is None:
+            return None
+        record: Tuning = tuning.record
+        return {
+            "method": record.method,
+            "reason": record.reason,
+            "stopped": record.stopped,
+            "trials": len(record.trials),
+            "counts": record.counts(),
+            "epochs": sum(trial.epochs for trial in record.trials),
+            "repeats": record.repeats,
+            "selection": plain(record.selection),
+            "earlier": [plain(each) for each in record.earlier],
+            "rejected": [
+                {
+                    "number": trial.number,
+                    "learner": trial.learner,
+                    "requirement": trial.requirement,
+                    "measured": dict(trial.measured),
+                    "reason": trial.reason,
+                }
+                for trial in record.trials
+                if trial.state == "rejected"
+            ],
+            "journal": None if "study.journal" not in tuning.files else str(tuning.files["study.journal"]),
+        }
 
     def _leaderboard(self) -> list[Document]:
         if self.candidates is None:

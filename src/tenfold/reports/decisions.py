@@ -72,7 +72,7 @@ def decisions(
             subject="Search",
             chosen=tuning.method,
             reason="; ".join(part for part in (tuning.reason, tuning.stopped) if part),
-            override="tuning: {method: random | bayesian}, training: {budget: 5m}",
+            override="tuning: {method: grid | random | bayesian | hyperband | asha}, training: {budget: 5m}",
         ),
     ]
     if evaluation.threshold is not None:

@@ -252,7 +252,7 @@ def _stages(draft: Draft) -> Iterator[str]:
     yield "  seed: 7"
     yield ""
     yield "tuning:"
-    yield "  method: auto           # or random, bayesian"
+    yield "  method: auto           # or grid, random, bayesian, hyperband, asha"
     yield ""
     yield "evaluation:"
     yield f"  metrics: [{_FURTHER_METRICS[draft.task]}]      # measured beside the main metric and the requirements"

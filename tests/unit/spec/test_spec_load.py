@@ -179,7 +179,10 @@ def test_amounts_by_class_are_read_by_truth_and_decision() -> None:
         (SMALLEST + "features: {dates: yes}", "features.dates must be true or false, found 'yes'"),
         (SMALLEST + "features: {lags: {a: [0]}}", "features.lags.a[1] must be 1 or more rows back, found 0"),
         (SMALLEST + "features: {lags: {a: [soon]}}", "'soon' is not a duration"),
-        (SMALLEST + "tuning: {method: grid}", "tuning.method must be one of auto, random, bayesian, found 'grid'"),
+        (
+            SMALLEST + "tuning: {method: gird}",
+            "tuning.method must be one of auto, grid, random, bayesian, hyperband, asha",
+        ),
         (SMALLEST + "engine: ray://head:10001", "engine must be local, found 'ray://…'"),
         (SMALLEST + "name: a b", "name must be a name of letters, digits"),
         (SMALLEST + "problem: {}", "the key 'problem' stands here a second time"),

@@ -72,7 +72,9 @@ def test_a_tuned_ensemble_is_rebuilt_to_equal_bytes(make_inputs, context, tmp_pa
     result = tuning.run(*inputs, candidates, TuningOptions(budget_trials=7), context(), open_trainer=open_trainer)
     everything = from_json(Candidates, result.files["candidates.json"])
     again = training.rebuild(*inputs, everything, everything.members, context())
-    members = {name: body for name, body in result.files.items() if name not in {"candidates.json", "oof.npy", "study.journal"}}
+    members = {
+        name: body for name, body in result.files.items() if name not in {"candidates.json", "oof.npy", "study.journal"}
+    }
     assert again == members
 
 

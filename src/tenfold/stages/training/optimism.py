@@ -22,8 +22,11 @@ Values = npt.NDArray[np.float64]
 
 RESAMPLES = 100
 _FEWEST_OUTSIDE = 10
-_BLENDED = 8
-_MOST_CELLS = 40_000_000
+_BLENDED, _BLENDED_OF_MANY_ROWS = 8, 3
+_MANY_CELLS = 20_000
+"""Beyond so many predictions a blend is chosen again of the very best only: it is nearly the same every time."""
+
+_MOST_CELLS = 20_000_000
 """Numbers of predictions looked at by all resamples together: on many rows the bias is small and fewer will do."""
 
 _FEWEST_RESAMPLES = 20
@@ -56,6 +59,7 @@ def correct(
     loss: Loss,
     score: Score,
     ranks: tuple[float, npt.NDArray[np.bool_]] | None,
+    measures: npt.NDArray[np.bool_] | None = None,
     rng: np.random.Generator,
     deadline: Deadline,
 ) -> Corrected:
@@ -69,6 +73,9 @@ def correct(
         Each row's part of the loss, relative to the best constant, by which the best candidates are found quickly.
     ranks : (float, ndarray of bool) or None
         How much of the loss is twice the area above the ROC curve, and which rows are positive.
+    measures : ndarray of bool, shape (n_rows,), or None
+        Rows that may measure; None means all. Those by which candidates left the race may not: the ones that stayed
+        were lucky there.
     deadline : Deadline
         When it must be over; with too few resamples by then nothing is claimed.
     """
@@ -77,13 +84,14 @@ def correct(
         return Corrected()
     rows, outputs = predictions[keys[0]].shape
     table = np.stack([row_losses[key] for key in keys])
-    resamples = int(min(RESAMPLES, max(_FEWEST_RESAMPLES, _MOST_CELLS // (rows * outputs * _BLENDED * 10))))
+    blended = _BLENDED if rows * outputs <= _MANY_CELLS else _BLENDED_OF_MANY_ROWS
+    resamples = int(min(RESAMPLES, max(_FEWEST_RESAMPLES, _MOST_CELLS // (rows * outputs * blended * 10))))
     found: list[float] = []
     for _ in range(resamples):
         if deadline.expired:
             break
         drawn = np.sort(rng.integers(0, rows, rows))
-        outside = np.setdiff1d(np.arange(rows), drawn)
+        outside = np.setdiff1d(np.arange(rows) if measures is None else np.flatnonzero(measures), drawn)
         if len(outside) < _FEWEST_OUTSIDE:
             continue
         quick = table[:, drawn].mean(axis=1)
@@ -94,7 +102,7 @@ def correct(
                 continue
             above = [2.0 * (1.0 - roc_auc(inside, predictions[key][drawn, 1])) for key in keys]
             quick = share * np.array(above) + (1.0 - share) * quick
-        best = [keys[place] for place in np.argsort(quick, kind="stable")[:_BLENDED]]
+        best = [keys[place] for place in np.argsort(quick, kind="stable")[:blended]]
         blend = choose_blend({key: predictions[key][drawn] for key in best}, loss(drawn))
         picked = sum((weight * predictions[key][outside] for key, weight in blend.weights.items()), np.zeros(()))
         value = score(outside, np.asarray(picked))

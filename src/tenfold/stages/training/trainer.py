@@ -174,6 +174,7 @@ class Trainer:
             loss=lambda rows: measure.of(rows).loss,
             score=score,
             ranks=(measure.ranks, measure.truth == 1) if measure.ranks else None,
+            measures=self._measuring(folds),
             rng=np.random.default_rng([self.bench.seed, 5]),
             deadline=deadline,
         )
@@ -205,6 +206,13 @@ class Trainer:
         folds = common_folds([self.pool[member.key] for member in made.members])
         score, _ = self.bench.yardstick(folds).score(made.oof[self.bench.held_rows(folds)])
         return replace(made, candidates=leaderboard(self.bench, self.pool.values(), deadline), score=score)
+
+    def _measuring(self, folds: Sequence[int]) -> npt.NDArray[np.bool_] | None:
+        """Return which held-out rows did not decide who stays in the race: candidates are dropped on the first fold."""
+        raced = any(one.dropped and one.finished for one in self.pool.values())
+        if not raced or len(folds) < 2:
+            return None
+        return np.concatenate([np.full(len(self.bench.row_numbers(fold)[1]), fold != 0) for fold in folds])
 
     def _choose_blend(self) -> Blend:
         chosen = self.complete[:_BLENDED]

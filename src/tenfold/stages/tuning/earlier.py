@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tenfold.records.tuning import Earlier, Trial
 from tenfold.stages.tuning.spaces import Space
@@ -17,13 +17,18 @@ class EarlierSearch:
     ----------
     run : str
         Its id.
-    unlike : str
-        Why no loss of it compares with one of now: another table, split or feature plan; empty when they do.
+    measured_on : mapping
+        Fingerprints of what its losses were measured on, by stage.
     """
 
     run: str
     trials: tuple[Trial, ...]
-    unlike: str = ""
+    measured_on: Mapping[str, str] = field(default_factory=dict)
+
+    def unlike(self, now: Mapping[str, str]) -> str:
+        """Return why none of its losses compares with one of now; empty when they do."""
+        changed = [name for name, fingerprint in self.measured_on.items() if now.get(name, fingerprint) != fingerprint]
+        return f"its losses were measured on another {' and '.join(changed)}" if changed else ""
 
 
 def compare(

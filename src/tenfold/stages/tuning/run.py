@@ -45,7 +45,21 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
         counts = validation.record.counts
         rows = counts.get("train", 0) + counts.get("validation", 0)
         before = trainer.complete
-        search = Search(trainer, options, ctx, facts=candidates.record.facts, rows=rows, earlier=earlier)
+        measured_on = {
+            "problem": problem.fingerprint,
+            "data": dataset.fingerprint,
+            "validation": validation.fingerprint,
+            "features": features.fingerprint,
+        }
+        search = Search(
+            trainer,
+            options,
+            ctx,
+            facts=candidates.record.facts,
+            rows=rows,
+            earlier=earlier,
+            measured_on=measured_on,
+        )
         while search.goes_on():
             search.make_batch()
         journal = search.close()

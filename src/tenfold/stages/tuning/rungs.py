@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import heapq
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -67,8 +69,11 @@ class Hyperband:
     _losses: list[tuple[float, int]] = field(default_factory=list)
 
     def next_jobs(self, count: int, most: int) -> list[Job]:
-        if not self._waiting and not self._running:
+        while not self._waiting and not self._running:
             self._advance(most)
+            # A rung of which nothing could be fitted sends nothing on: the next bracket has its turn.
+            if not self._waiting and self._rung == 0:
+                break
         given, self._waiting = self._waiting[:count], self._waiting[count:]
         self._running += len(given)
         return given
@@ -110,25 +115,25 @@ class Asha:
 
     longest: int = LONGEST
     begun: int = 0
-    _rungs: dict[int, dict[int, float]] = field(default_factory=dict)
-    _gone_on: dict[int, set[int]] = field(default_factory=dict)
+    _done: dict[int, list[tuple[float, int]]] = field(default_factory=dict)
+    _staying: dict[int, list[tuple[float, int]]] = field(default_factory=dict)
 
     def next_jobs(self, count: int, most: int) -> list[Job]:
         return [job for job in (self._next(most) for _ in range(count)) if job is not None]
 
     def tell(self, job: Job, loss: float) -> None:
-        self._rungs.setdefault(round(job.share * self.longest), {})[job.number] = loss
+        units = round(job.share * self.longest)
+        bisect.insort(self._done.setdefault(units, []), (loss, job.number))
+        heapq.heappush(self._staying.setdefault(units, []), (loss, job.number))
 
     def _next(self, most: int) -> Job | None:
         units = self.longest // ETA
         while units >= 1:
-            done = self._rungs.get(units, {})
-            gone = self._gone_on.setdefault(units, set())
-            ranked = [number for loss, number in sorted((loss, number) for number, loss in done.items())]
-            for number in ranked[: len(ranked) // ETA]:
-                if number not in gone and math.isfinite(done[number]):
-                    gone.add(number)
-                    return Job(number=number, share=units * ETA / self.longest)
+            done, staying = self._done.get(units, []), self._staying.get(units, [])
+            # The best that has not gone on yet may, when it is among the best third of its rung.
+            if staying and math.isfinite(staying[0][0]) and bisect.bisect_left(done, staying[0]) < len(done) // ETA:
+                _, number = heapq.heappop(staying)
+                return Job(number=number, share=units * ETA / self.longest)
             units //= ETA
         if self.begun >= most:
             return None

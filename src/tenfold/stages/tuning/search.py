@@ -68,6 +68,8 @@ class Search:
         Development rows.
     earlier : EarlierSearch or None
         A search whose trials are taken over where they lie in this one's space.
+    measured_on : mapping of str to str
+        Fingerprints of what losses are measured on now, by stage.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Search:
         facts: Mapping[str, object],
         rows: int,
         earlier: EarlierSearch | None = None,
+        measured_on: Mapping[str, str] | None = None,
     ):
         from tenfold.stages.tuning.journal import History
 
@@ -118,7 +121,9 @@ class Search:
         )
         self._studies = self._open_studies(spaces, known, few=expected is not None and expected <= FEW_TRIALS)
         self._rungs = self._begin(self.choice.method, expected)
-        self.earlier: tuple[Earlier, ...] = () if earlier is None else self._take_over(earlier)
+        self.earlier: tuple[Earlier, ...] = (
+            () if earlier is None else self._take_over(earlier, earlier.unlike(measured_on or {}))
+        )
         self.correction_seconds = self._correction_seconds()
 
     @property
@@ -250,10 +255,8 @@ class Search:
         longest = affordable(fits, self._most)
         return Hyperband(longest=longest) if method == "hyperband" else Asha(longest=longest)
 
-    def _take_over(self, earlier: EarlierSearch) -> tuple[Earlier, ...]:
-        compared = compare(
-            earlier, {study.learner: (study.space, study.fixed) for study in self._studies}, earlier.unlike
-        )
+    def _take_over(self, earlier: EarlierSearch, unlike: str) -> tuple[Earlier, ...]:
+        compared = compare(earlier, {study.learner: (study.space, study.fixed) for study in self._studies}, unlike)
         for study in self._studies:
             taken = [each for each in compared if each.taken and each.learner == study.learner]
             if study.begun or not taken:
