@@ -221,6 +221,14 @@ def test_leaving_one_out_of_few_rows_is_done_and_the_budget_decides(tmp_path: Pa
     assert few.plan(tmp_path, ValidationOptions(strategy="loo", budget_seconds=5.0, allow=True)).blocks == 51
 
 
+def test_groups_larger_than_the_test_share_still_leave_one_to_judge(tmp_path: Path) -> None:
+    names = pl.Series([str(row % 3) for row in range(900)])
+    plan, part, _ = Shape(table=table(900).with_columns(g=names), roles={"g": "group"}).divide(tmp_path)
+    assert plan.counts == {"test": 300, "train": 600}
+    assert len(set(names.to_numpy()[part == "test"])) == 1
+    assert any("smallest group is sealed" in finding for finding in plan.findings)
+
+
 def test_nested_marks_the_plan_and_always_has_blocks(tmp_path: Path) -> None:
     plan = Shape(table=table(40_000)).plan(tmp_path, ValidationOptions(strategy="nested", outer=4))
     assert (plan.nested, plan.scheme) == (4, "kfold")

@@ -92,6 +92,14 @@ def _split(rows: Rows, shares: Shares, findings: Sequence[str], rng: np.random.G
     if shares.test > 0:
         wanted = _kept_for_training(quota(counts, shares.test), counts, max(folds, 2))
         place = deal(labels, rows.units, np.stack([counts - wanted, wanted], axis=1), rng)
+        if rows.units is not None and not (place == 1).any():
+            # Units so large that none comes near the share: a test part that is too large still judges.
+            names, sizes = np.unique(rows.units, return_counts=True)
+            place[rows.units == names[int(np.argmin(sizes))]] = 1
+            told.append(
+                f"the smallest group is sealed for the test, {float((place == 1).mean()):.0%} of the rows: every group"
+                f" is larger than the share of {shares.test:.0%}"
+            )
         part[place == 1] = "test"
         told += _test_findings(rows, part == "test")
     inside = np.flatnonzero(part == "train")
