@@ -50,13 +50,11 @@ class LearnsOnTheWay(Centred):
 def proved(view, *, train=TRAIN, held=HELD):
     before = state(view)
     values = view.apply(TABLE[held]).values
-    return prove("scaled", 0, view, TABLE, train=train, held=held, values=values, before=before)
+    prove("scaled", 0, view, TABLE, train=train, held=held, values=values, before=before)
 
 
-def test_a_transform_that_was_fitted_on_rows_that_train_alone_is_proved():
-    proof = proved(Centred(14.5))
-    assert (proof.fitted_rows, proof.held_rows) == (30, 10)
-    assert proof.fitted != proof.held
+def test_a_transform_that_was_fitted_on_rows_that_train_alone_passes():
+    proved(Centred(14.5))
 
 
 @pytest.mark.parametrize(
@@ -75,9 +73,10 @@ def test_a_fit_on_a_row_that_measures_is_caught():
 def test_training_keeps_the_proof_of_every_fold(make_inputs, context):
     result = run(*make_inputs(), TrainingOptions(budget_trials=1), context())
     found = json.loads(result.files["in_fold.json"])
-    assert {(one["view"], one["fold"]) for one in found} >= {("native", 0), ("native", 1)}
-    first = [one for one in found if one["fold"] == 0]
-    assert len({(one["fitted"], one["held"]) for one in first}) == 1
+    assert [one["fold"] for one in found] == [0, 1]
+    # With two folds, what trains in one measures in the other.
+    assert (found[0]["fitted"], found[0]["held"]) == (found[1]["held"], found[1]["fitted"])
+    assert found[0]["fitted"] != found[0]["held"]
 
 
 def test_a_wrong_transform_stops_training(make_inputs, context, monkeypatch):

@@ -22,7 +22,7 @@ from tenfold.records.dataset import Dataset
 from tenfold.records.features import FeaturePlan, Step, View
 from tenfold.records.problem import Problem, Task
 from tenfold.records.validation import FORWARD, ValidationPlan
-from tenfold.stages.training.in_fold import keep, prove, state
+from tenfold.stages.training.in_fold import prove, state
 from tenfold.stages.training.judging import Yardstick, yardstick
 from tenfold.stages.training.outliers import clipped, read_outliers
 from tenfold.stages.training.protocols import Rows
@@ -243,10 +243,7 @@ def lay_out(layout: Layout) -> float:
     before = state(fitted) if layout.fold != ALL_ROWS else ""
     values = fitted.apply(table[held]).values
     if layout.fold != ALL_ROWS:
-        keep(
-            prove(layout.view, layout.fold, fitted, table, train=numbers, held=held, values=values, before=before),
-            bench.folder,
-        )
+        prove(layout.view, layout.fold, fitted, table, train=numbers, held=held, values=values, before=before)
     np.save(bench.folder / f"{name}-held.npy", values)
     if layout.fold == ALL_ROWS:
         for file, content in fitted.files().items():

@@ -8,9 +8,8 @@ are transformed with it, as they would if a transform learned from what it is ap
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ import polars as pl
 
 from tenfold.bundle.view import FittedView
 from tenfold.foundation.errors import TenfoldError
-from tenfold.foundation.serial import from_json, to_json
+from tenfold.foundation.serial import to_json
 
 IN_FOLD_FILE = "in_fold.json"
 _ALONE = 8
@@ -34,9 +33,8 @@ class FitLeaked(TenfoldError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What one view of one fold was fitted on; ``fitted`` and ``held`` are hashes of row numbers."""
+    """What is fitted on what in one fold; ``fitted`` and ``held`` are hashes of row numbers."""
 
-    view: str
     fold: int
     fitted_rows: int
     fitted: str
@@ -54,8 +52,8 @@ def prove(
     held: Numbers,
     values: Values,
     before: str,
-) -> Proof:
-    """Return what was fitted on what, once the three checks hold.
+) -> None:
+    """Hold the transforms of one view of one fold to the three checks.
 
     Parameters
     ----------
@@ -86,9 +84,6 @@ def prove(
             f"{place} gives rows other numbers (in column {column}) when fewer rows are transformed with them: a"
             " transform learns from the rows that it is applied to"
         )
-    return Proof(
-        view=view, fold=fold, fitted_rows=len(train), fitted=_hash(train), held_rows=len(held), held=_hash(held)
-    )
 
 
 def state(fitted: FittedView) -> str:
@@ -99,21 +94,17 @@ def state(fitted: FittedView) -> str:
     return digest.hexdigest()
 
 
-def keep(proof: Proof, folder: Path) -> None:
-    """Write a proof beside the numbers that it is about."""
-    (folder / f"{proof.view}-{proof.fold}-proof.json").write_bytes(to_json(proof))
+def proofs_payload(rows: Iterable[tuple[Numbers, Numbers]]) -> Mapping[str, bytes]:
+    """Return the payload ``in_fold.json``: for each fold what is fitted on, and what measures.
 
-
-def proofs(folder: Path) -> tuple[Proof, ...]:
-    """Return the proofs of everything that was laid out, by view and fold."""
-    found = [from_json(Proof, path.read_bytes()) for path in folder.glob("*-proof.json")]
-    return tuple(sorted(found, key=lambda one: (one.view, one.fold)))
-
-
-def proofs_payload(folder: Path) -> Mapping[str, bytes]:
-    """Return the payload ``in_fold.json``; nothing where no fold was laid out."""
-    found = proofs(folder)
-    return {IN_FOLD_FILE: to_json(found)} if found else {}
+    It follows from the split alone, so that a run that was interrupted keeps the same; the transforms themselves are
+    checked by `prove` whenever a fold is laid out.
+    """
+    found = [
+        Proof(fold=fold, fitted_rows=len(train), fitted=_hash(train), held_rows=len(held), held=_hash(held))
+        for fold, (train, held) in enumerate(rows)
+    ]
+    return {IN_FOLD_FILE: to_json(found)}
 
 
 def _hash(rows: Numbers) -> str:

@@ -46,7 +46,10 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
                 complete=ladder.finished,
                 facts=ladder.facts(),
             ),
-            files={**_payload(trainer.pool.values()), **proofs_payload(trainer.bench.folder)},
+            files={
+                **_payload(trainer.pool.values()),
+                **proofs_payload(map(trainer.bench.row_numbers, range(trainer.bench.folds))),
+            },
         )
 
 
