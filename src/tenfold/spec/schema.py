@@ -105,7 +105,10 @@ class ValidationSection(Section):
 class TrainingSection(Section):
     """What is tried, for how long."""
 
-    learners: Literal["auto"] | tuple[Literal["linear", "lightgbm", "random_forest", "extra_trees"], ...] = "auto"
+    learners: (
+        Literal["auto"]
+        | tuple[Literal["linear", "lightgbm", "catboost", "xgboost", "random_forest", "extra_trees", "mlp"], ...]
+    ) = "auto"
     budget: WrittenBudget = Budget(time="5m")
     cores: Literal["auto"] | int = "auto"
     seed: int = 7

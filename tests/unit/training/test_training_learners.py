@@ -15,6 +15,9 @@ SMALL = {
     "random_forest": {"trees": 25, "min_samples_leaf": 2},
     "extra_trees": {"trees": 25, "min_samples_leaf": 2},
     "linear": {},
+    "catboost": {"depth": 3, "learning_rate": 0.2},
+    "xgboost": {"max_depth": 3, "learning_rate": 0.2, "subsample": 0.8},
+    "mlp": {"layers": "narrow"},
 }
 OUTPUTS = {"binary": 2, "multiclass": 3, "regression": 1}
 
