@@ -107,11 +107,26 @@ class TrainingSection(Section):
 
     learners: (
         Literal["auto"]
-        | tuple[Literal["linear", "lightgbm", "catboost", "xgboost", "random_forest", "extra_trees", "mlp"], ...]
+        | tuple[
+            Literal[
+                "linear",
+                "lightgbm",
+                "catboost",
+                "xgboost",
+                "random_forest",
+                "extra_trees",
+                "mlp",
+                "sparse_linear",
+                "tree",
+                "additive",
+            ],
+            ...,
+        ]
     ) = "auto"
     budget: WrittenBudget = Budget(time="5m")
     cores: Literal["auto"] | int = "auto"
     seed: int = 7
+    interpretable: bool = False
 
 
 class TuningSection(Section):

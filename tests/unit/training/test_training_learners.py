@@ -18,6 +18,9 @@ SMALL = {
     "catboost": {"depth": 3, "learning_rate": 0.2},
     "xgboost": {"max_depth": 3, "learning_rate": 0.2, "subsample": 0.8},
     "mlp": {"layers": "narrow"},
+    "sparse_linear": {},
+    "tree": {},
+    "additive": {"num_leaves": 6, "learning_rate": 0.2},
 }
 OUTPUTS = {"binary": 2, "multiclass": 3, "regression": 1}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tenfold.bundle.predictors.link import Link
 from tenfold.bundle.predictors.oblivious import ObliviousPredictor
@@ -119,7 +120,7 @@ def flat(model: Any, rounds: int, indicators: Indicators, *, link: Link, columns
         leaves.append(scale * np.array(tree["leaf_values"], dtype=np.float64).reshape(1 << len(tree["splits"]), -1))
         first.append(start)
         start += len(leaves[-1])
-    arrays = {
+    arrays: dict[str, npt.NDArray[Any]] = {
         "feature": feature,
         "above": above,
         "upto": upto,

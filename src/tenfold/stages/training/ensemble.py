@@ -31,7 +31,7 @@ class Blend:
     loss: float
 
 
-def choose_blend(oof: Mapping[str, Values], loss: Callable[[Values], float]) -> Blend:
+def choose_blend(oof: Mapping[str, Values], loss: Callable[[Values], float], most: int = MOST_MEMBERS) -> Blend:
     """Return the best blend that stepping towards one model at a time finds, never worse than the best single one.
 
     Parameters
@@ -40,13 +40,15 @@ def choose_blend(oof: Mapping[str, Values], loss: Callable[[Values], float]) -> 
         Predictions for the same rows, without NaN; at least one.
     loss : callable
         From blended predictions to their loss.
+    most : int
+        How many models may be in it.
     """
     keys = sorted(oof)
     losses = {key: loss(oof[key]) for key in keys}
     first = min(keys, key=lambda key: (losses[key], key))
     weights, current, best = {first: 1.0}, oof[first], losses[first]
     for _ in range(_MOST_ROUNDS):
-        open_to = keys if len(weights) < MOST_MEMBERS else sorted(weights)
+        open_to = keys if len(weights) < most else sorted(weights)
         steps = [
             (tried, key, step)
             for key, step, tried in _promising(open_to, oof, current, loss)

@@ -7,6 +7,7 @@ The values follow published meta-tuned defaults for boosted trees (Holzmüller, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tenfold.records.model import Candidate
 from tenfold.records.problem import Task
@@ -63,6 +64,30 @@ def later_rungs(task: Task, rows: int, outputs: int, learners: Sequence[str]) ->
         ]
     kept = [[candidate for candidate in rung if _wanted(candidate.learner, learners)] for rung in rungs]
     return [rung for rung in kept if rung]
+
+
+def readable_rungs(task: Task, rows: int, learners: Sequence[str]) -> list[list[Candidate]]:
+    """Return the models that a person can read; a larger tree is tried too, and taken only when it is better."""
+    usual: dict[str, object] = {"learning_rate": 0.05, "num_leaves": 8, "min_data_in_leaf": 20 if rows > 400 else 5}
+    smooth: dict[str, object] = {**usual, "num_leaves": 3, "bagging_fraction": 0.7, "feature_fraction": 0.5}
+    rungs = [
+        [
+            proposal("additive", "additive", _for_task(task, usual)),
+            proposal("sparse-linear", "sparse_linear", {}),
+        ],
+        [
+            proposal("additive-smooth", "additive", _for_task(task, smooth)),
+            proposal("tree", "tree", {"max_leaf_nodes": 12}),
+        ],
+        [proposal("tree-larger", "tree", {"max_leaf_nodes": 24})],
+    ]
+    kept = [[candidate for candidate in rung if not learners or candidate.learner in learners] for rung in rungs]
+    return [rung for rung in kept if rung]
+
+
+def free_choice(task: Task, rows: int) -> Candidate:
+    """Return what shows the cost of reading: boosted trees of usual strength, never a member of the ensemble."""
+    return replace(first_rung(task, rows, ("lightgbm",))[0], origin="reference")
 
 
 def _wanted(learner: str, asked: Sequence[str]) -> bool:

@@ -12,11 +12,11 @@ from tenfold.foundation.clock import Deadline
 from tenfold.foundation.context import StageContext
 from tenfold.records.model import Candidate
 from tenfold.stages.training.bench import ALL_ROWS, Bench, Inputs, lay_out_views, set_up
-from tenfold.stages.training.ensemble import Blend, choose_blend
+from tenfold.stages.training.ensemble import MOST_MEMBERS, Blend, choose_blend
 from tenfold.stages.training.finish import Assembled, common_folds, finish, finishing_seconds, merges
 from tenfold.stages.training.fitting import Keep, Limits, score_proposals
 from tenfold.stages.training.leaderboard import leaderboard
-from tenfold.stages.training.learners import learner_called
+from tenfold.stages.training.learners import REFERENCES, learner_called
 from tenfold.stages.training.references import CONSTANT, references
 from tenfold.stages.training.scored import Files, Scored, read_scored
 
@@ -43,6 +43,11 @@ class Trainer:
         self.pool: dict[str, Scored] = {scored.key: scored for scored in known}
         self._ctx = ctx
         self._blend: Blend | None = None
+        self._members = MOST_MEMBERS
+
+    def alone(self) -> None:
+        """Let one model serve alone from now on: an average of models that can be read cannot."""
+        self._members = 1
 
     def fit_and_score(
         self,
@@ -88,6 +93,19 @@ class Trainer:
         self._forget_models()
         return scored
 
+    def price_of_reading(self) -> str:
+        """Return how the one readable model compares with the free choice, on the same out-of-fold rows; else empty."""
+        free = next((one for one in self.pool.values() if one.is_reference and one.key not in REFERENCES), None)
+        if free is None or free.dropped or not self.complete:
+            return ""
+        readable, metric = self.complete[0], self.bench.problem.metric.metric
+        measure = self.bench.yardstick(folds := common_folds([free, readable]))
+        ours, theirs = (measure.score(one.predictions(folds))[0] for one in (readable, free))
+        return (
+            f"interpretable: '{readable.key}' has {metric} {ours:.4g} out of fold; boosted trees of usual strength "
+            f"('{free.key}', not served) have {theirs:.4g}"
+        )
+
     @property
     def complete(self) -> list[Scored]:
         """The models that finished every fold they were given, best first."""
@@ -124,7 +142,9 @@ class Trainer:
         if not chosen:
             return Blend(weights={CONSTANT: 1.0}, loss=self.pool[CONSTANT].candidate.loss)
         folds = common_folds(chosen)
-        return choose_blend({one.key: one.predictions(folds) for one in chosen}, self.bench.yardstick(folds).loss)
+        return choose_blend(
+            {one.key: one.predictions(folds) for one in chosen}, self.bench.yardstick(folds).loss, most=self._members
+        )
 
     def _forget_models(self) -> None:
         """Drop the folds' models of all but the best: a member without them is fitted again on all rows."""

@@ -102,6 +102,15 @@ def space_of(learner: str, rows: int, slowest_rate: float) -> Space:
             "colsample_bytree": Range(low=0.3, high=1.0, usual=0.8),
             "reg_lambda": Range(low=1e-3, high=30.0, usual=1.0, log=True),
         }
+    if learner == "additive":
+        return {
+            "learning_rate": Range(low=slowest_rate, high=0.2, usual=0.05, log=True),
+            "num_leaves": Range(low=2, high=24, usual=8, log=True),
+            "min_data_in_leaf": Range(low=2, high=max(10, min(300, rows // 10)), usual=20, log=True),
+            "feature_fraction": Range(low=0.2, high=1.0, usual=1.0),
+            "bagging_fraction": Range(low=0.5, high=1.0, usual=1.0),
+            "lambda_l2": Range(low=1e-3, high=30.0, usual=1e-3, log=True),
+        }
     if learner == "mlp":
         return {
             "layers": Choice(values=("narrow", "usual", "wide"), usual="usual"),
