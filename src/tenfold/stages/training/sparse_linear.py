@@ -31,7 +31,7 @@ _SLIGHT, _REFIT_ITERATIONS = 1.0, 15
 class SparseLinear:
     """A lasso, or logistic regressions with its penalty; its iterations are the steps gone along the path.
 
-    After Tibshirani (1996), "Regression shrinkage and selection via the lasso", and Meinshausen (2007), "Relaxed lasso".
+    After Tibshirani (1996), "Regression shrinkage and selection via the lasso"; Meinshausen (2007), "Relaxed lasso".
     """
 
     view: View = "dense"
