@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tenfold.bundle.model import Model
+    from tenfold.estimators import Classifier, Regressor
     from tenfold.project.open import Project
     from tenfold.project.open import open_project as open  # noqa: A004 - the name people expect: tenfold.open
     from tenfold.project.score import load
 
-__all__ = ["Model", "Project", "load", "open"]
+__all__ = ["Classifier", "Model", "Project", "Regressor", "load", "open"]
 
 _HOMES = {
+    "Classifier": ("tenfold.estimators", "Classifier"),
     "Model": ("tenfold.bundle.model", "Model"),
     "Project": ("tenfold.project.open", "Project"),
+    "Regressor": ("tenfold.estimators", "Regressor"),
     "load": ("tenfold.project.score", "load"),
     "open": ("tenfold.project.open", "open_project"),
 }

@@ -54,6 +54,7 @@ def options_of(spec: Spec, budget: str | None = None) -> Options:
             learners=() if spec.training.learners == "auto" else spec.training.learners,
             budget_seconds=seconds,
             budget_trials=trials,
+            interpretable=spec.training.interpretable,
         ),
         tuning=_tuning(spec, seconds, trials),
         evaluation=EvaluationOptions(

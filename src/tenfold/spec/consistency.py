@@ -314,6 +314,9 @@ def _check_budget(spec: Spec, budget: Budget, section: str) -> Iterator[Fault]:
         yield Fault(message=f"{section}.budget of {budget.time} is too short: at least 1s", line=line)
 
 
+READABLE_LEARNERS = ("additive", "sparse_linear", "tree")
+
+
 def _check_training(spec: Spec) -> Iterator[Fault]:
     training = spec.training
     yield from _check_budget(spec, training.budget, "training")
@@ -321,6 +324,14 @@ def _check_training(spec: Spec) -> Iterator[Fault]:
         yield Fault(
             message="training.learners is empty: write auto, or name some", line=spec.line_of("training", "learners")
         )
+    if training.interpretable and training.learners != "auto":
+        opaque = [name for name in training.learners if name not in READABLE_LEARNERS]
+        if opaque:
+            yield Fault(
+                message=f"training.learners names '{opaque[0]}', which nobody can read, but training.interpretable is "
+                f"true: choose among {', '.join(READABLE_LEARNERS)}",
+                line=spec.line_of("training", "learners"),
+            )
     if isinstance(training.cores, int) and not 1 <= training.cores <= 4096:
         yield Fault(
             message=f"training.cores must be 1 or more, found {training.cores}", line=spec.line_of("training", "cores")

@@ -90,10 +90,28 @@ class DataSection(Section):
 class TrainingSection(Section):
     """What is tried, for how long."""
 
-    learners: Literal["auto"] | tuple[Literal["linear", "lightgbm", "random_forest", "extra_trees"], ...] = "auto"
+    learners: (
+        Literal["auto"]
+        | tuple[
+            Literal[
+                "linear",
+                "lightgbm",
+                "catboost",
+                "xgboost",
+                "random_forest",
+                "extra_trees",
+                "mlp",
+                "sparse_linear",
+                "tree",
+                "additive",
+            ],
+            ...,
+        ]
+    ) = "auto"
     budget: WrittenBudget = Budget(time="5m")
     cores: Literal["auto"] | int = "auto"
     seed: int = 7
+    interpretable: bool = False
 
 
 class EvaluationSection(Section):

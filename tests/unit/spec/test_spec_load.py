@@ -142,7 +142,7 @@ def test_amounts_by_class_are_read_by_truth_and_decision() -> None:
         ("problem: {target: y}\ndata: {path: x, columns: {c: {rol: id}}}", "data.columns.c. Did you mean 'role'?"),
         ("problem: {target: y, requirements: [{id: a, thta: x}]}\ndata: {path: x}", "Did you mean 'that'?"),
         (SMALLEST + "features: {intractions: 10}", "'intractions' is not a key of features"),
-        (SMALLEST + "training: {interpretable: true}", "'interpretable' is not a key of training"),
+        (SMALLEST + "training: {readable: true}", "'readable' is not a key of training"),
         ("data: {path: x}", "the section 'problem' is missing"),
         ("problem: {target: y}", "the section 'data' is missing"),
         ("problem: {}\ndata: {path: x}", "problem needs the key 'target'"),

@@ -15,6 +15,12 @@ SMALL = {
     "random_forest": {"trees": 25, "min_samples_leaf": 2},
     "extra_trees": {"trees": 25, "min_samples_leaf": 2},
     "linear": {},
+    "catboost": {"depth": 3, "learning_rate": 0.2},
+    "xgboost": {"max_depth": 3, "learning_rate": 0.2, "subsample": 0.8},
+    "mlp": {"layers": "narrow"},
+    "sparse_linear": {},
+    "tree": {},
+    "additive": {"num_leaves": 6, "learning_rate": 0.2},
 }
 OUTPUTS = {"binary": 2, "multiclass": 3, "regression": 1}
 

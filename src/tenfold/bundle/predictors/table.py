@@ -8,6 +8,8 @@ from tenfold.bundle.predictors.constant import ConstantPredictor
 from tenfold.bundle.predictors.forest import ForestPredictor
 from tenfold.bundle.predictors.lightgbm import LightGBMPredictor
 from tenfold.bundle.predictors.linear import LinearPredictor
+from tenfold.bundle.predictors.mlp import MlpPredictor
+from tenfold.bundle.predictors.oblivious import ObliviousPredictor
 from tenfold.bundle.predictors.onnx import OnnxPredictor
 from tenfold.bundle.predictors.protocols import Predictor
 from tenfold.foundation.errors import StoreError, did_you_mean
@@ -31,5 +33,7 @@ PREDICTORS: Mapping[str, Callable[[Mapping[str, bytes]], Predictor]] = {
     "linear": LinearPredictor.from_files,
     "lightgbm": LightGBMPredictor.from_files,
     "forest": ForestPredictor.from_files,
+    "mlp": MlpPredictor.from_files,
+    "oblivious": ObliviousPredictor.from_files,
     "onnx": OnnxPredictor.from_files,
 }

@@ -41,7 +41,7 @@ def choose_blend(oof: Mapping[str, Values], loss: Callable[[Values], float], *, 
     loss : callable
         From blended predictions to their loss.
     most : int
-        Members of the blend.
+        How many models may be in it.
     """
     keys = sorted(oof)
     losses = {key: loss(oof[key]) for key in keys}

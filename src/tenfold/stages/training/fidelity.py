@@ -14,6 +14,10 @@ WHOLE_PROGRESS = 40.5
 """Progress of a whole boosted fit, rounds times learning rate: 405 rounds at the usual rate of 0.1."""
 
 
+WHOLE_STEPS = {"linear": float(STEPS), "sparse_linear": 16.0, "tree": 1.0, "mlp": 60.0}
+"""Steps of a path, or epochs, of a whole fit."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """So much of a fit, and no more.
@@ -47,10 +51,10 @@ def part_of(learner: str, params: Mapping[str, object], share: float, *, rows: b
 
 def iterations_at(learner: str, params: Mapping[str, object], share: float) -> int:
     """Return how many iterations a share of a whole fit has: a slow learning rate needs more for the same progress."""
-    if learner == "lightgbm":
+    if learner in {"lightgbm", "catboost", "xgboost", "additive"}:
         whole = WHOLE_PROGRESS / learning_rate(params)
-    elif learner == "linear":
-        whole = STEPS
+    elif learner in WHOLE_STEPS:
+        whole = WHOLE_STEPS[learner]
     else:
         whole = float(str(params.get("trees", USUAL_TREES)))
     return max(1, math.ceil(share * whole - 1e-9))

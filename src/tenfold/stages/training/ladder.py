@@ -13,7 +13,7 @@ from tenfold.records.model import Candidate
 from tenfold.stages.training.fitting import Limits
 from tenfold.stages.training.options import TrainingOptions
 from tenfold.stages.training.pace import Pace, affordable_folds, guessed, hurried, measured
-from tenfold.stages.training.portfolio import first_rung, later_rungs
+from tenfold.stages.training.portfolio import first_rung, free_choice, later_rungs, readable_rungs
 from tenfold.stages.training.trainer import Trainer
 
 _FIRST_SHARE = 0.3
@@ -40,8 +40,13 @@ class Ladder:
         self.deadline = _deadline(options, ctx) if self.timed else Deadline()
         self._whole_seconds = self.deadline.remaining_seconds()
         rows = trainer.bench.development
-        self._first = first_rung(trainer.bench.task, rows, options.learners)
-        self._rungs = later_rungs(trainer.bench.task, rows, trainer.bench.outputs, options.learners)
+        task = trainer.bench.task
+        if options.interpretable:
+            self._first = [free_choice(task, rows)]
+            self._rungs = readable_rungs(task, rows, options.learners)
+        else:
+            self._first = first_rung(task, rows, options.learners)
+            self._rungs = later_rungs(task, rows, trainer.bench.outputs, options.learners)
         self._climbed = 0
         self._tried = 0
         self._pace: Pace | None = None
@@ -69,6 +74,7 @@ class Ladder:
             "workers": self._ctx.map.workers,
             "usual_seconds": None if self._pace is None else self._pace.seconds,
             "left_out": self._left_out,
+            "interpretable": self._options.interpretable,
         }
 
     def climb_first(self) -> None:

@@ -39,7 +39,7 @@ class Linear:
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no stubs
 
         size = fit.train.values.shape[1] * (fit.outputs if fit.outputs > 2 else 1)
-        train = _sample(fit.train, size, fit.seed)
+        train = sampled(fit.train, size, fit.seed)
         path = _ridge(train) if fit.task == "regression" else _logistic(train, fit.outputs, size)
         judged = fit.held if fit.iterations is None else None
         last = fit.iterations or fit.most
@@ -49,7 +49,7 @@ class Linear:
         with threadpool_limits(limits=1):
             for step, predictor in enumerate(path, start=1):
                 made = step
-                loss = 1.0 / step if judged is None else _held_loss(fit, judged, predictor)
+                loss = 1.0 / step if judged is None else held_loss(fit, judged, predictor)
                 if best is None or loss < best[0]:
                     best = (loss, predictor, step)
                 if step == last or loss > best[0] * _WORSE or fit.deadline.expired:
@@ -59,7 +59,7 @@ class Linear:
         return Fitted(predictor=best[1], iterations=best[2], made=made)
 
 
-def _sample(rows: Rows, size: int, seed: int) -> Rows:
+def sampled(rows: Rows, size: int, seed: int) -> Rows:
     """Beyond some rows a linear model learns little more from further ones."""
     most = min(_MOST_ROWS, max(_FEWEST_ROWS, _MOST_CELLS // max(size, 1)))
     if len(rows.truth) <= most:
@@ -90,12 +90,12 @@ def _logistic(train: Rows, outputs: int, size: int) -> Iterator[LinearPredictor]
                 # A step that has not quite converged is judged by its held-out loss like any other.
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 model.fit(train.values, train.truth, sample_weight=train.weight)
-            yield _classifier(model.coef_, model.intercept_, present, outputs)
+            yield as_classifier(model.coef_, model.intercept_, present, outputs)
             if model.n_iter_.max() < _PORTION:
                 break
 
 
-def _classifier(coef: Values, intercept: Values, present: npt.NDArray[np.int64], outputs: int) -> LinearPredictor:
+def as_classifier(coef: Values, intercept: Values, present: npt.NDArray[np.int64], outputs: int) -> LinearPredictor:
     """Return the predictor over all classes; one that no training row has gets a score of practical impossibility."""
     if outputs == 2:
         return LinearPredictor(coef=coef.T.copy(), intercept=intercept.copy(), link="logistic")
@@ -122,7 +122,7 @@ def _ridge(train: Rows) -> Iterator[LinearPredictor]:
         yield LinearPredictor(coef=coef[:, None], intercept=np.array([level - centre @ coef]), link="identity")
 
 
-def _held_loss(fit: Fit, held: Rows, predictor: LinearPredictor) -> float:
+def held_loss(fit: Fit, held: Rows, predictor: LinearPredictor) -> float:
     """Return log loss or mean squared error on the held-out rows."""
     outputs = predictor.predict(held.values)
     if fit.task == "regression":

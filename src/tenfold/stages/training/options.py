@@ -19,9 +19,12 @@ class TrainingOptions:
         How many candidates may be tried. With it no clock decides anything: two runs give the same model.
     share : float
         The part of the time left until the context's deadline that training takes; tuning has the rest.
+    interpretable : bool
+        Race only models that a person can read, serve one of them alone, and say what that costs.
     """
 
     learners: tuple[str, ...] = ()
     budget_seconds: float | None = None
     budget_trials: int | None = None
     share: float = 0.6
+    interpretable: bool = False

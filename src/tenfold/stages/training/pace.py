@@ -16,6 +16,9 @@ FASTEST_RATE = 0.3
 LEAST_BAGGING = 0.1
 """The smallest part of the rows that a tree may be grown on to save time."""
 
+BOOSTED_BY_OTHERS = {"catboost": 4.0, "xgboost": 2.0}
+"""What a fit costs beside LightGBM's at the same learning rate."""
+
 _FOREST_COST = 1.5
 _SLACK = 1.6
 _FIT_SECONDS_PER_CELL = 2.5e-9
@@ -46,6 +49,8 @@ class Pace:
         """
         if candidate.learner == "linear":
             return self.seconds
+        if candidate.learner in BOOSTED_BY_OTHERS:
+            return self.seconds * BOOSTED_BY_OTHERS[candidate.learner] * self.rate / learning_rate(candidate.params)
         if candidate.learner != "lightgbm":
             return _FOREST_COST * self.seconds
         leaves = _number(candidate, "num_leaves", USUAL_LEAVES)
@@ -85,7 +90,7 @@ def hurried(pace: Pace, candidate: Candidate, seconds: float) -> Candidate:
     One model that has learned enough beats many that were cut off on the way: first the learning rate is raised, and
     where that is not enough, trees are grown on a part of the rows.
     """
-    if candidate.learner != "lightgbm":
+    if candidate.learner not in {"lightgbm", *BOOSTED_BY_OTHERS}:
         return candidate
     excess = pace.fit_seconds(candidate) / _SLACK / seconds
     if excess <= 1.0:
@@ -94,7 +99,7 @@ def hurried(pace: Pace, candidate: Candidate, seconds: float) -> Candidate:
     faster = max(rate, min(FASTEST_RATE, rate * excess))
     params = {**candidate.params, "learning_rate": round(faster, 3)}
     excess /= faster / rate
-    if excess > 1.0:
+    if excess > 1.0 and candidate.learner == "lightgbm":
         bagging = _number(candidate, "bagging_fraction", 1.0)
         params["bagging_fraction"] = round(max(min(LEAST_BAGGING, bagging), bagging / excess), 3)
     return replace(candidate, params=params)

@@ -7,10 +7,12 @@ The values follow published meta-tuned defaults for boosted trees (Holzmüller, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tenfold.records.model import Candidate
 from tenfold.records.problem import Task
 from tenfold.stages.training.fitting import proposal
+from tenfold.stages.training.learners import usable
 
 MOST_FOREST_ROWS = 50_000
 """Forests beyond this are large, slow and no better than boosted trees."""
@@ -34,6 +36,11 @@ def later_rungs(task: Task, rows: int, outputs: int, learners: Sequence[str]) ->
         key: proposal(f"lightgbm-{key}", "lightgbm", _for_task(task, params))
         for key, params in _boosted(task, rows).items()
     }
+    others = {
+        "catboost": proposal("catboost", "catboost", _catboost(task, rows)),
+        "xgboost": proposal("xgboost", "xgboost", _xgboost(task, rows)),
+        "mlp": proposal("mlp", "mlp", {"layers": "usual"}),
+    }
     forests = [
         proposal("random-forest", "random_forest", _forest(task, rows, outputs, "random")),
         proposal("extra-trees", "extra_trees", _forest(task, rows, outputs, "extra")),
@@ -41,19 +48,51 @@ def later_rungs(task: Task, rows: int, outputs: int, learners: Sequence[str]) ->
     if rows < SMALL_ROWS:
         rungs = [
             [boosted["shallow"], boosted["tuned"]],
+            [others["catboost"], others["mlp"]],
             forests,
             [boosted["randomised"], boosted["stumps"]],
-            [boosted["deep"]],
+            [boosted["deep"], others["xgboost"]],
         ]
     else:
         rungs = [
-            [boosted["tuned"], boosted["deep"]],
+            [boosted["tuned"], others["catboost"]],
+            [boosted["deep"], others["mlp"]],
             [boosted["shallow"], boosted["large"]],
             forests if rows <= MOST_FOREST_ROWS else [],
-            [boosted["randomised"], boosted["stumps"]],
+            [boosted["randomised"], others["xgboost"]],
+            [boosted["stumps"]],
         ]
+    kept = [[candidate for candidate in rung if _wanted(candidate.learner, learners)] for rung in rungs]
+    return [rung for rung in kept if rung]
+
+
+def readable_rungs(task: Task, rows: int, learners: Sequence[str]) -> list[list[Candidate]]:
+    """Return the models that a person can read; a larger tree is tried too, and taken only when it is better."""
+    usual: dict[str, object] = {"learning_rate": 0.05, "num_leaves": 8, "min_data_in_leaf": 20 if rows > 400 else 5}
+    smooth: dict[str, object] = {**usual, "num_leaves": 3, "bagging_fraction": 0.7, "feature_fraction": 0.5}
+    rungs = [
+        [
+            proposal("additive", "additive", _for_task(task, usual)),
+            proposal("sparse-linear", "sparse_linear", {}),
+        ],
+        [
+            proposal("additive-smooth", "additive", _for_task(task, smooth)),
+            proposal("tree", "tree", {"max_leaf_nodes": 12}),
+        ],
+        [proposal("tree-larger", "tree", {"max_leaf_nodes": 24})],
+    ]
     kept = [[candidate for candidate in rung if not learners or candidate.learner in learners] for rung in rungs]
     return [rung for rung in kept if rung]
+
+
+def free_choice(task: Task, rows: int) -> Candidate:
+    """Return what shows the cost of reading: boosted trees of usual strength, never a member of the ensemble."""
+    return replace(first_rung(task, rows, ("lightgbm",))[0], origin="reference")
+
+
+def _wanted(learner: str, asked: Sequence[str]) -> bool:
+    """Whether a learner takes part: one that was asked for by name does, whatever is installed, and then tells."""
+    return learner in asked if asked else usable(learner)
 
 
 def _for_task(task: Task, params: dict[str, object]) -> dict[str, object]:
@@ -127,6 +166,27 @@ def _boosted(task: Task, rows: int) -> dict[str, dict[str, object]]:
             "bagging_fraction": 0.8,
             "lambda_l2": 5.0,
         },
+    }
+
+
+def _catboost(task: Task, rows: int) -> dict[str, object]:
+    """Return settings after the meta-tuned defaults of the same source."""
+    return {
+        "learning_rate": 0.09,
+        "depth": 8 if task == "regression" and rows >= SMALL_ROWS else 6 if task == "multiclass" else 7,
+        "l2_leaf_reg": 3.0 if rows < SMALL_ROWS else 1.0,
+        "random_strength": 0.8,
+    }
+
+
+def _xgboost(task: Task, rows: int) -> dict[str, object]:
+    return {
+        "learning_rate": 0.08 if task != "multiclass" else 0.1,
+        "max_depth": 6 if rows < 4 * SMALL_ROWS else 9,
+        "min_child_weight": 2.0 if task == "regression" else 1.0,
+        "subsample": 0.8,
+        "colsample_bytree": 0.8,
+        "reg_lambda": 2.0,
     }
 
 

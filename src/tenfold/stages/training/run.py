@@ -17,6 +17,7 @@ from tenfold.stages.training.finish import rebuild_members
 from tenfold.stages.training.in_fold import proofs_payload
 from tenfold.stages.training.ladder import Ladder
 from tenfold.stages.training.leaderboard import leaderboard
+from tenfold.stages.training.learners import REFERENCES
 from tenfold.stages.training.options import TrainingOptions
 from tenfold.stages.training.scored import Scored
 from tenfold.stages.training.trainer import open_trainer
@@ -32,6 +33,8 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
 ) -> StageResult[Candidates]:
     """Race candidates on the folds; each rung leaves something valid behind, should the next not be reached."""
     with open_trainer((problem, dataset, validation, features), {}, ctx) as trainer:
+        if options.interpretable:
+            trainer.alone()
         ladder = Ladder(trainer, options, ctx)
         ladder.climb_first()
         while rung := ladder.next_rung():
@@ -42,7 +45,7 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
                 metric=problem.record.metric.metric,
                 candidates=leaderboard(trainer.bench, trainer.pool.values(), ladder.deadline),
                 members=tuple(Member(key=key, weight=weight) for key, weight in weights.items()),
-                note=ladder.note,
+                note="; ".join(part for part in (ladder.note, trainer.price_of_reading()) if part),
                 complete=ladder.finished,
                 facts=ladder.facts(),
             ),
@@ -55,7 +58,7 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
 
 def _payload(pool: Iterable[Scored]) -> dict[str, bytes]:
     """Return the files of all candidates; references are made again at any time."""
-    kept = [one for one in pool if one.candidate.origin != "reference"]
+    kept = [one for one in pool if one.key not in REFERENCES]
     return {name: content for one in kept for name, content in one.files().items()}
 
 

@@ -60,6 +60,11 @@ class Scored:
         return self.candidate.key
 
     @property
+    def is_reference(self) -> bool:
+        """Whether it stands on the leaderboard for comparison only."""
+        return self.candidate.origin == "reference"
+
+    @property
     def finished(self) -> int:
         """How many folds were finished."""
         return len(self.held)

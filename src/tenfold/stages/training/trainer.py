@@ -20,7 +20,7 @@ from tenfold.stages.training.fidelity import Part, part_of
 from tenfold.stages.training.finish import Assembled, common_folds, finish, finishing_seconds, merges
 from tenfold.stages.training.fitting import Keep, Limits, score_proposals
 from tenfold.stages.training.leaderboard import leaderboard
-from tenfold.stages.training.learners import learner_called
+from tenfold.stages.training.learners import REFERENCES, learner_called
 from tenfold.stages.training.optimism import Corrected, Values, correct, row_losses
 from tenfold.stages.training.references import CONSTANT, references
 from tenfold.stages.training.scored import Files, Scored, read_scored
@@ -56,6 +56,11 @@ class Trainer:
         self._blend: Blend | None = None
         self._limits = limits_of(bench.problem)
         self._view_costs: dict[str, Mapping[str, float]] = {}
+        self._members = MOST_MEMBERS
+
+    def alone(self) -> None:
+        """Let one model serve alone from now on: an average of models that can be read cannot."""
+        self._members = 1
 
     def fit_and_score(
         self,
@@ -179,6 +184,19 @@ class Trainer:
             deadline=deadline,
         )
 
+    def price_of_reading(self) -> str:
+        """Return how the one readable model compares with the free choice, on the same out-of-fold rows; else empty."""
+        free = next((one for one in self.pool.values() if one.is_reference and one.key not in REFERENCES), None)
+        if free is None or free.dropped or not self.complete:
+            return ""
+        readable, metric = self.complete[0], self.bench.problem.metric.metric
+        measure = self.bench.yardstick(folds := common_folds([free, readable]))
+        ours, theirs = (measure.score(one.predictions(folds))[0] for one in (readable, free))
+        return (
+            f"interpretable: '{readable.key}' has {metric} {ours:.4g} out of fold; boosted trees of usual strength "
+            f"('{free.key}', not served) have {theirs:.4g}"
+        )
+
     @property
     def complete(self) -> list[Scored]:
         """The models that finished every fold they were given, best first."""
@@ -228,7 +246,7 @@ class Trainer:
         folds = common_folds(chosen)
         oof = {one.key: one.predictions(folds) for one in chosen}
         # Members answer one after the other, and each is within the limits: alone the best one always is.
-        for most in range(MOST_MEMBERS, 0, -1):
+        for most in range(self._members, 0, -1):
             blend = choose_blend(oof, self.bench.yardstick(folds).loss, most=most)
             if not broken(self._limits, together(self.pool[key].measured for key in blend.weights)):
                 break

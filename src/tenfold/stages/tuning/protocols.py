@@ -139,6 +139,14 @@ class Trainer(Protocol):
         """
         ...
 
+    def alone(self) -> None:
+        """Let one model serve alone from now on."""
+        ...
+
+    def price_of_reading(self) -> str:
+        """Return what serving a readable model costs; empty where any model may serve."""
+        ...
+
     def prepare(self, deadline: Deadline) -> float:
         """Do what can be done already for the ensemble of now, and return a guess at the seconds that are then left."""
         ...

@@ -42,6 +42,8 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
         A search whose trials are taken over where they lie in this one's space.
     """
     with open_trainer((problem, dataset, validation, features), candidates.files, ctx) as trainer:
+        if candidates.record.facts.get("interpretable"):
+            trainer.alone()
         counts = validation.record.counts
         rows = counts.get("train", 0) + counts.get("validation", 0)
         before = trainer.complete
@@ -66,6 +68,7 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
         compared = len(trainer.complete)
         corrected = trainer.correct(search.correction_deadline())
         assembled = trainer.assemble(search.deadline)
+        note = trainer.price_of_reading() or candidates.record.note
     return StageResult(
         record=Tuning(
             method=search.choice.method,
@@ -91,19 +94,19 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
         ),
         files={
             **assembled.files,
-            "candidates.json": to_json(_everything(candidates.record, assembled)),
+            "candidates.json": to_json(_everything(candidates.record, assembled, note)),
             "oof.npy": _array(assembled),
             JOURNAL: journal,
         },
     )
 
 
-def _everything(before: Candidates, assembled: Assembled) -> Candidates:
+def _everything(before: Candidates, assembled: Assembled, note: str) -> Candidates:
     return Candidates(
         metric=before.metric,
         candidates=assembled.candidates,
         members=assembled.members,
-        note=before.note,
+        note=note,
         complete=before.complete,
         facts=before.facts,
     )

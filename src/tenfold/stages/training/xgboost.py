@@ -1,0 +1,174 @@
+"""XGBoost: boosted trees of bounded depth, served as trees of LightGBM's format without XGBoost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tenfold.bundle.predictors.lightgbm import LightGBMPredictor
+from tenfold.bundle.predictors.lightgbm_text import TreeText
+from tenfold.bundle.predictors.link import Link
+from tenfold.foundation.optional import require
+from tenfold.records.features import View
+from tenfold.stages.training.boosting import MOST_TREES, merge_boosters
+from tenfold.stages.training.indicators import Indicators
+from tenfold.stages.training.progress import USUAL_RATE, Progress
+from tenfold.stages.training.protocols import Fit, FitFailed, Fitted, Merge
+
+_FIXED: Mapping[str, object] = {"nthread": 1, "tree_method": "hist", "max_depth": 6, "verbosity": 0}
+_OBJECTIVES: Mapping[str, tuple[str, str, Link]] = {
+    "binary": ("binary:logistic", "logloss", "logistic"),
+    "multiclass": ("multi:softprob", "mlogloss", "softmax"),
+    "regression": ("reg:squarederror", "rmse", "identity"),
+}
+_CATEGORICAL, _LEFT_WHEN_MISSING, _MISSING_IS_NAN = 1, 2, 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XGBoost:
+    """Boosted trees grown level by level; each level of a category is a column."""
+
+    view: View = "native"
+    merge: Merge | None = merge_boosters
+
+    def fit(self, fit: Fit) -> Fitted:
+        """Boost until the held-out loss has stopped falling, the deadline passes, or ``iterations`` are reached."""
+        xgboost = require("xgboost", extra="boosters", purpose="The learner 'xgboost'")
+        if fit.held is None and fit.iterations is None:
+            raise ValueError("boosting needs held-out rows or a number of iterations")
+        objective, metric, link = _OBJECTIVES[fit.task]
+        indicators = Indicators.of(fit.train.values, fit.categorical)
+        train = xgboost.DMatrix(indicators.widen(fit.train.values), fit.train.truth, weight=fit.train.weight, nthread=1)
+        held = []
+        if fit.iterations is None and fit.held is not None:
+            matrix = xgboost.DMatrix(
+                indicators.widen(fit.held.values), fit.held.truth, weight=fit.held.weight, nthread=1
+            )
+            held = [(matrix, "held")]
+        start = _start(fit)
+        params: dict[str, object] = {
+            "learning_rate": USUAL_RATE,
+            **_FIXED,
+            **fit.params,
+            "objective": objective,
+            "eval_metric": metric,
+            "seed": fit.seed,
+            # The start is added to the first trees by ourselves; to the library it must be given as a probability.
+            "base_score": 1.0 / (1.0 + np.exp(-start)) if fit.task == "binary" else start,
+        }
+        if fit.task == "multiclass":
+            params["num_class"] = fit.outputs
+        rate = params["learning_rate"]
+        assert isinstance(rate, float | int)
+        progress = Progress(deadline=fit.deadline, rate=float(rate))
+        trees_a_round = fit.outputs if fit.task == "multiclass" else 1
+        try:
+            booster = xgboost.train(
+                params,
+                train,
+                num_boost_round=fit.iterations or min(MOST_TREES // trees_a_round, fit.most or MOST_TREES),
+                evals=held,
+                callbacks=[_watch(xgboost, progress, metric)],
+                verbose_eval=False,
+            )
+        except xgboost.core.XGBoostError as error:
+            raise FitFailed(f"XGBoost could not fit: {str(error).splitlines()[0]}") from error
+        written = json.loads(booster.save_raw("json"))["learner"]["gradient_booster"]["model"]["trees"]
+        trees = written[: progress.best * trees_a_round]
+        text = TreeText(
+            columns=fit.train.values.shape[1],
+            scores=trees_a_round,
+            trees=tuple(
+                _tree(tree, indicators, start if place < trees_a_round else 0.0) for place, tree in enumerate(trees)
+            ),
+        ).text()
+        return Fitted(predictor=LightGBMPredictor(text, link=link), iterations=progress.best, made=progress.rounds)
+
+
+def _start(fit: Fit) -> float:
+    """Return the raw score before the first tree: the mean, or the log odds of the rows' share of positives."""
+    if fit.task == "multiclass":
+        return 0.0
+    mean = float(np.average(fit.train.truth, weights=fit.train.weight))
+    if fit.task == "regression":
+        return mean
+    if not 0.0 < mean < 1.0:
+        raise FitFailed("XGBoost needs two classes among the training rows")
+    return float(np.log(mean / (1.0 - mean)))
+
+
+def _watch(xgboost: Any, progress: Progress, metric: str) -> Any:
+    """Return the callback that XGBoost asks after each round whether to stop."""
+
+    class Watch(xgboost.callback.TrainingCallback):  # type: ignore[misc]  # the class is known only once it is loaded
+        def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Any]) -> bool:
+            held = evals_log.get("held") if evals_log else None
+            return progress.stops(epoch + 1, None if held is None else held[metric][-1])
+
+    return Watch()
+
+
+def _tree(tree: Mapping[str, Any], indicators: Indicators, start: float) -> str:
+    """Return one tree in LightGBM's text format; ``start`` is added to its leaves."""
+    left = np.array(tree["left_children"])
+    right = np.array(tree["right_children"])
+    values = np.array(tree["split_conditions"], dtype=np.float32)
+    inner, leaf = np.flatnonzero(left >= 0), np.flatnonzero(left < 0)
+    leaves = " ".join(repr(float(value) + start) for value in values[leaf])
+    if not len(inner):
+        return f"num_leaves=1\nnum_cat=0\nleaf_value={leaves}\nshrinkage=1\n"
+    number = np.empty(len(left), dtype=np.int64)
+    # XGBoost numbers children behind their parent, and so does the order of inner nodes.
+    number[inner] = np.arange(len(inner))
+    number[leaf] = -1 - np.arange(len(leaf))
+    wide = np.array(tree["split_indices"])[inner]
+    codes = indicators.level[wide]
+    of_category = ~np.isnan(codes)
+    below, above = number[left[inner]], number[right[inner]]
+    threshold = _before(values[inner])
+    threshold[of_category] = np.arange(int(of_category.sum()))
+    kind = _MISSING_IS_NAN + _LEFT_WHEN_MISSING * np.array(tree["default_left"], dtype=np.int64)[inner]
+    kind[of_category] = _CATEGORICAL
+    lines = {
+        "num_leaves": str(len(leaf)),
+        "num_cat": str(int(of_category.sum())),
+        "split_feature": _joined(indicators.source[wide]),
+        "threshold": " ".join(repr(float(value)) for value in threshold),
+        "decision_type": _joined(kind),
+        # A row that has the code is in the set, which is LightGBM's left and XGBoost's right.
+        "left_child": _joined(np.where(of_category, above, below)),
+        "right_child": _joined(np.where(of_category, below, above)),
+        "leaf_value": leaves,
+    }
+    if of_category.any():
+        words = [_bits(int(code)) for code in codes[of_category]]
+        lines["cat_boundaries"] = _joined(np.cumsum([0, *(len(each) for each in words)]))
+        lines["cat_threshold"] = " ".join(str(word) for each in words for word in each)
+    return "".join(f"{key}={value}\n" for key, value in {**lines, "is_linear": "0", "shrinkage": "1"}.items())
+
+
+def _before(bound: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Return the greatest float64 that, rounded to float32, is less than each bound.
+
+    XGBoost asks ``float32(x) < bound``, LightGBM ``x <= threshold``.
+    """
+    previous = np.nextafter(bound, np.float32(-np.inf))
+    middle = previous.astype(np.float64) + (bound.astype(np.float64) - previous.astype(np.float64)) / 2
+    below = np.nextafter(middle, -np.inf)
+    return np.where(middle.astype(np.float32) < bound, middle, below)
+
+
+def _bits(code: int) -> list[int]:
+    """Return the set that holds one code, as LightGBM writes sets: words of 32 bits."""
+    words = [0] * (code // 32 + 1)
+    words[-1] = 1 << (code % 32)
+    return words
+
+
+def _joined(values: npt.NDArray[Any]) -> str:
+    return " ".join(str(int(value)) for value in values)
