@@ -20,6 +20,38 @@ class FitDecision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LearningCurve:
+    """Losses by iteration on the first fold, thinned; None where a loss was no number, or was not looked at.
+
+    ``unit`` says what an iteration is (round, epoch, step, tree), ``loss`` which loss it is, ``kept`` how many
+    iterations the model has.
+    """
+
+    unit: str
+    loss: str
+    iterations: tuple[int, ...]
+    held: tuple[float | None, ...]
+    train: tuple[float | None, ...]
+    kept: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvergenceFinding:
+    """What a rule found in the fits of a candidate.
+
+    ``iteration`` is where it first did, on ``fold``; ``folds`` in how many it did. ``action`` is what was asked for:
+    ``warn``, or ``stop``, which ended the fit there.
+    """
+
+    rule: str
+    action: Literal["off", "warn", "stop"]
+    iteration: int
+    message: str
+    fold: int = 0
+    folds: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One learner with its parameters, cross-validated.
 
@@ -42,6 +74,8 @@ class Candidate:
     fits: tuple[FitDecision, ...] = ()
     origin: Literal["reference", "portfolio", "search"] = "portfolio"
     note: str = ""
+    curve: LearningCurve | None = None
+    convergence: tuple[ConvergenceFinding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +88,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidates:
-    """The training stage's result: what was raced, best first, and the best ensemble so far."""
+    """The training stage's result: what was raced, best first, and the best ensemble so far.
+
+    ``findings`` are sentences about fits that did not converge as they should, those that failed included.
+    """
 
     metric: str
     candidates: tuple[Candidate, ...]
@@ -62,6 +99,7 @@ class Candidates:
     note: str = ""
     complete: bool = True
     facts: Mapping[str, object] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
 
     def candidate(self, key: str) -> Candidate:
         """Return the candidate called ``key``; KeyError when there is none."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -12,9 +11,12 @@ from tenfold.bundle.predictors.lightgbm import LightGBMPredictor
 from tenfold.bundle.predictors.lightgbm_library import TreeLibrary
 from tenfold.bundle.predictors.link import Link, linked
 from tenfold.bundle.predictors.protocols import Predictor
-from tenfold.foundation.clock import Deadline
 from tenfold.foundation.serial import canonical_json, from_json
 from tenfold.records.features import View
+from tenfold.stages.training.convergence.look import Look
+from tenfold.stages.training.convergence.start import Kind, constant_loss, refuse_no_number
+from tenfold.stages.training.convergence.watch import Watch, rules_for_boosting
+from tenfold.stages.training.progress import USUAL_RATE, patience
 from tenfold.stages.training.protocols import LEVELS, Fit, FitFailed, Fitted, Merge, Rows
 
 if TYPE_CHECKING:
@@ -23,10 +25,6 @@ if TYPE_CHECKING:
 MOST_TREES = 4_000
 """Trees of one model beyond which a slow learning rate is not worth its latency; a round has one for each class."""
 
-USUAL_RATE = 0.1
-"""LightGBM's own learning rate."""
-
-_PATIENCE = 50
 _END = "\nend of trees"
 
 # Column-wise histograms are summed in the order of the rows whatever the number of threads, so equal decisions give
@@ -72,7 +70,7 @@ class Boosting:
         params = _parameters(fit)
         start = _start(fit)
         before = 0 if start is None else start.current_iteration()
-        watch = _Watch(fit.deadline, rate=learning_rate(fit.params), bars=fit.bars)
+        watch = _Watch(_watch(fit, params), rate=learning_rate(fit.params), bars=fit.bars)
         train = _dataset(fit.train, fit.categorical, params)
         held = (
             []
@@ -91,6 +89,8 @@ class Boosting:
             )
         except lightgbm.basic.LightGBMError as error:
             raise FitFailed(f"LightGBM could not fit: {error}") from error
+        watch.watch.close(ceiling=fit.most is None and not watch.gave_up)
+        refuse_no_number(watch.watch, "LightGBM")
         kept = watch.best if held else watch.done
         if start is not None and watch.done.rounds == 0:
             kept = _Stage(before, before)
@@ -101,7 +101,24 @@ class Boosting:
             curve=tuple(watch.curve),
             gave_up=watch.gave_up,
             made=max(0, watch.done.rounds - before),
+            learning=watch.watch.curve,
+            findings=watch.watch.findings,
         )
+
+
+_LOSSES: Mapping[object, Kind] = {"binary_logloss": "log_loss", "multi_logloss": "log_loss", "rmse": "rmse"}
+
+
+def _watch(fit: Fit, params: Mapping[str, object]) -> Watch:
+    """Return who watches the rounds; the loss at the start is known for the usual losses alone."""
+    kind = _LOSSES.get(params["metric"])
+    judged = fit.held is not None and fit.iterations is None
+    start = constant_loss(fit, kind) if judged and kind is not None else None
+    return Watch(
+        deadline=fit.deadline,
+        rules=rules_for_boosting(fit.convergence, patience=patience(learning_rate(fit.params)), start=start),
+        loss=str(params["metric"]),
+    )
 
 
 def _rounds(fit: Fit) -> int:
@@ -166,10 +183,9 @@ class _Watch:
     Without slots, and equal only to itself: LightGBM looks into a callback's ``__dict__`` and keeps it in a set.
     """
 
-    deadline: Deadline
+    watch: Watch
     rate: float
     bars: tuple[float, ...]
-    least: float = math.inf
     best: _Stage = _Stage()
     done: _Stage = _Stage()
     curve: list[float] = field(default_factory=list)
@@ -179,24 +195,23 @@ class _Watch:
 
     def __call__(self, env: Any) -> None:
         self.done = _Stage(env.iteration + 1, env.model.current_iteration())
-        if env.evaluation_result_list:
-            self._look(env.evaluation_result_list[0][2])
-            if self.gave_up or self.done.rounds - self.best.rounds >= self._patience():
-                self._stop()
-        if self.deadline.expired:
+        held = env.evaluation_result_list[0][2] if env.evaluation_result_list else None
+        train = None
+        if held is not None and self.watch.wants_train(self.done.rounds):
+            train = env.model.eval_train()[0][2]
+        stops = self.watch.stops(Look(iteration=self.done.rounds, held=held, train=train))
+        if held is not None:
+            self._look()
+        if stops or self.gave_up:
             self._stop()
 
-    def _look(self, loss: float) -> None:
-        if loss < self.least or self.best.rounds == 0:
-            self.least, self.best = loss, self.done
+    def _look(self) -> None:
+        if self.watch.best == self.done.rounds:
+            self.best = self.done
         level = len(self.curve)
         if level < len(LEVELS) and self.done.rounds * self.rate >= LEVELS[level]:
-            self.curve.append(self.least)
-            self.gave_up = level < len(self.bars) and self.least > self.bars[level]
-
-    def _patience(self) -> int:
-        """Slower learners get more rounds to show that they still improve."""
-        return max(20, min(150, round(_PATIENCE * math.sqrt(USUAL_RATE / self.rate))))
+            self.curve.append(self.watch.least)
+            self.gave_up = level < len(self.bars) and self.watch.least > self.bars[level]
 
     def _stop(self) -> None:
         import lightgbm

@@ -17,8 +17,11 @@ from tenfold.bundle.predictors.oblivious import ObliviousPredictor
 from tenfold.bundle.predictors.protocols import Predictor
 from tenfold.foundation.optional import require
 from tenfold.records.features import View
+from tenfold.stages.training.convergence.look import Look
+from tenfold.stages.training.convergence.start import Kind, constant_loss, refuse_no_number
+from tenfold.stages.training.convergence.watch import Watch, rules_for_boosting
 from tenfold.stages.training.indicators import Indicators
-from tenfold.stages.training.progress import USUAL_RATE, Progress
+from tenfold.stages.training.progress import USUAL_RATE, patience
 from tenfold.stages.training.protocols import Fit, FitFailed, Fitted, Merge
 
 _MOST_ROUNDS, _MOST_ROUNDS_BY_CLASS = 2_000, 6_000
@@ -69,7 +72,7 @@ class CatBoost:
         rounds = fit.iterations or min(_MOST_ROUNDS, _MOST_ROUNDS_BY_CLASS // fit.outputs, fit.most or _MOST_ROUNDS)
         rate = params["learning_rate"]
         assert isinstance(rate, float | int)
-        watch = _Watch(Progress(deadline=fit.deadline, rate=float(rate)), loss)
+        watch = _Watch(_watch(fit, float(rate), loss, judged=held is not None), loss)
         model = catboost.CatBoost(
             {**params, "loss_function": loss, "random_seed": fit.seed, "iterations": rounds, "use_best_model": False}
         )
@@ -77,21 +80,47 @@ class CatBoost:
             model.fit(train, eval_set=held, callbacks=[watch])
         except catboost.CatBoostError as error:
             raise FitFailed(f"CatBoost could not fit: {str(error).splitlines()[0]}") from error
-        progress = watch.progress
-        predictor = flat(model, progress.best, indicators, link=link, columns=fit.train.values.shape[1])
-        return Fitted(predictor=predictor, iterations=progress.best, made=progress.rounds)
+        watched = watch.watch
+        watched.close(ceiling=fit.most is None)
+        refuse_no_number(watched, "CatBoost")
+        predictor = flat(model, watched.best, indicators, link=link, columns=fit.train.values.shape[1])
+        return Fitted(
+            predictor=predictor,
+            iterations=watched.best,
+            made=watched.made,
+            learning=watched.curve,
+            findings=watched.findings,
+        )
+
+
+_KINDS: Mapping[str, Kind] = {"Logloss": "log_loss", "MultiClass": "log_loss", "RMSE": "rmse"}
+
+
+def _watch(fit: Fit, rate: float, loss: str, *, judged: bool) -> Watch:
+    """Return who watches the rounds; the loss at the start is known for the usual losses alone."""
+    start = constant_loss(fit, _KINDS[loss]) if judged and loss in _KINDS else None
+    return Watch(
+        deadline=fit.deadline,
+        rules=rules_for_boosting(fit.convergence, patience=patience(rate), start=start),
+        loss=loss,
+    )
 
 
 @dataclass(slots=True)
 class _Watch:
     """What CatBoost calls after each round; it goes on while the answer is True."""
 
-    progress: Progress
+    watch: Watch
     loss: str
 
     def after_iteration(self, info: Any) -> bool:
         held = info.metrics.get("validation") if info.metrics else None
-        return not self.progress.stops(info.iteration, None if held is None else held[self.loss][-1])
+        if held is None:
+            return not self.watch.stops(Look(iteration=info.iteration, held=None))
+        # CatBoost has the training loss of every round anyway.
+        seen = info.metrics.get("learn", {}).get(self.loss)
+        train = seen[-1] if seen and self.watch.wants_train(info.iteration) else None
+        return not self.watch.stops(Look(iteration=info.iteration, held=held[self.loss][-1], train=train))
 
 
 def flat(model: Any, rounds: int, indicators: Indicators, *, link: Link, columns: int) -> ObliviousPredictor:

@@ -14,8 +14,10 @@ from tenfold.foundation.clock import Deadline
 from tenfold.foundation.context import CallLost, StageContext
 from tenfold.foundation.fingerprint import fingerprint
 from tenfold.foundation.stopwatch import Stopwatch
-from tenfold.records.model import Candidate, FitDecision
+from tenfold.records.model import Candidate, ConvergenceFinding, FitDecision, LearningCurve
 from tenfold.stages.training.bench import ALL_ROWS, Bench, lay_out_views
+from tenfold.stages.training.convergence.actions import Convergence
+from tenfold.stages.training.convergence.told import merged_findings
 from tenfold.stages.training.fidelity import WHOLE, Part
 from tenfold.stages.training.learners import learner_called
 from tenfold.stages.training.protocols import Fit, FitFailed, Rows
@@ -47,6 +49,7 @@ class FoldTask:
     bars: tuple[float, ...] = ()
     part: Part = WHOLE
     measured: bool = False
+    convergence: Convergence = field(default_factory=Convergence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,8 @@ class FoldFit:
     failed: str = ""
     made: int = 0
     measured: Mapping[str, float] = field(default_factory=dict)
+    learning: LearningCurve | None = None
+    findings: tuple[ConvergenceFinding, ...] = ()
 
 
 Keep = Callable[[Candidate, float, float], int]
@@ -95,6 +100,8 @@ class Limits:
         Candidates whose first fold is fitted in part only; they have no further fold.
     measured : bool
         Whether the time of a row and the size of each model are measured.
+    convergence : Convergence
+        What the rules do that watch the fits.
     """
 
     folds: int
@@ -103,6 +110,7 @@ class Limits:
     bars: tuple[float, ...] = ()
     parts: Mapping[str, Part] = field(default_factory=dict)
     measured: bool = False
+    convergence: Convergence = field(default_factory=Convergence)
 
     def fit_seconds(self, fits: int, workers: int) -> float | None:
         """Return how long one fit may take, beginning now, when so many are to come."""
@@ -201,17 +209,23 @@ def fit_fold(task: FoldTask) -> FoldFit:
                 bars=task.bars,
                 most=task.part.iterations,
                 start=task.part.start,
+                convergence=task.convergence,
             )
         )
     except FitFailed as error:
-        return _failed(task, str(error), watch.wall_seconds())
+        return _failed(task, str(error), watch.wall_seconds(), error.findings)
+    with np.errstate(over="ignore", invalid="ignore"):
+        predictions = np.empty((0, task.bench.outputs)) if held is None else fitted.predictor.predict(held.values)
+    if not np.isfinite(predictions).all():
+        # One that a rule did not stop: a prediction that is no number can be neither measured nor served.
+        return _failed(task, "it predicts what is no number", watch.wall_seconds(), fitted.findings)
     sent = (learner.merge is not None and task.bench.aligned) or task.fold == ALL_ROWS
     return FoldFit(
         key=task.key,
         fold=task.fold,
         iterations=fitted.iterations,
         seed=task.seed,
-        predictions=np.empty((0, task.bench.outputs)) if held is None else fitted.predictor.predict(held.values),
+        predictions=predictions,
         seconds=watch.wall_seconds(),
         kind=fitted.predictor.kind,
         files=fitted.predictor.files() if sent else {},
@@ -220,10 +234,12 @@ def fit_fold(task: FoldTask) -> FoldFit:
         row_cpu_us=_row_cpu_us(fitted.predictor, train.values),
         made=fitted.made,
         measured=measure_model(fitted.predictor, train.values) if task.measured else {},
+        learning=fitted.learning,
+        findings=fitted.findings,
     )
 
 
-def _failed(task: FoldTask, why: str, seconds: float) -> FoldFit:
+def _failed(task: FoldTask, why: str, seconds: float, findings: tuple[ConvergenceFinding, ...] = ()) -> FoldFit:
     return FoldFit(
         key=task.key,
         fold=task.fold,
@@ -232,6 +248,7 @@ def _failed(task: FoldTask, why: str, seconds: float) -> FoldFit:
         seconds=seconds,
         predictions=np.empty((0, task.bench.outputs)),
         failed=why,
+        findings=findings,
     )
 
 
@@ -287,6 +304,7 @@ def _fit(
             bars=limits.bars,
             part=limits.parts.get(proposals[place].key, WHOLE),
             measured=limits.measured,
+            convergence=limits.convergence,
         )
         for place, fold in ready
     ]
@@ -297,10 +315,13 @@ def _scored(bench: Bench, candidate: Candidate, fits: Sequence[FoldFit], wanted:
     """Put the folds of one candidate together."""
     made = [fit for fit in fits if not fit.failed]
     held = {fit.fold: fit.predictions for fit in made}
+    unmeasured = ""
     loss, score, note = math.inf, math.nan, next((fit.failed for fit in fits if fit.failed), "")
     if made:
         measure, predictions = bench.yardstick(list(held)), np.concatenate(list(held.values()))
         loss, (score, note) = measure.loss(predictions), measure.score(predictions)
+        if not (math.isfinite(loss) and math.isfinite(score)):
+            made, held, loss, score, unmeasured = [], {}, math.inf, math.nan, "its loss is no number"
     costs = sorted(fit.row_cpu_us for fit in made if fit.row_cpu_us is not None)
     return Scored(
         candidate=replace(
@@ -311,12 +332,14 @@ def _scored(bench: Bench, candidate: Candidate, fits: Sequence[FoldFit], wanted:
             row_cpu_us=costs[len(costs) // 2] if costs else None,
             fits=tuple(FitDecision(fold=fit.fold, iterations=fit.iterations, seed=fit.seed) for fit in made),
             note=note,
+            curve=made[0].learning if made else None,
+            convergence=merged_findings(fits),
         ),
         held=held,
         first_loss=bench.yardstick([0]).loss(held[0]) if 0 in held else math.inf,
         folds={fit.fold: fit.files for fit in made if fit.files},
         curve=made[0].curve if made else (),
-        dropped=_dropped(fits, wanted),
+        dropped=unmeasured or _dropped(fits, wanted),
         made=sum(fit.made for fit in fits),
         measured=_greatest(made),
     )

@@ -10,6 +10,7 @@ import numpy as np
 from tenfold.foundation.clock import Deadline
 from tenfold.records.model import Candidate
 from tenfold.stages.training.bench import Bench
+from tenfold.stages.training.convergence.told import note
 from tenfold.stages.training.scored import Scored
 
 _LEAST_SECONDS = 0.5
@@ -23,13 +24,15 @@ def leaderboard(bench: Bench, pool: Iterable[Scored], deadline: Deadline) -> tup
         candidate = one.candidate
         if not one.held:
             continue
+        found_by_rules = note(candidate.convergence)
         if one.dropped:
-            judged.append(replace(candidate, note=f"left the race after {one.finished} folds: {one.dropped}"))
+            left = f"left the race after {one.finished} folds: {one.dropped}"
+            judged.append(replace(candidate, note="; ".join(part for part in (left, found_by_rules) if part)))
             continue
         if not candidate.note and deadline.remaining_seconds() > _LEAST_SECONDS:
             rng = np.random.default_rng([bench.seed, *candidate.key.encode()])
             folds = sorted(one.held)
             found = bench.yardstick(folds).interval(one.predictions(folds), rng)
             candidate = replace(candidate, low=found.low, high=found.high)
-        judged.append(candidate)
+        judged.append(replace(candidate, note="; ".join(part for part in (candidate.note, found_by_rules) if part)))
     return tuple(judged)

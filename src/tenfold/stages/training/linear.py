@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from tenfold.bundle.predictors.linear import LinearPredictor
 from tenfold.records.features import View
+from tenfold.stages.training.convergence.look import Look
+from tenfold.stages.training.convergence.start import constant_loss, looked_at, refuse_no_number
+from tenfold.stages.training.convergence.watch import Watch, rules_for_path
 from tenfold.stages.training.protocols import Fit, FitFailed, Fitted, Merge, Rows, Values
 
 _PENALTIES = (1000.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1)
@@ -43,20 +47,42 @@ class Linear:
         path = _ridge(train) if fit.task == "regression" else _logistic(train, fit.outputs, size)
         judged = fit.held if fit.iterations is None else None
         last = fit.iterations or fit.most
-        made = 0
-        best: tuple[float, LinearPredictor, int] | None = None
+        watch = watch_path(fit, _WORSE, judged=judged is not None)
+        some = looked_at(train, fit.seed)
+        best: LinearPredictor | None = None
         # One thread: sums in matrix products depend on the number of threads in their last bits.
         with threadpool_limits(limits=1):
             for step, predictor in enumerate(path, start=1):
-                made = step
-                loss = 1.0 / step if judged is None else held_loss(fit, judged, predictor)
-                if best is None or loss < best[0]:
-                    best = (loss, predictor, step)
-                if step == last or loss > best[0] * _WORSE or fit.deadline.expired:
+                over = watch.stops(look_at_step(fit, step, predictor, judged, some))
+                if watch.best == step:
+                    best = predictor
+                if over or step == last:
                     break
+        watch.close(ceiling=False)
+        refuse_no_number(watch, "the linear model")
         if best is None:
             raise FitFailed("the linear model could not be fitted")
-        return Fitted(predictor=best[1], iterations=best[2], made=made)
+        return Fitted(
+            predictor=best, iterations=watch.best, made=watch.made, learning=watch.curve, findings=watch.findings
+        )
+
+
+def watch_path(fit: Fit, factor: float, *, judged: bool) -> Watch:
+    """Return who watches the steps of a path; ``factor`` of the least loss is where it has turned."""
+    loss: Literal["mse", "log_loss"] = "mse" if fit.task == "regression" else "log_loss"
+    start = constant_loss(fit, loss) if judged else None
+    return Watch(
+        deadline=fit.deadline, rules=rules_for_path(fit.convergence, factor=factor, start=start), unit="step", loss=loss
+    )
+
+
+def look_at_step(fit: Fit, step: int, predictor: LinearPredictor, judged: Rows | None, some: Rows) -> Look:
+    """Return what is seen after a step: the loss on held-out rows, and on some that were learned from."""
+    if judged is None:
+        return Look(iteration=step, held=None)
+    # A loss that is no number is what the rules are for.
+    with np.errstate(all="ignore"):
+        return Look(iteration=step, held=held_loss(fit, judged, predictor), train=held_loss(fit, some, predictor))
 
 
 def sampled(rows: Rows, size: int, seed: int) -> Rows:

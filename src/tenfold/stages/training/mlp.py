@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from tenfold.bundle.matrix import Floats
 from tenfold.bundle.predictors.link import Link
 from tenfold.bundle.predictors.mlp import MlpPredictor
 from tenfold.records.features import View
+from tenfold.stages.training.convergence.look import Look
+from tenfold.stages.training.convergence.start import constant_loss, looked_at, refuse_no_number
+from tenfold.stages.training.convergence.watch import Watch, rules_for_network
 from tenfold.stages.training.protocols import Fit, FitFailed, Fitted, Merge, Rows
 
 USUAL_EPOCHS = 200
@@ -38,31 +41,77 @@ class Mlp:
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no stubs
 
         judged = fit.held if fit.iterations is None else None
-        best: tuple[float, MlpPredictor, int] | None = None
-        made = 0
+        watch = _watch(fit, judged)
+        some = looked_at(fit.train, fit.seed)
+        best: MlpPredictor | None = None
         # One thread: sums in matrix products depend on the number of threads in their last bits.
         with threadpool_limits(limits=1):
             for epoch, predictor in enumerate(_epochs(fit), start=1):
-                loss = 1.0 / epoch if judged is None else _held_loss(fit, judged, predictor)
-                if best is None or loss < best[0]:
-                    best = (loss, predictor, epoch)
-                made = epoch
-                over = epoch == (fit.iterations or min(USUAL_EPOCHS, fit.most or USUAL_EPOCHS)) or fit.deadline.expired
-                if over or (judged is not None and epoch - best[2] >= _PATIENCE) or not math.isfinite(loss):
+                if predictor is None:
+                    watch.stops(Look(iteration=epoch, held=None if judged is None else math.nan, size=math.inf))
                     break
-        if best is None or not math.isfinite(best[0]):
-            raise FitFailed("the network diverged: its loss is no number")
-        return Fitted(predictor=best[1], iterations=best[2], made=made)
+                over = watch.stops(_look(fit, epoch, predictor, judged, some if watch.wants_train(epoch) else None))
+                if watch.best == epoch:
+                    best = predictor
+                if over or epoch == (fit.iterations or min(USUAL_EPOCHS, fit.most or USUAL_EPOCHS)):
+                    break
+        watch.close(ceiling=fit.most is None)
+        refuse_no_number(watch, "the network")
+        if best is None or not all(np.isfinite(array).all() for array in (*best.weights, *best.biases)):
+            raise FitFailed("the network diverged: its weights are no numbers", findings=watch.findings)
+        return Fitted(
+            predictor=best, iterations=watch.best, made=watch.made, learning=watch.curve, findings=watch.findings
+        )
 
 
-def _epochs(fit: Fit) -> Iterator[MlpPredictor]:
-    """Yield the network after each epoch, its weights averaged over the latest epochs."""
+def _watch(fit: Fit, judged: Rows | None) -> Watch:
+    loss: Literal["mse", "log_loss"] = "mse" if fit.task == "regression" else "log_loss"
+    start = None if judged is None else constant_loss(fit, loss)
+    return Watch(
+        deadline=fit.deadline,
+        rules=rules_for_network(fit.convergence, patience=_PATIENCE, start=start),
+        unit="epoch",
+        loss=loss,
+    )
+
+
+def _look(fit: Fit, epoch: int, predictor: MlpPredictor, judged: Rows | None, some: Rows | None) -> Look:
+    """Return what is seen after an epoch; training rows and units are looked at where there are ``some`` rows."""
+    if judged is None:
+        return Look(iteration=epoch, held=None)
+    # Weights that are no numbers, or too large, are what the rules are for.
+    with np.errstate(all="ignore"):
+        held = _held_loss(fit, judged, predictor)
+        size = float(np.sqrt(sum(float(np.square(weight).sum()) for weight in predictor.weights)))
+        if some is None:
+            return Look(iteration=epoch, held=held, size=size)
+        train = _held_loss(fit, some, predictor)
+        return Look(iteration=epoch, held=held, train=train, dead=_dead(predictor, some.values), size=size)
+
+
+def _dead(predictor: MlpPredictor, values: Floats) -> float:
+    """Return the greatest share, over the hidden layers, of units that are silent on every row."""
+    shares = [0.0]
+    for weight, bias in zip(predictor.weights[:-1], predictor.biases[:-1], strict=True):
+        values = np.maximum(values @ weight + bias, 0.0)
+        shares.append(float((values <= 0.0).all(axis=0).mean()))
+    return max(shares)
+
+
+def _epochs(fit: Fit) -> Iterator[MlpPredictor | None]:
+    """Yield the network after each epoch, its weights averaged over epochs; None once they are no numbers."""
     model, feed, link, unit = _network(fit)
     weights: list[Floats] | None = None
     while True:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            feed()
+            try:
+                feed()
+            except ValueError as error:
+                if "non-finite" not in str(error):
+                    raise
+                yield None
+                return
         fresh = [np.asarray(array, dtype=np.float64) for array in (*model.coefs_, *model.intercepts_)]
         if weights is None:
             weights = fresh

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from tenfold.stages.training.convergence.actions import Convergence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,8 @@ class TrainingOptions:
         The part of the time left until the context's deadline that training takes; tuning has the rest.
     interpretable : bool
         Race only models that a person can read, serve one of them alone, and say what that costs.
+    convergence : Convergence
+        What the rules do that watch the fits.
     """
 
     learners: tuple[str, ...] = ()
@@ -28,3 +32,4 @@ class TrainingOptions:
     budget_trials: int | None = None
     share: float = 0.6
     interpretable: bool = False
+    convergence: Convergence = field(default_factory=Convergence)

@@ -13,7 +13,9 @@ from tenfold.bundle.predictors.protocols import Predictor
 from tenfold.foundation.clock import Deadline
 from tenfold.foundation.errors import TenfoldError
 from tenfold.records.features import View
+from tenfold.records.model import ConvergenceFinding, LearningCurve
 from tenfold.records.problem import Task
+from tenfold.stages.training.convergence.actions import Convergence
 
 Values = npt.NDArray[np.float64]
 
@@ -23,7 +25,17 @@ LEVELS = (2.5, 5.0, 10.0, 20.0, 40.0)
 
 
 class FitFailed(TenfoldError):
-    """A learner could not be fitted to these rows; the candidate is left out and the reason kept."""
+    """A learner could not be fitted to these rows; the candidate is left out and the reason kept.
+
+    Attributes
+    ----------
+    findings : tuple of ConvergenceFinding
+        What rules found before.
+    """
+
+    def __init__(self, message: str, *, findings: tuple[ConvergenceFinding, ...] = ()):
+        super().__init__(message)
+        self.findings = findings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +81,8 @@ class Fit:
         At most so many iterations; the held-out rows may decide on fewer.
     start : mapping
         Files of a model to go on from, for learners that can; its iterations count.
+    convergence : Convergence
+        What the rules do that watch the fit.
     """
 
     train: Rows
@@ -83,6 +97,7 @@ class Fit:
     bars: tuple[float, ...] = ()
     most: int | None = None
     start: Mapping[str, bytes] = field(default_factory=dict)
+    convergence: Convergence = field(default_factory=Convergence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +114,10 @@ class Fitted:
         Whether the fit stopped because it was worse than a bar.
     made : int
         How many iterations were made, those that were not kept included, those of the start left out.
+    learning : LearningCurve or None
+        Losses by iteration, where rows were held out.
+    findings : tuple of ConvergenceFinding
+        What rules found.
     """
 
     predictor: Predictor
@@ -106,6 +125,8 @@ class Fitted:
     curve: tuple[float, ...] = ()
     gave_up: bool = False
     made: int = 0
+    learning: LearningCurve | None = None
+    findings: tuple[ConvergenceFinding, ...] = ()
 
 
 Merge = Callable[[Sequence[Mapping[str, bytes]]], Predictor]

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tenfold.foundation.context import Received, StageContext, StageResult
+from tenfold.foundation.serial import to_json
 from tenfold.records.dataset import Dataset
 from tenfold.records.features import FeaturePlan
 from tenfold.records.model import Candidates, Member
@@ -20,7 +21,7 @@ from tenfold.stages.training.leaderboard import leaderboard
 from tenfold.stages.training.learners import REFERENCES
 from tenfold.stages.training.options import TrainingOptions
 from tenfold.stages.training.scored import Scored
-from tenfold.stages.training.trainer import open_trainer
+from tenfold.stages.training.trainer import CONVERGENCE_FILE, open_trainer
 
 
 def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
@@ -33,6 +34,7 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
 ) -> StageResult[Candidates]:
     """Race candidates on the folds; each rung leaves something valid behind, should the next not be reached."""
     with open_trainer((problem, dataset, validation, features), {}, ctx) as trainer:
+        trainer.watch_by(options.convergence)
         if options.interpretable:
             trainer.alone()
         ladder = Ladder(trainer, options, ctx)
@@ -48,8 +50,10 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
                 note="; ".join(part for part in (ladder.note, trainer.price_of_reading()) if part),
                 complete=ladder.finished,
                 facts=ladder.facts(),
+                findings=trainer.findings(),
             ),
             files={
+                CONVERGENCE_FILE: to_json(options.convergence),
                 **_payload(trainer.pool.values()),
                 **proofs_payload(map(trainer.bench.row_numbers, range(trainer.bench.folds))),
             },

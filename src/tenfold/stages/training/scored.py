@@ -93,7 +93,7 @@ class Scored:
         files = {f"{self.key}/scored.json": to_json(facts)}
         files.update({f"{self.key}/held/{fold}.npy": array_bytes(values) for fold, values in self.held.items()})
         for fold, model in self.folds.items():
-            files.update({f"{self.key}/folds/{fold}/{name}": content for name, content in model.items()})
+            files.update({f"{self.key}/folds/{fold}/{name}": kept for name, kept in model.items()})
         return files
 
 
@@ -124,15 +124,15 @@ def array_bytes(values: Values) -> bytes:
 
 
 def _read(files: Files, key: str) -> Scored:
-    facts = from_json(_Facts, _content(files[f"{key}/scored.json"]))
+    facts = from_json(_Facts, content(files[f"{key}/scored.json"]))
     held = {
-        int(name.removesuffix(".npy")): _array(_content(files[f"{key}/held/{name}"]))
+        int(name.removesuffix(".npy")): _array(content(files[f"{key}/held/{name}"]))
         for name in _under(files, f"{key}/held/")
     }
     folds: dict[int, dict[str, bytes]] = {}
     for name in _under(files, f"{key}/folds/"):
         fold, _, file = name.partition("/")
-        folds.setdefault(int(fold), {})[file] = _content(files[f"{key}/folds/{name}"])
+        folds.setdefault(int(fold), {})[file] = content(files[f"{key}/folds/{name}"])
     return Scored(
         candidate=facts.candidate if held else replace(facts.candidate, loss=math.inf, score=math.nan),
         held=dict(sorted(held.items())),
@@ -150,7 +150,8 @@ def _under(files: Iterable[str], prefix: str) -> list[str]:
     return sorted(name.removeprefix(prefix) for name in files if name.startswith(prefix))
 
 
-def _content(file: bytes | Path) -> bytes:
+def content(file: bytes | Path) -> bytes:
+    """Return what a payload file holds."""
     return file.read_bytes() if isinstance(file, Path) else file
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from tenfold.bundle.predictors.linear import LinearPredictor
 from tenfold.records.features import View
-from tenfold.stages.training.linear import as_classifier, held_loss, sampled
+from tenfold.stages.training.convergence.start import looked_at, refuse_no_number
+from tenfold.stages.training.linear import as_classifier, look_at_step, sampled, watch_path
 from tenfold.stages.training.protocols import Fit, FitFailed, Fitted, Merge, Rows
 
 _PATH = tuple(float(value) for value in np.geomspace(0.8, 1e-3, 16))
@@ -46,21 +48,31 @@ class SparseLinear:
         train = sampled(fit.train, fit.train.values.shape[1] * fit.outputs, fit.seed)
         path = _lasso(train) if fit.task == "regression" else _logistic(train, fit.outputs, fit.seed)
         judged = fit.held if fit.iterations is None else None
+        watch = watch_path(fit, _WORSE, judged=judged is not None)
+        some = looked_at(train, fit.seed)
         walked: list[tuple[float, LinearPredictor]] = []
         with threadpool_limits(limits=1):
             for step, predictor in enumerate(path, start=1):
-                loss = 1.0 / step if judged is None else held_loss(fit, judged, predictor)
-                walked.append((loss, predictor))
-                least = min(loss for loss, _ in walked)
-                if step == (fit.iterations or fit.most) or loss > least * _WORSE or fit.deadline.expired:
+                look = look_at_step(fit, step, predictor, judged, some)
+                walked.append((math.nan if look.held is None else look.held, predictor))
+                if watch.stops(look) or step == (fit.iterations or fit.most):
                     break
+        watch.close(ceiling=False)
+        refuse_no_number(watch, "the sparse linear model")
         if not walked:
             raise FitFailed("the sparse linear model could not be fitted")
         if judged is None:
             return Fitted(predictor=walked[-1][1], iterations=len(walked), made=len(walked))
-        bound = least * _AS_GOOD
+        bound = watch.least * _AS_GOOD
         kept = next(place for place, (loss, _) in enumerate(walked) if loss <= bound)
-        return Fitted(predictor=walked[kept][1], iterations=kept + 1, made=len(walked))
+        curve = watch.curve
+        return Fitted(
+            predictor=walked[kept][1],
+            iterations=kept + 1,
+            made=len(walked),
+            learning=None if curve is None else replace(curve, kept=kept + 1),
+            findings=watch.findings,
+        )
 
 
 def _lasso(train: Rows) -> Iterator[LinearPredictor]:

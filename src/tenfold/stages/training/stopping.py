@@ -30,7 +30,8 @@ def fit_apart(learner: Learner, fit: Fit) -> Fitted:
     count = max(2, round(_STOPPING_SHARE * len(order)))
     stopping, learned = np.sort(order[:count]), np.sort(order[count:])
     found = learner.fit(replace(fit, train=_some(fit.train, learned), held=_some(fit.train, stopping), bars=()))
-    return learner.fit(replace(fit, held=None, iterations=max(found.iterations, 1), bars=()))
+    last = learner.fit(replace(fit, held=None, iterations=max(found.iterations, 1), bars=()))
+    return replace(last, learning=found.learning, findings=found.findings)
 
 
 def _some(rows: Rows, numbers: npt.NDArray[np.int64]) -> Rows:

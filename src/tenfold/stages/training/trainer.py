@@ -13,8 +13,12 @@ import numpy.typing as npt
 
 from tenfold.foundation.clock import Deadline
 from tenfold.foundation.context import StageContext
+from tenfold.foundation.events import Event
+from tenfold.foundation.serial import from_json
 from tenfold.records.model import Candidate
 from tenfold.stages.training.bench import ALL_ROWS, Bench, Inputs, lay_out_views, read_columns, set_up
+from tenfold.stages.training.convergence.actions import Convergence
+from tenfold.stages.training.convergence.told import alarming, sentences
 from tenfold.stages.training.ensemble import MOST_MEMBERS, Blend, choose_blend
 from tenfold.stages.training.fidelity import Part, part_of
 from tenfold.stages.training.finish import Assembled, common_folds, finish, finishing_seconds, merges
@@ -23,8 +27,11 @@ from tenfold.stages.training.leaderboard import leaderboard
 from tenfold.stages.training.learners import REFERENCES, learner_called
 from tenfold.stages.training.optimism import Corrected, Values, correct, row_losses
 from tenfold.stages.training.references import CONSTANT, references
-from tenfold.stages.training.scored import Files, Scored, read_scored
+from tenfold.stages.training.scored import Files, Scored, content, read_scored
 from tenfold.stages.training.serving_cost import broken, limits_of, measure_view, together
+
+CONVERGENCE_FILE = "convergence.json"
+"""In the payload of training: what was asked of the rules, for whoever goes on from its candidates."""
 
 _BLENDED = 16
 """Among how many of the best candidates an ensemble is looked for."""
@@ -49,8 +56,11 @@ class Trainer:
         Every candidate so far, references included.
     """
 
-    def __init__(self, bench: Bench, ctx: StageContext, known: Sequence[Scored]):
+    def __init__(
+        self, bench: Bench, ctx: StageContext, known: Sequence[Scored], convergence: Convergence | None = None
+    ):
         self.bench = bench
+        self._convergence = convergence or Convergence()
         self.pool: dict[str, Scored] = {scored.key: scored for scored in known}
         self._ctx = ctx
         self._blend: Blend | None = None
@@ -61,6 +71,26 @@ class Trainer:
     def alone(self) -> None:
         """Let one model serve alone from now on: an average of models that can be read cannot."""
         self._members = 1
+
+    def watch_by(self, convergence: Convergence) -> None:
+        """Let these settings of the rules hold from now on."""
+        self._convergence = convergence
+
+    def findings(self) -> tuple[str, ...]:
+        """Return what rules found in all fits, one sentence for each rule, the models that serve first."""
+        listed = sorted(self.pool.values(), key=lambda one: (bool(one.dropped), one.candidate.loss, one.key))
+        return sentences([(one.key, one.candidate.convergence) for one in listed], self.blend().weights)
+
+    def _tell_findings(self, scored: Sequence[Scored]) -> None:
+        for one in scored:
+            for each in alarming(one.candidate.convergence):
+                self._ctx.events.emit(
+                    Event(
+                        kind="note",
+                        message=f"{one.key}: {each.rule} at iteration {each.iteration}: {each.message}",
+                        facts={"key": one.key, "rule": each.rule, "iteration": each.iteration, "action": each.action},
+                    )
+                )
 
     def fit_and_score(
         self,
@@ -107,6 +137,7 @@ class Trainer:
                 bars=bars,
                 parts=self._parts(proposals, shares or {}, by_rows=by_rows),
                 measured=bool(self._limits),
+                convergence=self._convergence,
             )
             scored = score_proposals(self.bench, proposals, limits, keep, self._ctx)
             scored = [self._within_limits(one) for one in scored]
@@ -117,6 +148,7 @@ class Trainer:
         else:
             scored = read_scored(saved)
         self.pool.update({one.key: one for one in scored})
+        self._tell_findings(scored)
         self._blend = None
         self._forget_models()
         return scored
@@ -264,4 +296,6 @@ def open_trainer(inputs: Inputs, known: Files, ctx: StageContext) -> Iterator[Tr
     """Set up the development rows in a scratch folder, with the candidates that ``known`` files hold."""
     with TemporaryDirectory(prefix="tenfold-training-") as scratch:
         bench = set_up(inputs, Path(scratch), ctx.seed)
-        yield Trainer(bench, ctx, [*references(bench), *read_scored(known)])
+        asked = known.get(CONVERGENCE_FILE)
+        convergence = None if asked is None else from_json(Convergence, content(asked))
+        yield Trainer(bench, ctx, [*references(bench), *read_scored(known)], convergence)

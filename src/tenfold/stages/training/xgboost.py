@@ -16,8 +16,11 @@ from tenfold.bundle.predictors.link import Link
 from tenfold.foundation.optional import require
 from tenfold.records.features import View
 from tenfold.stages.training.boosting import MOST_TREES, merge_boosters
+from tenfold.stages.training.convergence.look import Look
+from tenfold.stages.training.convergence.start import Kind, constant_loss, refuse_no_number
+from tenfold.stages.training.convergence.watch import Watch, rules_for_boosting
 from tenfold.stages.training.indicators import Indicators
-from tenfold.stages.training.progress import USUAL_RATE, Progress
+from tenfold.stages.training.progress import USUAL_RATE, patience
 from tenfold.stages.training.protocols import Fit, FitFailed, Fitted, Merge
 
 _FIXED: Mapping[str, object] = {"nthread": 1, "tree_method": "hist", "max_depth": 6, "verbosity": 0}
@@ -65,7 +68,16 @@ class XGBoost:
             params["num_class"] = fit.outputs
         rate = params["learning_rate"]
         assert isinstance(rate, float | int)
-        progress = Progress(deadline=fit.deadline, rate=float(rate))
+        kind = _KINDS.get(metric)
+        watch = Watch(
+            deadline=fit.deadline,
+            rules=rules_for_boosting(
+                fit.convergence,
+                patience=patience(float(rate)),
+                start=constant_loss(fit, kind) if held and kind is not None else None,
+            ),
+            loss=metric,
+        )
         trees_a_round = fit.outputs if fit.task == "multiclass" else 1
         try:
             booster = xgboost.train(
@@ -73,13 +85,15 @@ class XGBoost:
                 train,
                 num_boost_round=fit.iterations or min(MOST_TREES // trees_a_round, fit.most or MOST_TREES),
                 evals=held,
-                callbacks=[_watch(xgboost, progress, metric)],
+                callbacks=[_watching(xgboost, watch, metric, train)],
                 verbose_eval=False,
             )
         except xgboost.core.XGBoostError as error:
             raise FitFailed(f"XGBoost could not fit: {str(error).splitlines()[0]}") from error
+        watch.close(ceiling=fit.most is None)
+        refuse_no_number(watch, "XGBoost")
         written = json.loads(booster.save_raw("json"))["learner"]["gradient_booster"]["model"]["trees"]
-        trees = written[: progress.best * trees_a_round]
+        trees = written[: watch.best * trees_a_round]
         text = TreeText(
             columns=fit.train.values.shape[1],
             scores=trees_a_round,
@@ -87,7 +101,16 @@ class XGBoost:
                 _tree(tree, indicators, start if place < trees_a_round else 0.0) for place, tree in enumerate(trees)
             ),
         ).text()
-        return Fitted(predictor=LightGBMPredictor(text, link=link), iterations=progress.best, made=progress.rounds)
+        return Fitted(
+            predictor=LightGBMPredictor(text, link=link),
+            iterations=watch.best,
+            made=watch.made,
+            learning=watch.curve,
+            findings=watch.findings,
+        )
+
+
+_KINDS: Mapping[str, Kind] = {"logloss": "log_loss", "mlogloss": "log_loss", "rmse": "rmse"}
 
 
 def _start(fit: Fit) -> float:
@@ -102,13 +125,19 @@ def _start(fit: Fit) -> float:
     return float(np.log(mean / (1.0 - mean)))
 
 
-def _watch(xgboost: Any, progress: Progress, metric: str) -> Any:
+def _watching(xgboost: Any, watch: Watch, metric: str, train: Any) -> Any:
     """Return the callback that XGBoost asks after each round whether to stop."""
 
     class Watch(xgboost.callback.TrainingCallback):  # type: ignore[misc]  # the class is known only once it is loaded
         def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Any]) -> bool:
             held = evals_log.get("held") if evals_log else None
-            return progress.stops(epoch + 1, None if held is None else held[metric][-1])
+            if held is None:
+                return watch.stops(Look(iteration=epoch + 1, held=None))
+            seen = None
+            if watch.wants_train(epoch + 1):
+                # Its margins of the training rows are kept: this is one sum over them.
+                seen = float(model.eval_set([(train, "train")], epoch).rpartition(":")[2])
+            return watch.stops(Look(iteration=epoch + 1, held=held[metric][-1], train=seen))
 
     return Watch()
 

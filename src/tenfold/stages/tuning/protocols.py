@@ -143,6 +143,10 @@ class Trainer(Protocol):
         """Let one model serve alone from now on."""
         ...
 
+    def findings(self) -> tuple[str, ...]:
+        """Return what is to be known about fits that did not converge as they should."""
+        ...
+
     def price_of_reading(self) -> str:
         """Return what serving a readable model costs; empty where any model may serve."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 
@@ -69,6 +70,7 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
         corrected = trainer.correct(search.correction_deadline())
         assembled = trainer.assemble(search.deadline)
         note = trainer.price_of_reading() or candidates.record.note
+        everything = replace(_everything(candidates.record, assembled, note), findings=trainer.findings())
     return StageResult(
         record=Tuning(
             method=search.choice.method,
@@ -94,7 +96,7 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
         ),
         files={
             **assembled.files,
-            "candidates.json": to_json(_everything(candidates.record, assembled, note)),
+            "candidates.json": to_json(everything),
             "oof.npy": _array(assembled),
             JOURNAL: journal,
         },
