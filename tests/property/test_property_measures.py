@@ -18,7 +18,7 @@ from tenfold.measures.threshold import choose_threshold, decide
 from tenfold.records.evidence import Verdict
 from tenfold.records.problem import Bound, Requirement, ValueMatrix
 
-BINARY = [metric for metric in METRICS.values() if "binary" in metric.known.tasks]
+BINARY = [metric for metric in METRICS.values() if "binary" in metric.known.tasks and metric.known.claims]
 NUMBERS = [metric for metric in METRICS.values() if "regression" in metric.known.tasks]
 AMOUNTS = st.floats(-50, 50, allow_nan=False)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tenfold.foundation.errors import InputError
-from tenfold.measures.names import metric_name, names_for
+from tenfold.measures.names import level_of, metric_name, names_for
 from tenfold.records.problem import MetricChoice, Task, ValueMatrix
 
 RARE = 0.2
+_SHARES_OF_ROWS = ("accuracy", "precision_micro", "recall_micro", "f1_micro", "recall_weighted")
+_OWN_LOSS = ("mae", "mape", "smape", "poisson_deviance")
 
 
 def choose_metric(
@@ -40,7 +42,7 @@ def choose_metric(
     """
     rarest = _rarest_share(class_counts)
     if override is not None:
-        return _overridden(task, override, value)
+        return _overridden(task, override, value, class_counts)
     if value is not None and task != "regression":
         return MetricChoice(
             metric="value_per_row",
@@ -82,9 +84,9 @@ def choose_metric(
 def training_loss(metric: str, task: Task) -> str:
     """Return the name of the loss that the search minimises when models are ranked by ``metric``.
 
-    For classes a proper score: its differences between near-equal models are less noisy than those of ranks, decisions
-    or money, and the best probabilities give the best ranks and, with the threshold of the value matrix, the most
-    money.
+    For numbers the metric itself, wherever it is a mean over rows. For classes a proper score: its differences between
+    near-equal models are less noisy than those of ranks, decisions or money, and the best probabilities give the best
+    ranks and, with the threshold of the value matrix, the most money.
 
     Raises
     ------
@@ -95,21 +97,50 @@ def training_loss(metric: str, task: Task) -> str:
         raise InputError(f"'{metric}' is measured on the running model; it cannot be the loss of a search")
     if task != "regression":
         return "brier" if metric == "brier" else "log_loss"
-    return metric if metric in ("mae", "mape") else "rmse"
+    if level_of(metric) is not None:
+        return metric
+    return metric if metric in _OWN_LOSS else "rmse"
 
 
-def _overridden(task: Task, override: str, value: ValueMatrix | None) -> MetricChoice:
+def _overridden(
+    task: Task, override: str, value: ValueMatrix | None, class_counts: Mapping[str, int] | None
+) -> MetricChoice:
     known = metric_name(override, task)
     if known.operational:
         fitting = ", ".join(names_for(task))
         raise InputError(f"'{override}' cannot rank models by their predictions; choose one of: {fitting}")
+    if not known.claims:
+        raise InputError(
+            f"'{override}' cannot rank models: it has no interval, and a constant can be perfect by it;"
+            " take log_loss or brier, which are smallest for true probabilities"
+        )
     if override == "value_per_row" and value is None:
         raise InputError(
             "the metric 'value_per_row' needs a value matrix: write what each decision brings under `value`"
         )
     ours = choose_metric(task, None, value).metric
     rejected = () if ours == override else ((ours, "would have been chosen, but the file says otherwise"),)
-    return MetricChoice(metric=override, reason=f"the file says so: metric {override}", rejected=rejected)
+    reason = f"the file says so: metric {override}"
+    warning = accuracy_warning(override, class_counts)
+    return MetricChoice(metric=override, reason=f"{reason}; {warning}" if warning else reason, rejected=rejected)
+
+
+def accuracy_warning(metric: str, class_counts: Mapping[str, int] | None) -> str:
+    """Return what is wrong with ranking models by a share of rows where a class is rare; empty where nothing is."""
+    rarest = _rarest_share(class_counts)
+    if (
+        metric not in _SHARES_OF_ROWS
+        or not class_counts
+        or rarest is None
+        or rarest >= RARE / max(len(class_counts) / 2, 1)
+    ):
+        return ""
+    commonest = max(class_counts.values()) / sum(class_counts.values())
+    name = metric if metric == "accuracy" else f"{metric}, here the accuracy,"
+    return (
+        f"{name} hardly sees the rarest class ({_percent(rarest)} of the rows): always saying the most frequent one"
+        f" would score {_percent(commonest)}; roc_auc, pr_auc, balanced_accuracy or a value matrix would see it"
+    )
 
 
 def _binary(rarest: float | None) -> MetricChoice:

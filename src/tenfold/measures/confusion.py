@@ -28,12 +28,13 @@ def counts(outcome: Outcome) -> Statistics:
     return Statistics(atoms=np.hstack([is_truth * is_decided, is_truth, is_decided]), index=position[cell])
 
 
-def _blocks(means: Floats) -> tuple[Floats, Floats, Floats]:
+def blocks(means: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the shares of rows that are right, true and decided, by class."""
     classes = means.shape[-1] // 3
     return means[..., :classes], means[..., classes : 2 * classes], means[..., 2 * classes :]
 
 
-def _share(part: Floats, whole: Floats) -> Floats:
+def share(part: Floats, whole: Floats) -> Floats:
     """Divide, with NaN where the whole is empty; the rounding of finite differences must not make a class appear."""
     empty = whole <= 1e-12
     share: Floats = np.where(empty, np.nan, part / np.where(empty, 1.0, whole))
@@ -42,43 +43,48 @@ def _share(part: Floats, whole: Floats) -> Floats:
 
 def _mean_of_classes(shares: Floats) -> Floats:
     """Return the positive class's share when there are two classes, else the mean over classes that have one."""
-    return shares[..., 1] if shares.shape[-1] == 2 else _mean_of_known(shares)
+    return shares[..., 1] if shares.shape[-1] == 2 else mean_of_known(shares)
 
 
-def _mean_of_known(shares: Floats) -> Floats:
+def mean_of_known(shares: Floats) -> Floats:
+    """Return the mean over the classes that have a share."""
     known = ~np.isnan(shares)
     mean: Floats = np.where(known, shares, 0.0).sum(axis=-1) / np.maximum(known.sum(axis=-1), 1)
     return mean
 
 
 def _accuracy(means: Floats) -> Floats:
-    right, _, _ = _blocks(means)
+    right, _, _ = blocks(means)
     correct: Floats = right.sum(axis=-1)
     return correct
 
 
 def _balanced_accuracy(means: Floats) -> Floats:
-    right, true, _ = _blocks(means)
-    return _mean_of_known(_share(right, true))
+    right, true, _ = blocks(means)
+    return mean_of_known(share(right, true))
 
 
 def _recall(means: Floats) -> Floats:
-    right, true, _ = _blocks(means)
-    return _mean_of_classes(_share(right, true))
+    right, true, _ = blocks(means)
+    return _mean_of_classes(share(right, true))
 
 
 def _precision(means: Floats) -> Floats:
-    """Precision; with several classes, one that is true somewhere but never decided counts as 0."""
-    right, true, decided = _blocks(means)
-    shares = _share(right, decided)
-    if shares.shape[-1] > 2:
-        shares = np.where(np.isnan(shares) & (true > 1e-12), 0.0, shares)
-    return _mean_of_classes(shares)
+    right, _, decided = blocks(means)
+    shares = share(right, decided)
+    return shares[..., 1] if shares.shape[-1] == 2 else mean_of_known(precision_of_classes(means))
+
+
+def precision_of_classes(means: Floats) -> Floats:
+    """Return the precision of each class; one that is true somewhere but never decided counts as 0."""
+    right, true, decided = blocks(means)
+    shares = share(right, decided)
+    return np.where(np.isnan(shares) & (true > 1e-12), 0.0, shares)
 
 
 def _f1(means: Floats) -> Floats:
-    right, true, decided = _blocks(means)
-    return _mean_of_classes(_share(2 * right, true + decided))
+    right, true, decided = blocks(means)
+    return _mean_of_classes(share(2 * right, true + decided))
 
 
 def _mcc(means: Floats) -> Floats:
@@ -86,7 +92,7 @@ def _mcc(means: Floats) -> Floats:
 
     Decisions that are all the same correlate with nothing: 0.
     """
-    right, true, decided = _blocks(means)
+    right, true, decided = blocks(means)
     total = true.sum(axis=-1)
     covariance = right.sum(axis=-1) * total - (true * decided).sum(axis=-1)
     of_truth = total**2 - (true**2).sum(axis=-1)
@@ -96,7 +102,8 @@ def _mcc(means: Floats) -> Floats:
     return np.where(flat, 0.0, covariance / np.sqrt(np.where(flat, 1.0, product)))
 
 
-def _single_class(outcome: Outcome) -> str:
+def single_class(outcome: Outcome) -> str:
+    """Return an objection where one class only occurs."""
     if len(outcome.truth) and (outcome.truth == outcome.truth[0]).all():
         return "only one class occurs among these rows"
     return ""
@@ -114,11 +121,13 @@ def _no_positive_decision(outcome: Outcome) -> str:
     return ""
 
 
-def _no_positive_at_all(outcome: Outcome) -> str:
+def no_positive_at_all(outcome: Outcome) -> str:
+    """Return an objection where no row of two classes is positive, neither truly nor by decision."""
     return _no_positive_decision(outcome) and _no_positive_truth(outcome)
 
 
-def _every_row(outcome: Outcome) -> NDArray[np.bool_]:
+def every_row(outcome: Outcome) -> NDArray[np.bool_]:
+    """Return all rows: each is a trial."""
     return np.ones(outcome.n, dtype=np.bool_)
 
 
@@ -136,7 +145,7 @@ ACCURACY = Metric(
     needs=("decision",),
     interval="proportion",
     scale="logit",
-    trials=_every_row,
+    trials=every_row,
 )
 BALANCED_ACCURACY = Metric(
     name="balanced_accuracy",
@@ -144,7 +153,7 @@ BALANCED_ACCURACY = Metric(
     needs=("decision",),
     interval="resample",
     scale="logit",
-    undefined=_single_class,
+    undefined=single_class,
 )
 PRECISION = Metric(
     name="precision",
@@ -170,7 +179,7 @@ F1 = Metric(
     needs=("decision",),
     interval="resample",
     scale="logit",
-    undefined=_no_positive_at_all,
+    undefined=no_positive_at_all,
 )
 MCC = Metric(
     name="mcc",
@@ -178,5 +187,5 @@ MCC = Metric(
     needs=("decision",),
     interval="resample",
     scale="atanh",
-    undefined=_single_class,
+    undefined=single_class,
 )

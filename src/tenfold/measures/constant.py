@@ -6,8 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.measures.money import best_constant_action, money
+from tenfold.measures.names import beta_of, level_of
 from tenfold.measures.outcome import Codes, Floats, Outcome
 from tenfold.records.problem import Task, ValueMatrix
+
+_CENTRES = 1_000
 
 
 def constant_outcome(
@@ -27,8 +30,8 @@ def constant_outcome(
 
     Learned from ``training_truth`` alone: for classes their shares as probabilities, and one decision, the one that
     brings most by the value matrix, else the one that is best for ``metric`` (the positive class for precision, recall
-    and F1), else the most frequent class; for a regression the mean, or the median where ``metric`` is ``mae`` or
-    ``mape``.
+    and F), else the most frequent class; for a regression the mean, or what is best for ``metric``: the median for
+    ``mae``, the quantile for ``pinball_…``.
 
     Parameters
     ----------
@@ -69,7 +72,7 @@ def constant_outcome(
 
 
 def _best_action(task: Task, shares: Floats, metric: str | None) -> int:
-    if task == "binary" and metric in ("precision", "recall", "f1"):
+    if task == "binary" and metric is not None and (metric in ("precision", "recall", "f1") or beta_of(metric)):
         return 1
     return int(np.argmax(shares))
 
@@ -77,7 +80,21 @@ def _best_action(task: Task, shares: Floats, metric: str | None) -> int:
 def _centre(values: Floats, metric: str | None) -> float:
     if metric == "mape":
         return _relative_median(values)
-    return float(np.median(values) if metric == "mae" else np.mean(values))
+    if metric == "smape":
+        return _symmetric_centre(values)
+    level = 0.5 if metric == "mae" else level_of(metric or "")
+    return float(np.mean(values) if level is None else np.quantile(values, level))
+
+
+def _symmetric_centre(values: Floats) -> float:
+    """Return the value of the sample with the smallest mean relative error to all, by sizes of both.
+
+    Between two neighbouring values the error is concave for positive ones, so that its least lies at a value.
+    """
+    tried = np.unique(np.quantile(values, np.linspace(0.0, 1.0, _CENTRES), method="nearest"))
+    size = np.abs(values)[:, None] + np.abs(tried)
+    error = 2.0 * np.abs(values[:, None] - tried) / np.where(size > 0.0, size, 1.0)
+    return float(tried[np.argmin(error.mean(axis=0))])
 
 
 def _relative_median(values: Floats) -> float:

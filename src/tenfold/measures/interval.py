@@ -19,6 +19,7 @@ from tenfold.records.evaluation import Estimate
 
 Sided = Literal["two", "lower", "upper"]
 FEWEST_ROWS = 30
+NO_CLAIM = "no interval is claimed: it is biased on few rows, which is allowed for in the value alone"
 
 
 def estimate(
@@ -47,6 +48,8 @@ def estimate(
     if objection:
         return Estimate(metric=metric.name, value=None, n=outcome.n, confidence=confidence, reason=objection)
     value = metric.form.value(outcome)
+    if metric.interval == "none":
+        return Estimate(metric=metric.name, value=value, n=outcome.n, confidence=confidence, reason=NO_CLAIM)
     pull = pull_of_units(metric.form.influence(outcome), outcome)
     if len(pull) < 2:
         reason = "no interval: all rows belong together" if outcome.n > 1 else "no interval: there is one row only"

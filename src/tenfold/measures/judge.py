@@ -16,7 +16,7 @@ import numpy as np
 
 from tenfold.measures.interval import FEWEST_ROWS, estimate
 from tenfold.measures.metric import Metric
-from tenfold.measures.metrics import METRICS
+from tenfold.measures.metrics import metric_called
 from tenfold.measures.names import metric_name
 from tenfold.measures.outcome import Outcome
 from tenfold.measures.paired import difference
@@ -100,7 +100,7 @@ def judge(
     found = replace(
         asked, value=held.value, low=held.low, high=held.high, bound=held.bound, n=held.n, method=held.method
     )
-    scarce = "" if outcome is None else _too_few(METRICS.get(requirement.metric), outcome)
+    scarce = "" if outcome is None else _too_few(_metric_of(requirement), outcome)
     if scarce:
         needed = _rows_for_a_start(requirement.metric, outcome) if outcome is not None else None
         return replace(found, verdict="inconclusive", low=None, high=None, needed=needed, reason=scarce)
@@ -201,7 +201,7 @@ def _hold_predictions(
 ) -> _Held:
     if outcome is None or outcome.n == 0:
         return _Held(missing=f"no row of '{slice_name}' to judge on" if slice_name else "no rows to judge on")
-    metric = METRICS[requirement.metric]
+    metric = metric_called(requirement.metric)
     objection = metric.objection(outcome)
     if objection:
         return _Held(missing=objection, n=outcome.n)
@@ -358,6 +358,10 @@ def rows_needed(verdict: Verdict) -> int | None:
     return needed if needed <= _MOST_NEEDED else None
 
 
+def _metric_of(requirement: Requirement) -> Metric | None:
+    return None if metric_name(requirement.metric).operational else metric_called(requirement.metric)
+
+
 def _too_few(metric: Metric | None, outcome: Outcome) -> str:
     """Return why these rows are too few for any verdict; empty when they are enough."""
     if metric is None:
@@ -378,7 +382,7 @@ def _too_few(metric: Metric | None, outcome: Outcome) -> str:
 def _rows_for_a_start(name: str, outcome: Outcome) -> int:
     """Return how many rows of this kind would be enough for a first verdict."""
     rows = max(FEWEST_ROWS, outcome.n)
-    if METRICS[name].ranking:
+    if metric_called(name).ranking:
         rows = max(rows, math.ceil(outcome.n * FEWEST_OF_A_CLASS / max(_rarest(outcome), 1)))
     if outcome.group is not None:
         rows = max(rows, math.ceil(outcome.n * FEWEST_GROUPS / len(np.unique(outcome.group))))

@@ -9,11 +9,12 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.measures.names import METRIC_NAMES, MetricName
+from tenfold.measures.metric_name import MetricName
+from tenfold.measures.names import metric_name
 from tenfold.measures.outcome import Floats, Outcome, UndefinedMetric
 
 Need = Literal["scores", "decision", "money"]
-Interval = Literal["proportion", "mean", "root-mean", "curve", "linearised", "resample"]
+Interval = Literal["proportion", "mean", "root-mean", "curve", "linearised", "resample", "none"]
 Tails = Literal["light", "two-sided", "heavy"]
 Scale = Literal["identity", "logit", "log", "log-complement", "atanh"]
 
@@ -114,6 +115,19 @@ class Ranks:
         return self.linearised(outcome)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A metric that is biased in small samples in a way no interval allows for: it is shown without a claim."""
+
+    of: Callable[[Outcome], float]
+
+    def value(self, outcome: Outcome) -> float:
+        return self.of(outcome)
+
+    def influence(self, outcome: Outcome) -> Floats:
+        raise UndefinedMetric(f"no interval is claimed, so the pull of {outcome.n} rows is not defined")
+
+
 def first(means: Floats) -> Floats:
     """Return the first mean itself: the metric is a mean over rows."""
     return means[..., 0]
@@ -166,7 +180,7 @@ class Metric:
     @property
     def known(self) -> MetricName:
         """Direction, tasks, unit and meaning."""
-        return METRIC_NAMES[self.name]
+        return metric_name(self.name)
 
     @property
     def greater_is_better(self) -> bool:

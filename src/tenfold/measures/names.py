@@ -1,51 +1,29 @@
-"""The metrics that a requirement may name: direction, tasks and unit of each, without any numerics."""
+"""The metrics that a requirement may name, by name and by family."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cache
 
 from tenfold.foundation.errors import InputError, did_you_mean
+from tenfold.measures.metric_name import CLASSIFICATION, POSITIVE, REGRESSION, MetricName
+from tenfold.measures.names_classes import OF_CLASSES
+from tenfold.measures.names_numbers import OF_NUMBERS, OPERATIONAL
 from tenfold.records.problem import Task
 
-CLASSIFICATION: tuple[Task, ...] = ("binary", "multiclass")
-REGRESSION: tuple[Task, ...] = ("regression",)
-EVERY_TASK: tuple[Task, ...] = (*CLASSIFICATION, *REGRESSION)
+FAMILIES = ("f2", "f0.5", "top3_accuracy", "pinball_0.9")
+"""One name of each family: the number in it may be another."""
+
+_F_BETA = re.compile(r"f(\d+(?:\.\d+)?)")
+_TOP = re.compile(r"top(\d+)_accuracy")
+_PINBALL = re.compile(r"pinball_(0\.\d+)")
+_LARGEST_BETA, _LARGEST_TOP = 100.0, 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricName:
-    """What is known of a metric before anything is computed.
-
-    Attributes
-    ----------
-    greater_is_better : bool
-        The metric's own direction; ``latency_p99_ms`` is better when smaller.
-    tasks : tuple of str
-        The tasks for which it is defined.
-    unit : str
-        ``fraction`` (0 to 1), ``nats``, ``target`` (the target's own unit), ``money`` (per row), ``ms``, ``MB``;
-        empty for a number without one.
-    meaning : str
-        One sentence for a person.
-    operational : bool
-        Measured on the running model or its files, not on predictions against outcomes.
-    exact : bool
-        Has no sampling error: the value is its own interval.
-    """
-
-    name: str
-    greater_is_better: bool
-    tasks: tuple[Task, ...]
-    unit: str
-    meaning: str
-    operational: bool = False
-    exact: bool = False
-
-    @property
-    def direction(self) -> str:
-        """The comparison under which a requirement on it makes sense: ``>=`` or ``<=``."""
-        return ">=" if self.greater_is_better else "<="
+def find_metric_name(name: str) -> MetricName | None:
+    """Return what is known of the metric called ``name``, one of a family included; None when there is none."""
+    return METRIC_NAMES.get(name) or _of_family(name)
 
 
 def metric_name(name: str, task: Task | None = None) -> MetricName:
@@ -56,15 +34,18 @@ def metric_name(name: str, task: Task | None = None) -> MetricName:
     InputError
         When no metric has this name, or it is not defined for the task.
     """
-    known = METRIC_NAMES.get(name)
+    known = find_metric_name(name)
     if known is None:
-        raise InputError(
-            f"'{name}' is not a metric (known are: {', '.join(METRIC_NAMES)}).{did_you_mean(name, METRIC_NAMES)}"
-        )
+        raise InputError(f"'{name}' is not a metric (known are: {listed()}).{did_you_mean(name, METRIC_NAMES)}")
     if task is not None and task not in known.tasks:
         fitting = ", ".join(names_for(task))
         raise InputError(f"'{name}' is not defined for a {task} task; choose one of: {fitting}")
     return known
+
+
+def listed() -> str:
+    """Return every name, and one of each family, as a sentence lists them."""
+    return ", ".join((*METRIC_NAMES, *FAMILIES))
 
 
 def names_for(task: Task, *, operational: bool = False) -> tuple[str, ...]:
@@ -74,137 +55,66 @@ def names_for(task: Task, *, operational: bool = False) -> tuple[str, ...]:
     )
 
 
-_ALL = (
-    MetricName(
-        name="roc_auc",
-        greater_is_better=True,
-        tasks=CLASSIFICATION,
-        unit="fraction",
-        meaning="chance that a positive ranks above a negative row (multiclass: mean of each class against the rest)",
-    ),
-    MetricName(
-        name="pr_auc",
-        greater_is_better=True,
-        tasks=CLASSIFICATION,
-        unit="fraction",
-        meaning="average precision over all thresholds (multiclass: mean of each class against the rest)",
-    ),
-    MetricName(
-        name="log_loss",
-        greater_is_better=False,
-        tasks=CLASSIFICATION,
-        unit="nats",
-        meaning="mean negative log probability given to what happened",
-    ),
-    MetricName(
-        name="brier",
-        greater_is_better=False,
-        tasks=CLASSIFICATION,
-        unit="",
-        meaning="mean squared error of the probabilities (multiclass: summed over classes)",
-    ),
-    MetricName(
-        name="accuracy",
-        greater_is_better=True,
-        tasks=CLASSIFICATION,
-        unit="fraction",
-        meaning="share of rows decided rightly",
-    ),
-    MetricName(
-        name="balanced_accuracy",
-        greater_is_better=True,
-        tasks=CLASSIFICATION,
-        unit="fraction",
-        meaning="mean over classes of the share decided rightly",
-    ),
-    MetricName(
-        name="precision",
-        greater_is_better=True,
-        tasks=CLASSIFICATION,
-        unit="fraction",
-        meaning="share of positive decisions that are right (multiclass: mean over classes)",
-    ),
-    MetricName(
-        name="recall",
-        greater_is_better=True,
-        tasks=CLASSIFICATION,
-        unit="fraction",
-        meaning="share of positives that are found (multiclass: mean over classes)",
-    ),
-    MetricName(
-        name="f1",
-        greater_is_better=True,
-        tasks=CLASSIFICATION,
-        unit="fraction",
-        meaning="harmonic mean of precision and recall (multiclass: mean over classes)",
-    ),
-    MetricName(
-        name="mcc",
-        greater_is_better=True,
-        tasks=CLASSIFICATION,
-        unit="",
-        meaning="correlation between decision and truth",
-    ),
-    MetricName(
-        name="value_per_row",
-        greater_is_better=True,
-        tasks=CLASSIFICATION,
-        unit="money",
-        meaning="mean money that a decision brings, by the value matrix",
-    ),
-    MetricName(
-        name="rmse",
-        greater_is_better=False,
-        tasks=REGRESSION,
-        unit="target",
-        meaning="root of the mean squared error",
-    ),
-    MetricName(
-        name="mae",
-        greater_is_better=False,
-        tasks=REGRESSION,
-        unit="target",
-        meaning="mean absolute error",
-    ),
-    MetricName(
-        name="r2",
-        greater_is_better=True,
-        tasks=REGRESSION,
-        unit="",
-        meaning="share of the target's variance that is explained",
-    ),
-    MetricName(
-        name="mape",
-        greater_is_better=False,
-        tasks=REGRESSION,
-        unit="fraction",
-        meaning="mean absolute error as a fraction of the true value",
-    ),
-    MetricName(
-        name="latency_p50_ms",
-        greater_is_better=False,
-        tasks=EVERY_TASK,
-        unit="ms",
-        meaning="median time to answer a request of one row",
-        operational=True,
-    ),
-    MetricName(
-        name="latency_p99_ms",
-        greater_is_better=False,
-        tasks=EVERY_TASK,
-        unit="ms",
-        meaning="time within which 99 of 100 requests of one row are answered",
-        operational=True,
-    ),
-    MetricName(
-        name="size_mb",
-        greater_is_better=False,
-        tasks=EVERY_TASK,
-        unit="MB",
-        meaning="size of the bundle on disk, in millions of bytes",
-        operational=True,
-        exact=True,
-    ),
-)
+def beta_of(name: str) -> float | None:
+    """Return the beta of ``f2`` or ``f0.5``: so many times as much does recall count as precision; else None."""
+    number = _number(_F_BETA, name)
+    return number if number is not None and number != 1.0 and 0.0 < number <= _LARGEST_BETA else None
 
-METRIC_NAMES: Mapping[str, MetricName] = {known.name: known for known in _ALL}
+
+def top_of(name: str) -> int | None:
+    """Return how many classes ``top3_accuracy`` looks at; None for another name."""
+    number = _number(_TOP, name)
+    return int(number) if number is not None and 2 <= number <= _LARGEST_TOP else None
+
+
+def level_of(name: str) -> float | None:
+    """Return the quantile that ``pinball_0.9`` asks for; None for another name."""
+    number = _number(_PINBALL, name)
+    return number if number is not None and number > 0.0 else None
+
+
+def _number(family: re.Pattern[str], name: str) -> float | None:
+    """Return the number in a name of this family, written the one way it may be: ``f2``, never ``f2.0``."""
+    match = family.fullmatch(name)
+    if match is None:
+        return None
+    number = float(match[1])
+    return number if f"{number:g}" == match[1] else None
+
+
+@cache
+def _of_family(name: str) -> MetricName | None:
+    beta, top, level = beta_of(name), top_of(name), level_of(name)
+    if beta is not None:
+        return MetricName(
+            name=name,
+            greater_is_better=True,
+            tasks=CLASSIFICATION,
+            unit="fraction",
+            meaning=f"mean of precision and recall, recall counting {beta:g} times as much"
+            " (multiclass: mean over classes)",
+            usual=False,
+        )
+    if top is not None:
+        return MetricName(
+            name=name,
+            greater_is_better=True,
+            tasks=("multiclass",),
+            unit="fraction",
+            meaning=f"share of rows whose class is among the {top} most probable",
+            usual=False,
+        )
+    if level is not None:
+        return MetricName(
+            name=name,
+            greater_is_better=False,
+            tasks=REGRESSION,
+            unit="target",
+            meaning=f"mean loss that is smallest where {100 * level:g} % of the true values lie below the prediction",
+            usual=False,
+            reach=POSITIVE,
+        )
+    return None
+
+
+METRIC_NAMES: Mapping[str, MetricName] = {known.name: known for known in (*OF_CLASSES, *OF_NUMBERS, *OPERATIONAL)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tenfold.foundation.errors import InputError
-from tenfold.measures.interval import FEWEST_ROWS, Sided, tail_of
+from tenfold.measures.interval import FEWEST_ROWS, NO_CLAIM, Sided, tail_of
 from tenfold.measures.intervals.case import Bounds, carried_by_one, pull_of_units
 from tenfold.measures.intervals.skewed import skewed_bounds
 from tenfold.measures.metric import Metric
@@ -49,6 +49,8 @@ def difference(
     if objection:
         return Estimate(metric=metric.name, value=None, n=a.n, confidence=confidence, reason=objection)
     value = metric.form.value(a) - factor * metric.form.value(b)
+    if metric.interval == "none":
+        return Estimate(metric=metric.name, value=value, n=a.n, confidence=confidence, reason=NO_CLAIM)
     of_a = metric.form.influence(a)
     pull = pull_of_units(of_a - factor * metric.form.influence(b), a)
     if len(pull) < 2:

@@ -11,11 +11,26 @@ import numpy as np
 
 from tenfold.measures.calibration import fit_calibration
 from tenfold.measures.money import amounts_of
+from tenfold.measures.names import beta_of
 from tenfold.measures.outcome import Codes, Floats
 from tenfold.records.evaluation import Threshold
 from tenfold.records.problem import ValueMatrix
 
-Goal = Literal["value", "accuracy", "balanced_accuracy", "f1", "mcc"]
+Kind = Literal["value", "accuracy", "balanced_accuracy", "f", "f1_macro", "f1_weighted", "mcc", "kappa"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """What a threshold is chosen for; ``beta`` belongs to ``f``."""
+
+    kind: Kind
+    beta: float = 1.0
+
+    @property
+    def words(self) -> str:
+        """The goal as a sentence names it."""
+        return f"F{self.beta:g}" if self.kind == "f" else _WORDS[self.kind]
+
 
 FEWEST_TO_CHOOSE = 10
 ENOUGH_TO_SWEEP = 1000
@@ -112,29 +127,29 @@ def choose_threshold(
     rows = _Rows(probability=positive_probability, mass=mass, amounts=amounts, by_row=by_row)
     swept = _best(rows, truth.astype(np.float64), goal, preferred)
     if rarest >= ENOUGH_TO_SWEEP:
-        return _chosen(rows, truth, goal, swept, f"maximises {_WORDS[goal]} over {len(truth)} rows")
+        return _chosen(rows, truth, goal, swept, f"maximises {goal.words} over {len(truth)} rows")
     curve = fit_calibration(truth, positive_probability, mass)
-    if goal == "value" and by_row is None:
+    if goal.kind == "value" and by_row is None:
         smooth = curve.before(preferred)
     else:
         smooth = _best(rows, curve(positive_probability), goal, preferred)
     if _clearly_better(rows, truth, goal, swept, smooth):
-        return _chosen(rows, truth, goal, swept, f"maximises {_WORDS[goal]} over {len(truth)} rows, clearly")
-    reason = f"maximises {_WORDS[goal]} by probabilities calibrated on {len(truth)} rows, {rarest} of the rarer class"
+        return _chosen(rows, truth, goal, swept, f"maximises {goal.words} over {len(truth)} rows, clearly")
+    reason = f"maximises {goal.words} by probabilities calibrated on {len(truth)} rows, {rarest} of the rarer class"
     return _chosen(rows, truth, goal, smooth, reason)
 
 
 def _goal(truth: Codes, value: ValueMatrix | None, metric: str) -> Goal:
     if value is not None:
-        return "value"
-    if metric == "accuracy":
-        return "accuracy"
-    if metric == "balanced_accuracy":
-        return "balanced_accuracy"
-    if metric == "mcc":
-        return "mcc"
+        return Goal(kind="value")
+    known = _GOALS.get(metric)
+    if known is not None:
+        return Goal(kind=known)
+    beta = beta_of(metric)
+    if beta is not None:
+        return Goal(kind="f", beta=beta)
     rare = len(truth) > 0 and float((truth == 1).mean()) < RARE_POSITIVES
-    return "f1" if metric in ("f1", "precision", "recall") or rare else "balanced_accuracy"
+    return Goal(kind="f" if metric in ("f1", "precision", "recall") or rare else "balanced_accuracy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +175,7 @@ def _best(rows: _Rows, positive: Floats, goal: Goal, preferred: float) -> float:
     last = np.flatnonzero(np.append(score[1:] != score[:-1], True))
     hits = np.append(0.0, np.cumsum((rows.mass * positive)[order])[last])
     alarms = np.append(0.0, np.cumsum((rows.mass * (1.0 - positive))[order])[last])
-    if goal == "value" and rows.by_row is not None:
+    if goal.kind == "value" and rows.by_row is not None:
         at_none, gain = _money_of_rows(rows, positive)
         reached = (at_none + np.append(0.0, np.cumsum(gain[order])[last])) / rows.mass.sum()
     else:
@@ -170,7 +185,7 @@ def _best(rows: _Rows, positive: Floats, goal: Goal, preferred: float) -> float:
     # score k.
     upper = np.append(_ABOVE_ONE, score[last])[best]
     lower = np.append(score[last], -_ABOVE_ONE)[best]
-    if goal == "value":
+    if goal.kind == "value":
         nearest = np.minimum(np.maximum(preferred, np.nextafter(lower, 2.0)), upper)
     else:
         nearest = np.where(upper > 1.0, _ABOVE_ONE, np.where(lower < 0.0, 0.0, (lower + upper) / 2.0))
@@ -181,7 +196,7 @@ def _best(rows: _Rows, positive: Floats, goal: Goal, preferred: float) -> float:
 
 def _reached(rows: _Rows, positive: Floats, goal: Goal, threshold: float) -> float:
     decided = rows.probability >= threshold
-    if goal == "value" and rows.by_row is not None:
+    if goal.kind == "value" and rows.by_row is not None:
         at_none, gain = _money_of_rows(rows, positive)
         return float((at_none + gain[decided].sum()) / rows.mass.sum())
     hits = (rows.mass * positive)[decided].sum()
@@ -202,17 +217,29 @@ def _money_of_rows(rows: _Rows, positive: Floats) -> tuple[float, Floats]:
 def _goal_of(hits: Floats, alarms: Floats, goal: Goal, amounts: Floats | None) -> Floats:
     """Return the goal for each mass of hits and false alarms; the last entry decides every row positive."""
     positives, negatives = float(hits[-1]), float(alarms[-1])
-    if goal == "value":
+    if goal.kind == "value":
         assert amounts is not None  # the goal is money only where there is a matrix
         (tn, fp), (fn, tp) = amounts
         total = tp * hits + fn * (positives - hits) + fp * alarms + tn * (negatives - alarms)
         reached: Floats = total / (positives + negatives)
-    elif goal == "accuracy":
+    elif goal.kind == "accuracy":
         reached = (hits + negatives - alarms) / (positives + negatives)
-    elif goal == "balanced_accuracy":
+    elif goal.kind == "balanced_accuracy":
         reached = (hits / positives + 1.0 - alarms / negatives) / 2.0
-    elif goal == "f1":
-        reached = 2.0 * hits / (hits + alarms + positives)
+    elif goal.kind == "f":
+        squared = goal.beta**2
+        reached = (1.0 + squared) * hits / (hits + alarms + squared * positives)
+    elif goal.kind in ("f1_macro", "f1_weighted"):
+        of_positive = 2.0 * hits / (hits + alarms + positives)
+        right, missed = negatives - alarms, positives - hits
+        of_negative = 2.0 * right / (right + missed + negatives)
+        share = 0.5 if goal.kind == "f1_macro" else positives / (positives + negatives)
+        reached = share * of_positive + (1.0 - share) * of_negative
+    elif goal.kind == "kappa":
+        total = positives + negatives
+        by_chance = (hits + alarms) * positives + (total - hits - alarms) * negatives
+        agreed = (hits + negatives - alarms) * total
+        reached = (agreed - by_chance) / np.maximum(total**2 - by_chance, 1e-12)
     else:
         decided = hits + alarms
         spread = positives * negatives * decided * (positives + negatives - decided)
@@ -222,7 +249,7 @@ def _goal_of(hits: Floats, alarms: Floats, goal: Goal, amounts: Floats | None) -
 
 def _clearly_better(rows: _Rows, truth: Codes, goal: Goal, swept: float, smooth: float) -> bool:
     """Return whether ``swept`` earns more here than ``smooth`` by more than chance: four standard errors."""
-    if goal not in ("value", "accuracy"):
+    if goal.kind not in ("value", "accuracy"):
         return False
     amounts = np.eye(2) if rows.amounts is None else rows.amounts
     to_swept = (rows.probability >= swept).astype(np.int64)
@@ -237,10 +264,20 @@ def _clearly_better(rows: _Rows, truth: Codes, goal: Goal, swept: float, smooth:
 
 
 _ABOVE_ONE = float(np.nextafter(1.0, 2.0))
-_WORDS: Mapping[Goal, str] = {
+_GOALS: Mapping[str, Kind] = {
+    **dict.fromkeys(("accuracy", "precision_micro", "recall_micro", "f1_micro", "recall_weighted"), "accuracy"),
+    **dict.fromkeys(("balanced_accuracy", "recall_macro"), "balanced_accuracy"),
+    **dict.fromkeys(("f1_macro", "precision_macro"), "f1_macro"),
+    **dict.fromkeys(("f1_weighted", "precision_weighted"), "f1_weighted"),
+    "mcc": "mcc",
+    "kappa": "kappa",
+}
+_WORDS: Mapping[Kind, str] = {
     "value": "the money per row",
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
-    "f1": "F1",
+    "f1_macro": "the mean F1 of both classes",
+    "f1_weighted": "the mean F1 of both classes, each by its rows",
+    "kappa": "agreement beyond chance (kappa)",
     "mcc": "the correlation of decision and truth (MCC)",
 }

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Literal
 
 from tenfold.measures.judge import overall
-from tenfold.measures.names import METRIC_NAMES
+from tenfold.measures.names import METRIC_NAMES, find_metric_name, metric_name
 from tenfold.measures.ways import ways_of
 from tenfold.records.dataset import Column, Dataset
 from tenfold.records.evaluation import Estimate, Evaluation, Perturbation, WeakSlice
@@ -289,7 +289,7 @@ def _tiles(facts: RunFacts) -> tuple[Tile, ...]:
         tiles.append(Tile(label=f"{name} · {evaluation.judged_on}", value=with_unit(name, main.value), note=note))
     reference = evaluation.baseline.get(name)
     if main is not None and reference is not None and main.value is not None and reference.value is not None:
-        better = (main.value > reference.value) == METRIC_NAMES[name].greater_is_better
+        better = (main.value > reference.value) == metric_name(name).greater_is_better
         which = evaluation.references.get(name, evaluation.baseline_name)
         tiles.append(
             Tile(
@@ -346,7 +346,7 @@ def _measured(evaluation: Evaluation, estimate: Estimate, chosen_on: str, *, mai
     name = estimate.metric
     reference = evaluation.baseline.get(name)
     chosen = evaluation.metrics.get(chosen_on, {}).get(name)
-    known = METRIC_NAMES.get(name)
+    known = find_metric_name(name)
     return Measured(
         metric=name,
         meaning=meaning(name),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tenfold.measures.names import METRIC_NAMES
+from tenfold.measures.names import find_metric_name
 from tenfold.records.evaluation import Estimate
 
 MISSING = "–"
@@ -52,7 +52,7 @@ def with_unit(metric: str, value: float | None) -> str:
 
 def unit(metric: str) -> str:
     """Return the unit to write behind a value, with its blank; empty where there is none."""
-    known = METRIC_NAMES.get(metric)
+    known = find_metric_name(metric)
     return "" if known is None else _UNITS.get(known.unit, "")
 
 
@@ -70,5 +70,5 @@ def between(low: float | None, high: float | None) -> str:
 
 def meaning(metric: str) -> str:
     """Return one sentence on what a metric says."""
-    known = METRIC_NAMES.get(metric)
+    known = find_metric_name(metric)
     return "" if known is None else known.meaning

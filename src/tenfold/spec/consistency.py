@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from tenfold.foundation.errors import DataError, InputError, did_you_mean
-from tenfold.measures.names import METRIC_NAMES, metric_name
+from tenfold.measures.names import METRIC_NAMES, find_metric_name, listed, metric_name
 from tenfold.records.problem import Requirement, Task
 from tenfold.spec.consistency_problem import check_promises
 from tenfold.spec.consistency_sources import check_sources
@@ -20,18 +19,6 @@ from tenfold.spec.schema import Spec
 from tenfold.spec.section import Budget
 from tenfold.spec.sections_problem import BINARY_OUTCOMES, RequirementEntry
 from tenfold.spec.sections_tuning import check_tuning
-
-_FRACTION = (0.0, 1.0)
-_POSITIVE = (0.0, math.inf)
-RANGES: Mapping[str, tuple[float, float]] = {
-    **dict.fromkeys(("roc_auc", "pr_auc", "accuracy", "balanced_accuracy", "precision", "recall", "f1"), _FRACTION),
-    **dict.fromkeys(("log_loss", "rmse", "mae", "mape", "latency_p50_ms", "latency_p99_ms", "size_mb"), _POSITIVE),
-    "brier": (0.0, 2.0),
-    "mcc": (-1.0, 1.0),
-    "r2": (-math.inf, 1.0),
-    "value_per_row": (-math.inf, math.inf),
-}
-"""The values that a metric can take, lowest and highest."""
 
 _SHORTEST_WINDOW_SECONDS = 1.0
 _ANY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
@@ -86,7 +73,7 @@ def _check_metrics(spec: Spec) -> Iterator[Fault]:
     tasks: set[Task] = {"binary", "multiclass", "regression"} if task is None else {task}
     first = ""
     for name, line in _metrics_used(spec):
-        known = METRIC_NAMES.get(name)
+        known = find_metric_name(name)
         if known is None:
             yield Fault(message=_unknown_metric(name), line=line)
             continue
@@ -106,7 +93,7 @@ def _check_metrics(spec: Spec) -> Iterator[Fault]:
 
 
 def _unknown_metric(name: str) -> str:
-    hint = did_you_mean(name, METRIC_NAMES) or f" Known are: {', '.join(METRIC_NAMES)}."
+    hint = did_you_mean(name, METRIC_NAMES) or f" Known are: {listed()}."
     return f"'{name}' is not a metric.{hint}"
 
 
@@ -157,13 +144,19 @@ def _check_requirement(spec: Spec, number: int, entry: RequirementEntry) -> Iter
             message=f"{requirement.metric} is measured on the model, not on a column: remove '({requirement.column})'",
             line=spec.line_of(*at, "that"),
         )
+    if not metric_name(requirement.metric).claims:
+        yield Fault(
+            message=f"'{entry.id}': {requirement.metric} is shown without an interval, so nothing can be judged by it;"
+            " require log_loss or brier, which are smallest for true probabilities",
+            line=spec.line_of(*at, "that"),
+        )
     impossible = _impossible(spec, requirement)
     if impossible:
         yield Fault(message=f"'{entry.id}' ({entry.that}) can never hold: {impossible}", line=spec.line_of(*at, "that"))
 
 
 def _impossible(spec: Spec, requirement: Requirement) -> str:
-    low, high = RANGES[requirement.metric]
+    low, high = metric_name(requirement.metric).reach
     value = spec.problem.value
     if requirement.metric == "value_per_row" and value is not None and not value.per_row:
         amounts: list[float] = (

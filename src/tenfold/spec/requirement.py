@@ -6,6 +6,8 @@
     bound     = number | reference [ ( "+" | "-" ) number [ "%" ] ]
     reference = "baseline" | "champion"
 
+A metric may hold a number: ``f2``, ``f0.5``, ``top3_accuracy``, ``pinball_0.9``.
+
 A column whose name holds parentheses, quotes or outer blanks stands in double quotes, with ``""`` for one quote.
 """
 
@@ -17,12 +19,13 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from tenfold.foundation.errors import InputError, did_you_mean
-from tenfold.measures.names import METRIC_NAMES
+from tenfold.measures.names import METRIC_NAMES, find_metric_name, listed
 from tenfold.records.problem import Bound
 
 _LONGEST = 500
 _BLANK = re.compile(r"\s*")
 _WORD = re.compile(r"[^\W\d]\w*")
+_METRIC = re.compile(r"[^\W\d]\w*(?:\.\d+)?")
 _COLUMN = re.compile(r'"((?:[^"]|"")+)"|([^()"]+)')
 _COMPARISON = re.compile(r">=|<=")
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
@@ -121,12 +124,12 @@ class _Reader:
 
 
 def _metric(reader: _Reader) -> str:
-    word = reader.take(_WORD)
+    word = reader.take(_METRIC)
     if word is None:
         raise reader.wrong("the name of a metric is wanted")
-    if word[0] not in METRIC_NAMES:
+    if find_metric_name(word[0]) is None:
         guess = did_you_mean(word[0], METRIC_NAMES)
-        known = guess or f" Known are: {', '.join(METRIC_NAMES)}."
+        known = guess or f" Known are: {listed()}."
         raise InputError(f"'{reader.text}' is not a requirement: '{word[0]}' is not a metric.{known}")
     return word[0]
 

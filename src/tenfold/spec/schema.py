@@ -23,6 +23,7 @@ from tenfold.spec.section import (
     WrittenBudget,
 )
 from tenfold.spec.sections_deployment import DeploymentSection
+from tenfold.spec.sections_evaluation import EvaluationSection
 from tenfold.spec.sections_features import FeaturesSection
 from tenfold.spec.sections_monitoring import MonitoringSection
 from tenfold.spec.sections_outliers import WrittenOutliers
@@ -112,14 +113,6 @@ class TrainingSection(Section):
     cores: Literal["auto"] | int = "auto"
     seed: int = 7
     interpretable: bool = False
-
-
-class EvaluationSection(Section):
-    """What is measured beside the main metric and the requirements."""
-
-    metrics: tuple[Text, ...] = ()
-    robustness: bool = True
-    weak_slices: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

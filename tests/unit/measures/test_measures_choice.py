@@ -5,7 +5,8 @@ from measures_scene import REBOOKING
 
 from tenfold.foundation.errors import InputError
 from tenfold.measures.choice import choose_metric, training_loss
-from tenfold.measures.metrics import METRICS
+from tenfold.measures.metrics import METRICS, metric_called
+from tenfold.measures.names import FAMILIES
 
 
 @pytest.mark.parametrize("positives", [1, 20, 100, 500, 980])
@@ -51,6 +52,10 @@ def test_the_file_overrides_and_says_what_would_have_been():
         ("binary", "rocauc", "Did you mean 'roc_auc'"),
         ("binary", "latency_p99_ms", "cannot rank models by their predictions"),
         ("binary", "value_per_row", "needs a value matrix"),
+        ("binary", "ece", "cannot rank models"),
+        ("binary", "top3_accuracy", "not defined for a binary task"),
+        ("regression", "pinball_1.5", "is not a metric"),
+        ("multiclass", "f2.0", "is not a metric"),
     ],
 )
 def test_an_override_that_cannot_rank_models_is_refused(task, override, said):
@@ -59,15 +64,32 @@ def test_an_override_that_cannot_rank_models_is_refused(task, override, said):
 
 
 def test_the_search_minimises_a_mean_over_rows_whatever_ranks_the_models():
-    for name, metric in METRICS.items():
-        for task in metric.known.tasks:
-            loss = METRICS[training_loss(name, task)]
+    for name in (*METRICS, *FAMILIES):
+        for task in metric_called(name).known.tasks:
+            loss = metric_called(training_loss(name, task))
             assert not loss.greater_is_better
             assert loss.interval in ("mean", "root-mean")
             assert task in loss.known.tasks
     assert training_loss("roc_auc", "binary") == "log_loss"
     assert training_loss("mae", "regression") == "mae"
     assert training_loss("r2", "regression") == "rmse"
+    assert training_loss("pinball_0.9", "regression") == "pinball_0.9"
+    assert training_loss("poisson_deviance", "regression") == "poisson_deviance"
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "f1_micro", "recall_weighted"])
+def test_accuracy_named_for_two_percent_of_positives_is_warned_about(metric):
+    said = choose_metric("binary", {"no": 980, "yes": 20}, None, metric).reason
+    assert "2.0 %" in said
+    assert "would score 98.0 %" in said
+    assert "hardly sees" not in choose_metric("binary", {"no": 600, "yes": 400}, None, metric).reason
+    assert "hardly sees" not in choose_metric("binary", {"no": 980, "yes": 20}, None, "f1").reason
+
+
+def test_a_rare_class_of_three_is_warned_about_and_even_ones_are_not():
+    assert "would score 60 %" in choose_metric("multiclass", {"a": 600, "b": 380, "c": 20}, None, "accuracy").reason
+    even = dict.fromkeys("abcdefghij", 100)
+    assert "hardly sees" not in choose_metric("multiclass", even, None, "accuracy").reason
 
 
 def test_no_search_minimises_latency():

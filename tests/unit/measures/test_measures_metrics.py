@@ -9,7 +9,7 @@ from measures_scene import binary, multiclass, regression
 
 from tenfold.foundation.errors import InputError
 from tenfold.measures.metrics import METRICS, metric_called
-from tenfold.measures.names import METRIC_NAMES
+from tenfold.measures.names import FAMILIES, METRIC_NAMES
 from tenfold.measures.outcome import Outcome, UndefinedMetric
 from tenfold.measures.rank import roc_auc
 
@@ -35,14 +35,33 @@ def of_sklearn_binary(name: str, o: Outcome) -> float:
         "f1": lambda: reference.f1_score(o.truth, o.decision, sample_weight=w),
         "mcc": lambda: reference.matthews_corrcoef(o.truth, o.decision, sample_weight=w),
         "value_per_row": lambda: np.average(o.money, weights=w),
+        "kappa": lambda: reference.cohen_kappa_score(o.truth, o.decision, sample_weight=w),
+        "f2": lambda: reference.fbeta_score(o.truth, o.decision, beta=2, sample_weight=w),
+        "f0.5": lambda: reference.fbeta_score(o.truth, o.decision, beta=0.5, sample_weight=w),
+        **averaged_by_sklearn(o),
     }[name]()
 
 
+def averaged_by_sklearn(o: Outcome):
+    scores = {"precision": reference.precision_score, "recall": reference.recall_score, "f1": reference.f1_score}
+    return {
+        f"{name}_{average}": lambda score=score, average=average: score(
+            o.truth, o.decision, average=average, sample_weight=o.weight
+        )
+        for name, score in scores.items()
+        for average in ("macro", "micro", "weighted")
+    }
+
+
+CLAIMED = {name: metric for name, metric in METRICS.items() if metric.known.claims}
+BINARY = [name for name, metric in CLAIMED.items() if "binary" in metric.known.tasks]
+
+
 @pytest.mark.parametrize("kind", list(BINARY_OUTCOMES))
-@pytest.mark.parametrize("name", [name for name in METRICS if "binary" in METRICS[name].known.tasks])
+@pytest.mark.parametrize("name", [*BINARY, "f2", "f0.5"])
 def test_binary_metrics_agree_with_scikit_learn(name, kind):
     outcome = BINARY_OUTCOMES[kind]
-    assert METRICS[name].compute(outcome) == pytest.approx(of_sklearn_binary(name, outcome), abs=1e-12)
+    assert metric_called(name).compute(outcome) == pytest.approx(of_sklearn_binary(name, outcome), abs=1e-12)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -60,9 +79,14 @@ def test_multiclass_metrics_agree_with_scikit_learn(weighted):
         "mcc": reference.matthews_corrcoef(o.truth, o.decision, sample_weight=w),
         "roc_auc": reference.roc_auc_score(o.truth, o.scores, multi_class="ovr", **macro),
         "pr_auc": reference.average_precision_score(np.eye(4)[o.truth], o.scores, **macro),
+        "kappa": reference.cohen_kappa_score(o.truth, o.decision, sample_weight=w),
+        "f2": reference.fbeta_score(o.truth, o.decision, beta=2, **macro),
+        "top2_accuracy": reference.top_k_accuracy_score(o.truth, o.scores, k=2, sample_weight=w),
+        "top3_accuracy": reference.top_k_accuracy_score(o.truth, o.scores, k=3, sample_weight=w),
+        **{name: score() for name, score in averaged_by_sklearn(o).items()},
     }
     for name, value in expected.items():
-        assert METRICS[name].compute(o) == pytest.approx(value, abs=1e-12), name
+        assert metric_called(name).compute(o) == pytest.approx(value, abs=1e-12), name
 
 
 def test_multiclass_brier_is_the_squared_distance_to_the_truth():
@@ -79,9 +103,12 @@ def test_regression_metrics_agree_with_scikit_learn(weighted):
         "mae": reference.mean_absolute_error(o.truth, predicted, sample_weight=w),
         "r2": reference.r2_score(o.truth, predicted, sample_weight=w),
         "mape": reference.mean_absolute_percentage_error(o.truth, predicted, sample_weight=w),
+        "pinball_0.9": reference.mean_pinball_loss(o.truth, predicted, alpha=0.9, sample_weight=w),
+        "poisson_deviance": reference.mean_poisson_deviance(o.truth, predicted, sample_weight=w),
+        "smape": np.average(2 * abs(o.truth - predicted) / (abs(o.truth) + abs(predicted)), weights=w),
     }
     for name, value in expected.items():
-        assert METRICS[name].compute(o) == pytest.approx(value, abs=1e-12), name
+        assert metric_called(name).compute(o) == pytest.approx(value, abs=1e-12), name
 
 
 def test_r2_is_exact_for_targets_far_from_zero():
@@ -99,7 +126,7 @@ def test_influence_is_what_leaving_a_row_out_changes(task, scene, weighted):
     # Integer weights make leaving one copy out the same as lowering a weight; unequal ones test the weighting.
     o = scene(1500, weighted=weighted)
     mass = np.ones(o.n) if o.weight is None else o.weight
-    for name, metric in METRICS.items():
+    for name, metric in (*CLAIMED.items(), *((name, metric_called(name)) for name in FAMILIES)):
         if task not in metric.known.tasks:
             continue
         value, influence = metric.compute(o), metric.influence(o)

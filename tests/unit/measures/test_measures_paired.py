@@ -15,7 +15,7 @@ from tenfold.measures.paired import difference
 def test_the_difference_of_every_metric_is_a_minus_b(scene):
     a, b = scene(400), scene(400, noise=1.7)
     for name, metric in METRICS.items():
-        if a.task not in metric.known.tasks:
+        if a.task not in metric.known.tasks or not metric.known.claims:
             continue
         found = difference(metric, a, b)
         assert found.value == pytest.approx(metric.compute(a) - metric.compute(b)), name
@@ -35,7 +35,7 @@ def test_a_model_does_not_differ_from_itself():
     for scene in (binary, multiclass, regression):
         a = scene(200)
         for metric in METRICS.values():
-            if a.task in metric.known.tasks:
+            if a.task in metric.known.tasks and metric.known.claims:
                 found = difference(metric, a, a)
                 assert (found.value, found.low, found.high) == (0.0, 0.0, 0.0)
 

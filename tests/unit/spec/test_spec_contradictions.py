@@ -6,7 +6,6 @@ import pytest
 
 from tenfold.foundation.errors import SpecError
 from tenfold.measures.names import METRIC_NAMES
-from tenfold.spec.consistency import RANGES
 from tenfold.spec.load import parse_spec
 
 
@@ -158,5 +157,15 @@ def test_settings_near_the_bounds_are_fine() -> None:
 
 
 def test_every_metric_has_a_range() -> None:
-    assert set(RANGES) == set(METRIC_NAMES)
-    assert all(low < high for low, high in RANGES.values())
+    assert all(known.reach[0] < known.reach[1] for known in METRIC_NAMES.values())
+
+
+def test_a_metric_without_an_interval_cannot_be_required() -> None:
+    assert "shown without an interval" in fault(asks("ece <= 0.05"))
+
+
+def test_a_parameter_in_a_name_is_checked_and_bounds_hold_for_it() -> None:
+    fine(asks("f2 >= 0.5"))
+    fine(asks("pinball_0.9 <= baseline - 10%"))
+    assert "f0.5 is at most 1" in fault(asks("f0.5 >= 1.2"))
+    assert "is not a metric" in fault(asks("top0_accuracy >= 0.5"))

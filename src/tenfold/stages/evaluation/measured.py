@@ -15,8 +15,6 @@ from tenfold.records.evaluation import Estimate
 from tenfold.records.problem import Problem
 from tenfold.stages.evaluation.rows import Rows
 
-_ONLY_WHEN_ASKED = ("mape",)
-
 
 def metric_names(problem: Problem, asked: Sequence[str]) -> tuple[str, ...]:
     """Return the metrics to compute: the main one first, then the usual ones, then what the file asks for.
@@ -29,7 +27,7 @@ def metric_names(problem: Problem, asked: Sequence[str]) -> tuple[str, ...]:
     usual = [
         name
         for name in names_for(problem.task)
-        if name not in _ONLY_WHEN_ASKED and (name != "value_per_row" or problem.value is not None)
+        if metric_name(name).usual and (name != "value_per_row" or problem.value is not None)
     ]
     wanted = [requirement.metric for requirement in problem.requirements]
     for name in asked:

@@ -10,6 +10,7 @@ from tenfold.foundation.expression import evaluate
 from tenfold.measures.constant import constant_outcome
 from tenfold.measures.metric import Metric
 from tenfold.measures.money import amounts_by_row, money
+from tenfold.measures.names import level_of
 from tenfold.measures.outcome import Codes, Outcome
 from tenfold.records.problem import Problem
 from tenfold.stages.monitoring.reference import Outcomes
@@ -62,6 +63,8 @@ def baseline_for(problem: Problem, metric: Metric, outcomes: Outcomes, known: Kn
 def _constant(problem: Problem, metric: str, outcomes: Outcomes, known: Known) -> Outcome:
     truth = known.outcome.truth
     if problem.task == "regression":
+        if metric == "smape" or level_of(metric) is not None:
+            raise DataError(f"the reference holds no constant that is best by {metric}, so there is no baseline for it")
         centre = {"mae": outcomes.median, "mape": outcomes.relative}.get(metric, outcomes.mean)
         if centre is None:
             raise DataError("the reference holds no outcomes to take a baseline from")

@@ -18,7 +18,7 @@ from tenfold.foundation.errors import DataError
 from tenfold.foundation.expression import holds
 from tenfold.measures.interval import estimate
 from tenfold.measures.judge import judge
-from tenfold.measures.metrics import METRICS, metric_called
+from tenfold.measures.metrics import metric_called
 from tenfold.measures.names import metric_name
 from tenfold.measures.outcome import Outcome
 from tenfold.measures.paired import difference
@@ -98,11 +98,13 @@ def measure(bench: Bench) -> Mapping[str, Measured]:
         *(each.metric for each in bench.problem.requirements),
         *bench.options.metrics,
     )
-    return {name: _measured(name, bench, bench.known) for name in dict.fromkeys(wanted) if name in METRICS}
+    return {
+        name: _measured(name, bench, bench.known) for name in dict.fromkeys(wanted) if not metric_name(name).operational
+    }
 
 
 def _measured(name: str, bench: Bench, known: Known) -> Measured:
-    found = estimate(METRICS[name], known.outcome, rng=np.random.default_rng([bench.seed, *name.encode()]))
+    found = estimate(metric_called(name), known.outcome, rng=np.random.default_rng([bench.seed, *name.encode()]))
     return Measured(
         metric=name,
         value=found.value,
@@ -121,9 +123,9 @@ def is_harmful(bench: Bench) -> bool:
 
 def _worse(bench: Bench) -> Iterator[bool]:
     name = bench.problem.metric.metric
-    if bench.known is None or bench.outcomes is None or name not in METRICS or bench.known.outcome.n < 30:
+    if bench.known is None or bench.outcomes is None or metric_name(name).operational or bench.known.outcome.n < 30:
         return
-    metric = METRICS[name]
+    metric = metric_called(name)
     try:
         reference = baseline_for(bench.problem, metric, bench.outcomes, bench.known)
     except DataError:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tenfold.measures.metrics import METRICS
+from tenfold.measures.metrics import metric_called
 from tenfold.measures.outcome import Outcome
 from tenfold.measures.paired import difference
 from tenfold.records.evidence import Verdict
@@ -29,7 +29,7 @@ def compare(challenger: Outcome, champion: Outcome, *, metric: str, confidence: 
     rows : str
         Which rows these are, in words.
     """
-    measure = METRICS[metric]
+    measure = metric_called(metric)
     found = difference(measure, challenger, champion, confidence=2.0 * confidence - 1.0)
     if found.value is None:
         return Gain(metric=metric, rows=rows, n=challenger.n, confidence=confidence, reason=found.reason)
