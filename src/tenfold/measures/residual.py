@@ -131,5 +131,6 @@ POISSON_DEVIANCE = Metric(
     needs=("scores",),
     interval="mean",
     scale="log",
+    tails="heavy",
     undefined=_negative_truth,
 )

@@ -16,6 +16,7 @@ from tenfold.records.features import View
 from tenfold.stages.training.convergence.look import Look
 from tenfold.stages.training.convergence.start import Kind, constant_loss, refuse_no_number
 from tenfold.stages.training.convergence.watch import Watch, rules_for_boosting
+from tenfold.stages.training.objectives import Aim, objective_of, relative
 from tenfold.stages.training.progress import USUAL_RATE, patience
 from tenfold.stages.training.protocols import LEVELS, Fit, FitFailed, Fitted, Merge, Rows
 
@@ -37,10 +38,13 @@ _FIXED: Mapping[str, object] = {
     "cat_smooth": 20.0,
     "verbosity": -1,
 }
-_OBJECTIVES: Mapping[str, tuple[str, str]] = {
+_OBJECTIVES: Mapping[Aim, tuple[str, str]] = {
     "binary": ("binary", "binary_logloss"),
     "multiclass": ("multiclass", "multi_logloss"),
-    "regression": ("regression", "rmse"),
+    "squared": ("regression", "rmse"),
+    "absolute": ("regression_l1", "l1"),
+    "quantile": ("quantile", "quantile"),
+    "poisson": ("poisson", "poisson"),
 }
 
 
@@ -67,6 +71,7 @@ class Boosting:
 
         if fit.held is None and fit.iterations is None:
             raise ValueError("boosting needs held-out rows or a number of iterations")
+        fit = relative(fit)
         params = _parameters(fit)
         start = _start(fit)
         before = 0 if start is None else start.current_iteration()
@@ -220,10 +225,13 @@ class _Watch:
 
 
 def _parameters(fit: Fit) -> dict[str, object]:
-    objective, metric = _OBJECTIVES[fit.task]
+    wanted = objective_of(fit)
+    objective, metric = _OBJECTIVES[wanted.aim]
     chosen: dict[str, object] = {"objective": objective, "metric": metric, **_FIXED, **fit.params}
     if fit.task == "multiclass":
         chosen["num_class"] = fit.outputs
+    if wanted.aim == "quantile":
+        chosen["alpha"] = wanted.level
     # Fits run side by side in processes. Threads that wait for each other on a busy machine cost a hundred times more.
     return {**chosen, "seed": fit.seed, "num_threads": 1}
 

@@ -21,6 +21,7 @@ from tenfold.stages.training.convergence.look import Look
 from tenfold.stages.training.convergence.start import Kind, constant_loss, refuse_no_number
 from tenfold.stages.training.convergence.watch import Watch, rules_for_boosting
 from tenfold.stages.training.indicators import Indicators
+from tenfold.stages.training.objectives import Aim, objective_of, relative
 from tenfold.stages.training.progress import USUAL_RATE, patience
 from tenfold.stages.training.protocols import Fit, FitFailed, Fitted, Merge
 
@@ -36,10 +37,13 @@ _FIXED: Mapping[str, object] = {
     "boosting_type": "Plain",
     "leaf_estimation_iterations": 1,
 }
-_LOSSES: Mapping[str, tuple[str, Link]] = {
+_LOSSES: Mapping[Aim, tuple[str, Link]] = {
     "binary": ("Logloss", "logistic"),
     "multiclass": ("MultiClass", "softmax"),
-    "regression": ("RMSE", "identity"),
+    "squared": ("RMSE", "identity"),
+    "absolute": ("MAE", "identity"),
+    "quantile": ("Quantile", "identity"),
+    "poisson": ("Poisson", "exp"),
 }
 
 
@@ -58,7 +62,11 @@ class CatBoost:
     def fit(self, fit: Fit) -> Fitted:
         """Boost until the held-out loss has stopped falling, the deadline passes, or ``iterations`` are reached."""
         catboost = require("catboost", extra="boosters", purpose="The learner 'catboost'")
-        loss, link = _LOSSES[fit.task]
+        fit = relative(fit)
+        wanted = objective_of(fit)
+        loss, link = _LOSSES[wanted.aim]
+        if wanted.aim == "quantile":
+            loss = f"{loss}:alpha={wanted.level:g}"
         indicators = Indicators.of(fit.train.values, fit.categorical)
         train = catboost.Pool(indicators.widen(fit.train.values), fit.train.truth, weight=fit.train.weight)
         held = None

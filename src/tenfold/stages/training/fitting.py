@@ -14,6 +14,7 @@ from tenfold.foundation.clock import Deadline
 from tenfold.foundation.context import CallLost, StageContext
 from tenfold.foundation.fingerprint import fingerprint
 from tenfold.foundation.stopwatch import Stopwatch
+from tenfold.measures.choice import training_loss
 from tenfold.records.model import Candidate, ConvergenceFinding, FitDecision, LearningCurve
 from tenfold.stages.training.bench import ALL_ROWS, Bench, lay_out_views
 from tenfold.stages.training.convergence.actions import Convergence
@@ -209,6 +210,7 @@ def fit_fold(task: FoldTask) -> FoldFit:
                 bars=task.bars,
                 most=task.part.iterations,
                 start=task.part.start,
+                loss=training_loss(task.bench.problem.metric.metric, task.bench.task),
                 convergence=task.convergence,
             )
         )

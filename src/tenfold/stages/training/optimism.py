@@ -14,6 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tenfold.foundation.clock import Deadline
+from tenfold.measures.metric import Moments
+from tenfold.measures.metrics import metric_called
+from tenfold.measures.outcome import Outcome
 from tenfold.measures.rank import roc_auc
 from tenfold.records.problem import Task
 from tenfold.stages.training.ensemble import choose_blend
@@ -117,10 +120,10 @@ def correct(
 def row_losses(name: str, task: Task, truth: npt.NDArray[np.generic], outputs: Values, ceiling: float) -> Values:
     """Return each row's part of the loss called ``name``, relative to the best constant's mean."""
     if task == "regression":
-        error = np.abs(outputs[:, 0] - truth.astype(np.float64))
-        if name == "mape":
-            return np.asarray(error / np.maximum(np.abs(truth.astype(np.float64)), 1e-12) / ceiling)
-        return np.asarray(error / ceiling if name == "mae" else (error / ceiling) ** 2)
+        form = metric_called(name, task).form
+        assert isinstance(form, Moments)  # `training_loss` names means over rows only
+        rows = form.statistics(Outcome(task=task, truth=truth.astype(np.float64), scores=outputs)).rows()[:, 0]
+        return np.asarray(rows / (ceiling**2 if name == "rmse" else ceiling))
     codes = truth.astype(np.int64)
     if name == "brier":
         wanted = np.eye(outputs.shape[1])[codes]

@@ -83,6 +83,8 @@ class Fit:
         Files of a model to go on from, for learners that can; its iterations count.
     convergence : Convergence
         What the rules do that watch the fit.
+    loss : str
+        The loss that the search minimises, by the name of its metric; learners that can fit to it do.
     """
 
     train: Rows
@@ -96,6 +98,7 @@ class Fit:
     deadline: Deadline = field(default_factory=Deadline)
     bars: tuple[float, ...] = ()
     most: int | None = None
+    loss: str = ""
     start: Mapping[str, bytes] = field(default_factory=dict)
     convergence: Convergence = field(default_factory=Convergence)
 

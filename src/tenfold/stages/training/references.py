@@ -10,6 +10,7 @@ from tenfold.bundle.member import Member
 from tenfold.bundle.predictors.constant import ConstantPredictor
 from tenfold.bundle.view import fit_view
 from tenfold.foundation.expression import columns_of, evaluate
+from tenfold.measures.names import level_of
 from tenfold.records.model import Candidate
 from tenfold.stages.training.bench import ALL_ROWS, Bench
 from tenfold.stages.training.scored import Scored
@@ -62,14 +63,16 @@ def _scored(bench: Bench, key: str, held: dict[int, Values], note: str) -> Score
 
 
 def _constant(bench: Bench, rows: npt.NDArray[np.int64]) -> Values:
-    """Return the classes' shares among these rows, or the mean; the median where absolute errors count."""
+    """Return the classes' shares among these rows, or the mean; a quantile where that is asked for."""
     truth, weights = bench.truth()[rows], bench.weights()
     weight = np.ones(len(rows)) if weights is None else weights[rows]
     if bench.task != "regression":
         shares = np.bincount(truth.astype(np.int64), weights=weight, minlength=bench.outputs)
         return np.asarray(shares / shares.sum())
-    if bench.problem.metric.metric in ("mae", "mape"):
-        return np.array([np.median(truth)])
+    metric = bench.problem.metric.metric
+    level = 0.5 if metric in ("mae", "mape", "smape") else level_of(metric)
+    if level is not None:
+        return np.array([np.quantile(truth, level)])
     return np.array([np.average(truth, weights=weight)])
 
 

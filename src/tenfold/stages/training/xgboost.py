@@ -20,14 +20,18 @@ from tenfold.stages.training.convergence.look import Look
 from tenfold.stages.training.convergence.start import Kind, constant_loss, refuse_no_number
 from tenfold.stages.training.convergence.watch import Watch, rules_for_boosting
 from tenfold.stages.training.indicators import Indicators
+from tenfold.stages.training.objectives import Aim, Objective, objective_of, relative, start_of
 from tenfold.stages.training.progress import USUAL_RATE, patience
 from tenfold.stages.training.protocols import Fit, FitFailed, Fitted, Merge
 
 _FIXED: Mapping[str, object] = {"nthread": 1, "tree_method": "hist", "max_depth": 6, "verbosity": 0}
-_OBJECTIVES: Mapping[str, tuple[str, str, Link]] = {
+_OBJECTIVES: Mapping[Aim, tuple[str, str, Link]] = {
     "binary": ("binary:logistic", "logloss", "logistic"),
     "multiclass": ("multi:softprob", "mlogloss", "softmax"),
-    "regression": ("reg:squarederror", "rmse", "identity"),
+    "squared": ("reg:squarederror", "rmse", "identity"),
+    "absolute": ("reg:absoluteerror", "mae", "identity"),
+    "quantile": ("reg:quantileerror", "quantile", "identity"),
+    "poisson": ("count:poisson", "poisson-nloglik", "exp"),
 }
 _CATEGORICAL, _LEFT_WHEN_MISSING, _MISSING_IS_NAN = 1, 2, 8
 
@@ -44,7 +48,9 @@ class XGBoost:
         xgboost = require("xgboost", extra="boosters", purpose="The learner 'xgboost'")
         if fit.held is None and fit.iterations is None:
             raise ValueError("boosting needs held-out rows or a number of iterations")
-        objective, metric, link = _OBJECTIVES[fit.task]
+        fit = relative(fit)
+        wanted = objective_of(fit)
+        objective, metric, link = _OBJECTIVES[wanted.aim]
         indicators = Indicators.of(fit.train.values, fit.categorical)
         train = xgboost.DMatrix(indicators.widen(fit.train.values), fit.train.truth, weight=fit.train.weight, nthread=1)
         held = []
@@ -53,7 +59,7 @@ class XGBoost:
                 indicators.widen(fit.held.values), fit.held.truth, weight=fit.held.weight, nthread=1
             )
             held = [(matrix, "held")]
-        start = _start(fit)
+        start = _start(fit, wanted)
         params: dict[str, object] = {
             "learning_rate": USUAL_RATE,
             **_FIXED,
@@ -61,9 +67,11 @@ class XGBoost:
             "objective": objective,
             "eval_metric": metric,
             "seed": fit.seed,
-            # The start is added to the first trees by ourselves; to the library it must be given as a probability.
-            "base_score": 1.0 / (1.0 + np.exp(-start)) if fit.task == "binary" else start,
+            # The start is added to the first trees by ourselves; to the library it must be given as a prediction.
+            "base_score": _predicted(start, link),
         }
+        if wanted.aim == "quantile":
+            params["quantile_alpha"] = wanted.level
         if fit.task == "multiclass":
             params["num_class"] = fit.outputs
         rate = params["learning_rate"]
@@ -113,16 +121,27 @@ class XGBoost:
 _KINDS: Mapping[str, Kind] = {"logloss": "log_loss", "mlogloss": "log_loss", "rmse": "rmse"}
 
 
-def _start(fit: Fit) -> float:
-    """Return the raw score before the first tree: the mean, or the log odds of the rows' share of positives."""
+def _start(fit: Fit, wanted: Objective) -> float:
+    """Return the raw score before the first tree: that of the best constant."""
     if fit.task == "multiclass":
         return 0.0
-    mean = float(np.average(fit.train.truth, weights=fit.train.weight))
     if fit.task == "regression":
-        return mean
+        best = start_of(fit, wanted)
+        if wanted.aim != "poisson":
+            return best
+        if best <= 0.0:
+            raise FitFailed("XGBoost needs a count above 0 among the training rows")
+        return float(np.log(best))
+    mean = float(np.average(fit.train.truth, weights=fit.train.weight))
     if not 0.0 < mean < 1.0:
         raise FitFailed("XGBoost needs two classes among the training rows")
     return float(np.log(mean / (1.0 - mean)))
+
+
+def _predicted(start: float, link: Link) -> float:
+    if link == "logistic":
+        return float(1.0 / (1.0 + np.exp(-start)))
+    return float(np.exp(start)) if link == "exp" else start
 
 
 def _watching(xgboost: Any, watch: Watch, metric: str, train: Any) -> Any:
