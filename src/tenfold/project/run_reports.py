@@ -14,10 +14,12 @@ from tenfold.project.document import Document
 from tenfold.records.dataset import Finding
 from tenfold.records.evaluation import Estimate
 from tenfold.records.evidence import Verdict
-from tenfold.records.model import Candidate, Candidates
+from tenfold.records.model import Candidate, Candidates, LearningCurve
 from tenfold.records.problem import Duty, Feasibility, PlannedTest, Problem, Serving
 from tenfold.records.tuning import Tuning
 from tenfold.store.rows import Run, RunStage, RunStatus, Version
+
+_CURVE_POINTS = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,7 @@ class RunReport:
             "robustness": [] if evaluation is None else plain(evaluation.record.robustness),
             "requirements": [verdict_line(verdict) for verdict in self.verdicts],
             "leaderboard": self._leaderboard(),
+            "convergence": [] if self.candidates is None else list(self.candidates.findings),
             "search": self._search(),
             "feasibility": plain(self.feasibility),
             "looks": self.looks,
@@ -177,6 +180,23 @@ def _standing(candidate: Candidate, weight: float, speed: Mapping[str, float]) -
         "seconds": candidate.seconds,
         "weight": weight,
         "row_cpu_us": speed.get(candidate.key, candidate.row_cpu_us),
+        "note": candidate.note,
+        "convergence": plain(candidate.convergence),
+        "curve": None if candidate.curve is None else _curve(candidate.curve),
+    }
+
+
+def _curve(curve: LearningCurve) -> Document:
+    """Return a learning curve of few points; all of them stand in the payload of tuning (``candidates.json``)."""
+    many = len(curve.iterations)
+    kept = sorted({round(place * (many - 1) / (_CURVE_POINTS - 1)) for place in range(_CURVE_POINTS)})
+    return {
+        "unit": curve.unit,
+        "loss": curve.loss,
+        "kept": curve.kept,
+        "iterations": [curve.iterations[place] for place in kept],
+        "held": [curve.held[place] for place in kept],
+        "train": [curve.train[place] for place in kept],
     }
 
 

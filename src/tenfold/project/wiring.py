@@ -11,6 +11,7 @@ from tenfold.stages.data.options import ColumnOptions, DataOptions
 from tenfold.stages.evaluation.options import EvaluationOptions
 from tenfold.stages.features.options import FeatureOptions, RollingOptions, SelectOptions, TextOptions
 from tenfold.stages.problem.options import Amounts, ProblemOptions
+from tenfold.stages.training.convergence.actions import Convergence
 from tenfold.stages.training.options import TrainingOptions
 from tenfold.stages.tuning.options import SettingRange, TuningOptions
 from tenfold.stages.validation.options import OutlierOptions, ValidationOptions
@@ -55,6 +56,7 @@ def options_of(spec: Spec, budget: str | None = None) -> Options:
             budget_seconds=seconds,
             budget_trials=trials,
             interpretable=spec.training.interpretable,
+            convergence=Convergence(**spec.training.convergence.model_dump()),
         ),
         tuning=_tuning(spec, seconds, trials),
         evaluation=EvaluationOptions(
@@ -62,6 +64,8 @@ def options_of(spec: Spec, budget: str | None = None) -> Options:
             behaviour=tuple(entry.record() for entry in spec.problem.behaviour),
             robustness=spec.evaluation.robustness,
             weak_slices=spec.evaluation.weak_slices,
+            calibrate=spec.evaluation.calibration == "auto",
+            intervals=spec.evaluation.intervals,
         ),
     )
 

@@ -20,9 +20,11 @@ from tenfold.records.tuning import Tuning
 from tenfold.records.validation import ValidationPlan
 from tenfold.reports.decisions import Decision, decisions
 from tenfold.reports.figures import Figure, draw_figures, interval_bar, interval_strip
+from tenfold.reports.learning import draw_learning
 from tenfold.reports.words import MISSING, between, count, interval, meaning, number, percent, short, unit, with_unit
 
 OPERATIONAL = "operational"
+_TEMPLATES = ("run.html", "run.css", "learning.html", "reading.html")
 _MOST_COLUMNS = 60
 _MOST_CANDIDATES = 20
 _KIND = {"pass": "good", "fail": "bad", "inconclusive": "unsure", "pending": "open"}
@@ -177,6 +179,7 @@ class Page:
     changed: tuple[Changed, ...]
     leaderboard: tuple[Standing, ...]
     figures: tuple[Figure, ...]
+    learning: tuple[Figure, ...]
     decisions: tuple[Decision, ...]
     columns: tuple[Described, ...]
     more_columns: int
@@ -190,7 +193,7 @@ def render_run_report(facts: RunFacts) -> str:
 
     folder = resources.files("tenfold.reports") / "templates"
     environment = Environment(
-        loader=DictLoader({name: (folder / name).read_text(encoding="utf-8") for name in ("run.html", "run.css")}),
+        loader=DictLoader({name: (folder / name).read_text(encoding="utf-8") for name in _TEMPLATES}),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -256,6 +259,7 @@ def _page(facts: RunFacts) -> Page:
         changed=tuple(_changed(one) for one in evaluation.robustness),
         leaderboard=_leaderboard(facts),
         figures=draw_figures(evaluation.plots),
+        learning=draw_learning(facts.candidates.candidates, {key for key, _ in facts.tuning.members}),
         decisions=decisions(problem, facts.validation, facts.features, facts.tuning, evaluation),
         columns=tuple(_described(column, facts.dataset.rows, used) for column in facts.dataset.columns[:_MOST_COLUMNS]),
         more_columns=max(0, len(facts.dataset.columns) - _MOST_COLUMNS),
@@ -465,6 +469,11 @@ def _findings(facts: RunFacts) -> tuple[tuple[str, str], ...]:
             found.append(("warning", feasibility.reason))
         found += [("warning", leak.reason) for leak in feasibility.leaks if leak.severity == "warn"]
     found += [("warning", reason) for reason in facts.features.leaks]
-    told = (*facts.validation.findings, *facts.features.findings, *facts.evaluation.findings)
+    told = (
+        *facts.validation.findings,
+        *facts.features.findings,
+        *facts.candidates.findings,
+        *facts.evaluation.findings,
+    )
     found += [("info", message) for message in told]
     return tuple(sorted(dict.fromkeys(found), key=lambda one: order[one[0]]))

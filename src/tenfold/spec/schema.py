@@ -22,6 +22,7 @@ from tenfold.spec.section import (
     Written,
     WrittenBudget,
 )
+from tenfold.spec.sections_convergence import ConvergenceSection
 from tenfold.spec.sections_deployment import DeploymentSection
 from tenfold.spec.sections_evaluation import EvaluationSection
 from tenfold.spec.sections_features import FeaturesSection
@@ -113,6 +114,7 @@ class TrainingSection(Section):
     cores: Literal["auto"] | int = "auto"
     seed: int = 7
     interpretable: bool = False
+    convergence: ConvergenceSection = ConvergenceSection()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -195,25 +195,26 @@ def fit_fold(task: FoldTask) -> FoldFit:
     limit = Deadline.after(task.seconds, task.deadline.clock)
     if task.deadline.remaining_seconds() < limit.remaining_seconds():
         limit = task.deadline
+    asked = Fit(
+        train=train,
+        held=held,
+        categorical=categorical,
+        task=task.bench.task,
+        outputs=task.bench.outputs,
+        params=task.params,
+        seed=task.seed,
+        iterations=task.iterations,
+        deadline=limit,
+        bars=task.bars,
+        most=task.part.iterations,
+        start=task.part.start,
+        loss=training_loss(task.bench.problem.metric.metric, task.bench.task),
+        convergence=task.convergence,
+    )
     try:
-        fitted = fitter(learner, single=task.bench.single and held is not None)(
-            Fit(
-                train=train,
-                held=held,
-                categorical=categorical,
-                task=task.bench.task,
-                outputs=task.bench.outputs,
-                params=task.params,
-                seed=task.seed,
-                iterations=task.iterations,
-                deadline=limit,
-                bars=task.bars,
-                most=task.part.iterations,
-                start=task.part.start,
-                loss=training_loss(task.bench.problem.metric.metric, task.bench.task),
-                convergence=task.convergence,
-            )
-        )
+        # What overflows becomes a loss or a prediction that is no number, and that is for the rules to find.
+        with np.errstate(over="ignore", invalid="ignore"):
+            fitted = fitter(learner, single=task.bench.single and held is not None)(asked)
     except FitFailed as error:
         return _failed(task, str(error), watch.wall_seconds(), error.findings)
     with np.errstate(over="ignore", invalid="ignore"):

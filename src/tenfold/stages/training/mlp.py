@@ -144,6 +144,8 @@ def _network(fit: Fit) -> tuple[Any, Any, Link, tuple[float, float]]:
     if fit.task == "regression":
         mean = float(np.average(fit.train.truth, weights=weight))
         spread = float(np.sqrt(np.average((fit.train.truth - mean) ** 2, weights=weight))) or 1.0
+        if not math.isfinite(spread):
+            raise FitFailed("the network cannot be fitted: the spread of the target is no number")
         target = ((fit.train.truth - mean) / spread).astype(np.float32)
         model = MLPRegressor(**given)
         return model, lambda: model.partial_fit(values, target, sample_weight=weight), "identity", (mean, spread)

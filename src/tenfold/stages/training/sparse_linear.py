@@ -82,7 +82,7 @@ def _lasso(train: Rows) -> Iterator[LinearPredictor]:
     weight = np.ones(len(train.truth)) if train.weight is None else train.weight
     centred = (train.truth - np.average(train.truth, weights=weight)) * weight
     strongest = float(np.abs(centred @ train.values).max()) / weight.sum()
-    if strongest <= 0:
+    if not 0.0 < strongest < math.inf:
         raise FitFailed("no column hangs together with the target")
     model = Lasso(warm_start=True, max_iter=_MOST_ITERATIONS, tol=1e-4)
     for part in _PATH:
@@ -142,6 +142,6 @@ def _strongest(train: Rows, present: npt.NDArray[np.int64]) -> float:
         mine = (train.truth == code).astype(np.float64)
         slopes.append(np.abs(((mine - np.average(mine, weights=weight)) * weight) @ train.values).max())
     strongest = float(max(slopes))
-    if strongest <= 0:
+    if not 0.0 < strongest < math.inf:
         raise FitFailed("no column hangs together with the target")
     return strongest

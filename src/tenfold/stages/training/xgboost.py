@@ -22,7 +22,7 @@ from tenfold.stages.training.convergence.watch import Watch, rules_for_boosting
 from tenfold.stages.training.indicators import Indicators
 from tenfold.stages.training.objectives import Aim, Objective, objective_of, relative, start_of
 from tenfold.stages.training.progress import USUAL_RATE, patience
-from tenfold.stages.training.protocols import Fit, FitFailed, Fitted, Merge
+from tenfold.stages.training.protocols import Fit, FitFailed, Fitted, Merge, Rows
 
 _FIXED: Mapping[str, object] = {"nthread": 1, "tree_method": "hist", "max_depth": 6, "verbosity": 0}
 _OBJECTIVES: Mapping[Aim, tuple[str, str, Link]] = {
@@ -52,13 +52,10 @@ class XGBoost:
         wanted = objective_of(fit)
         objective, metric, link = _OBJECTIVES[wanted.aim]
         indicators = Indicators.of(fit.train.values, fit.categorical)
-        train = xgboost.DMatrix(indicators.widen(fit.train.values), fit.train.truth, weight=fit.train.weight, nthread=1)
+        train = _matrix(xgboost, indicators, fit.train)
         held = []
         if fit.iterations is None and fit.held is not None:
-            matrix = xgboost.DMatrix(
-                indicators.widen(fit.held.values), fit.held.truth, weight=fit.held.weight, nthread=1
-            )
-            held = [(matrix, "held")]
+            held = [(_matrix(xgboost, indicators, fit.held), "held")]
         start = _start(fit, wanted)
         params: dict[str, object] = {
             "learning_rate": USUAL_RATE,
@@ -142,6 +139,14 @@ def _predicted(start: float, link: Link) -> float:
     if link == "logistic":
         return float(1.0 / (1.0 + np.exp(-start)))
     return float(np.exp(start)) if link == "exp" else start
+
+
+def _matrix(xgboost: Any, indicators: Indicators, rows: Rows) -> Any:
+    """Return rows as XGBoost reads them; it takes no target that does not fit into 32 bits."""
+    try:
+        return xgboost.DMatrix(indicators.widen(rows.values), rows.truth, weight=rows.weight, nthread=1)
+    except xgboost.core.XGBoostError as error:
+        raise FitFailed(f"XGBoost could not read the rows: {str(error).splitlines()[0]}") from error
 
 
 def _watching(xgboost: Any, watch: Watch, metric: str, train: Any) -> Any:

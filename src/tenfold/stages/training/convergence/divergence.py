@@ -14,7 +14,7 @@ FACTOR = 2.0
 
 @dataclass(eq=False, slots=True)
 class Divergence:
-    """Trips when ``loss(t) > factor * loss(0)``.
+    """Trips when ``loss(t) > factor * loss(0)`` (``loss(0) + (factor - 1) |loss(0)|``, as some losses are negative).
 
     ``start`` is the loss of the best constant, which is where a fit begins; without it the first loss seen stands in. A
     step longer than twice the inverse of the curvature moves away from the minimum (Goodfellow, Bengio and Courville
@@ -37,7 +37,7 @@ class Divergence:
             return
         if self.start is None:
             self.start = look.held
-        limit = self.factor * self.start
+        limit = self.start + (self.factor - 1.0) * abs(self.start)
         if self.reading is None and look.held > limit:
             self.reading = Reading(
                 iteration=look.iteration,

@@ -9,7 +9,7 @@ from typing import ClassVar
 from tenfold.stages.training.convergence.actions import Rule
 from tenfold.stages.training.convergence.look import Look, Reading
 
-GAP = 0.05
+GAP = 0.1
 
 
 @dataclass(eq=False, slots=True)
@@ -45,7 +45,7 @@ class Overfitting:
             self.least, self.best, self._train_at_best = look.held, look.iteration, self._train
         if self.reading is not None or look.train is None or self._train_at_best is None:
             return
-        limit = self.least + self.gap * self.start
+        limit = self.least + self.gap * abs(self.start)
         if look.held > limit and look.train < self._train_at_best:
             self.reading = Reading(
                 iteration=look.iteration,
