@@ -9,7 +9,7 @@ import numpy as np
 from tenfold.stages.training.convergence.watch import Watch
 from tenfold.stages.training.protocols import Fit, FitFailed, Rows
 
-_MOST_LOOKED_AT = 500
+_MOST_LOOKED_AT = 250
 
 Kind = Literal["log_loss", "mse", "rmse"]
 
