@@ -34,6 +34,8 @@ class ScoreOptions:
         What to read where the input is a database.
     shown : str
         How messages name the input; empty: its location.
+    intervals : bool
+        Whether ``low`` and ``high``, or ``set``, follow the predictions.
     """
 
     chunk_rows: int = CHUNK_ROWS
@@ -42,6 +44,7 @@ class ScoreOptions:
     table: str | None = None
     query: str | None = None
     shown: str = ""
+    intervals: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,13 +112,16 @@ class _Batch:
         with closing(frames):
             for frame in frames:
                 columns = kept(frame, options.keep)
-                written = beside(columns, self._model.predict(frame, history=self._history))
+                written = beside(columns, self._predicted(frame))
                 self.rows += written.height
                 self.columns = tuple(written.columns)
                 yield written
         if not self.columns:
             nothing = np.empty((0, self._model.outputs))
             columns = pl.DataFrame(schema=dict.fromkeys(options.keep, pl.String))
-            written = beside(columns, self._model.predictions(nothing))
+            written = beside(columns, self._model.predictions(nothing, intervals=options.intervals))
             self.columns = tuple(written.columns)
             yield written
+
+    def _predicted(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return self._model.predict(frame, history=self._history, intervals=self._options.intervals)

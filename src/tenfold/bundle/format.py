@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from tenfold.bundle.conformal import checked as checked_conformal
 from tenfold.bundle.container import MANIFEST, read_files, read_manifest, sealed, zipped
 from tenfold.bundle.history import History
 from tenfold.bundle.model import Model, Part, Probe
 from tenfold.bundle.predictors.table import predictor_from_files
+from tenfold.bundle.recalibration import checked as checked_recalibration
 from tenfold.bundle.signature import Signature, canonical_type
 from tenfold.bundle.view import FittedView
 from tenfold.foundation.errors import StoreError, TenfoldError
 from tenfold.foundation.fingerprint import hash_bytes
 from tenfold.foundation.serial import canonical_json, from_json
 from tenfold.records.dataset import Field
-from tenfold.records.evaluation import Threshold
+from tenfold.records.evaluation import Conformal, Recalibration, Threshold
 from tenfold.records.problem import Task, ValueMatrix
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 _FACTS = "model.json"
 _PROBE = "probe.json"
+# Files of their own, and only where there is such a step: bundles without one keep their bytes.
+_RECALIBRATION = "recalibration.json"
+_CONFORMAL = "intervals.json"
 _TOLERANCE = 1e-9
 
 
@@ -105,6 +110,10 @@ def pack_bundle(model: Model, probe_rows: pl.DataFrame) -> Packed:
             reading=model.reading,
         )
     )
+    if model.recalibration is not None:
+        files[_RECALIBRATION] = canonical_json(model.recalibration)
+    if model.conformal is not None:
+        files[_CONFORMAL] = canonical_json(model.conformal)
     files[_PROBE] = _written_probe(model, probe_rows.select(model.signature.names))
     whole = sealed(files)
     return Packed(name=hash_bytes(whole[MANIFEST]), files=whole)
@@ -213,6 +222,14 @@ def _model(files: Mapping[str, bytes]) -> Model:
         if part.view not in views:
             raise StoreError(f"'{_FACTS}' of the bundle names a view '{part.view}' that it does not hold")
         parts.append(Part(key=part.key, view=part.view, weight=part.weight, predictor=predictor))
+    recalibration, conformal = None, None
+    if _RECALIBRATION in files:
+        with _reading(_RECALIBRATION):
+            step = from_json(Recalibration, files[_RECALIBRATION])
+            recalibration = checked_recalibration(step, len(facts.classes))
+    if _CONFORMAL in files:
+        with _reading(_CONFORMAL):
+            conformal = checked_conformal(from_json(Conformal, files[_CONFORMAL]), len(facts.classes))
     with _reading(_PROBE):
         probe = _read_probe(from_json(_ProbeFacts, files[_PROBE]), signature)
     return Model(
@@ -227,6 +244,8 @@ def _model(files: Mapping[str, bytes]) -> Model:
         value=facts.value,
         history=facts.history,
         reading=facts.reading,
+        recalibration=recalibration,
+        conformal=conformal,
         probe=probe,
     )
 

@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from tenfold.bundle.conformal import conformal_columns
 from tenfold.bundle.history import History
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.member import Member
 from tenfold.bundle.predictors.protocols import Predictor
+from tenfold.bundle.recalibration import recalibrated
 from tenfold.bundle.signature import Signature
 from tenfold.bundle.transforms.protocols import Row
 from tenfold.bundle.view import FittedView
 from tenfold.foundation.errors import DataError
 from tenfold.measures.threshold import decide
-from tenfold.records.evaluation import Threshold
+from tenfold.records.evaluation import Conformal, Recalibration, Threshold
 from tenfold.records.problem import Problem, Task, ValueMatrix
 
 PREDICTION = "prediction"
@@ -66,6 +68,10 @@ class Model:
         How lags among the signature's columns come about.
     reading : mapping
         How the text that the rows came from was written, for input without a header; empty where they came otherwise.
+    recalibration : Recalibration or None
+        What is done to the ensemble's probabilities.
+    conformal : Conformal or None
+        How intervals, or sets of classes, are made of predictions.
     probe : Probe or None
         Rows with the scores that they must give, wherever the model is loaded.
     """
@@ -81,6 +87,8 @@ class Model:
     value: ValueMatrix | None = None
     history: History | None = None
     reading: Mapping[str, str] = field(default_factory=dict)
+    recalibration: Recalibration | None = None
+    conformal: Conformal | None = None
     probe: Probe | None = None
 
     @classmethod
@@ -93,6 +101,8 @@ class Model:
         threshold: Threshold | None = None,
         history: History | None = None,
         reading: Mapping[str, str] | None = None,
+        recalibration: Recalibration | None = None,
+        conformal: Conformal | None = None,
     ) -> Model:
         """Return the model of an ensemble's members; views that are equal are kept once."""
         views: dict[str, FittedView] = {}
@@ -117,6 +127,8 @@ class Model:
             value=problem.value,
             history=history,
             reading=reading or {},
+            recalibration=recalibration,
+            conformal=conformal,
         )
 
     @property
@@ -133,7 +145,7 @@ class Model:
         total = np.zeros((table.height, self.outputs))
         for part in self.parts:
             total += part.weight * part.predictor.predict(matrices[part.view])
-        return total
+        return total if self.recalibration is None else recalibrated(total, self.recalibration)
 
     def scores_row(self, row: Row) -> Floats:
         """Return predictions for one canonical row, a mapping from column to value, of shape (1, outputs)."""
@@ -141,16 +153,24 @@ class Model:
         total = np.zeros((1, self.outputs))
         for part in self.parts:
             total += part.weight * part.predictor.predict(matrices[part.view])
-        return total
+        return total if self.recalibration is None else recalibrated(total, self.recalibration)
 
-    def predictions(self, scores: Floats) -> pl.DataFrame:
-        """Return scores as a table: ``prediction``, and ``proba_<class>`` for each class."""
+    def predictions(self, scores: Floats, *, intervals: bool = False) -> pl.DataFrame:
+        """Return scores as a table: ``prediction``, and ``proba_<class>`` for each class; see `predict`."""
+        beside = self._intervals(scores) if intervals else []
         if self.task == "regression":
-            return pl.DataFrame({PREDICTION: scores[:, 0]})
+            return pl.DataFrame([pl.Series(PREDICTION, scores[:, 0]), *beside])
         decided = decide(scores, self.threshold, self.value)
         names = pl.Series(PREDICTION, self.classes, dtype=pl.String)[decided]
         probabilities = [pl.Series(f"{PROBABILITY}{name}", scores[:, place]) for place, name in enumerate(self.classes)]
-        return pl.DataFrame([names, *probabilities])
+        return pl.DataFrame([names, *probabilities, *beside])
+
+    def _intervals(self, scores: Floats) -> list[pl.Series]:
+        if self.conformal is None:
+            raise DataError(
+                f"the model '{self.name}' has no intervals: write `evaluation: {{intervals: 0.9}}` and run again"
+            )
+        return conformal_columns(scores, self.conformal, self.classes)
 
     def conform(self, rows: object, history: object | None = None) -> pl.DataFrame:
         """Return rows as the canonical table that the model reads; see `predict`."""
@@ -160,7 +180,7 @@ class Model:
             raise DataError(f"the model '{self.name}' reads nothing of earlier rows, so it takes no history")
         return self.signature.conform(rows)
 
-    def predict(self, rows: object, *, history: object | None = None) -> pl.DataFrame:
+    def predict(self, rows: object, *, history: object | None = None, intervals: bool = False) -> pl.DataFrame:
         """Predict rows as a caller has them.
 
         Parameters
@@ -169,6 +189,9 @@ class Model:
             See `Signature.conform`.
         history : the same, or None
             Earlier rows, for a model that reads lags which ``rows`` do not hold.
+        intervals : bool
+            Whether the columns ``low`` and ``high`` follow, or for classification ``set``, the classes among which the
+            truth is, as a JSON array.
 
         Returns
         -------
@@ -179,6 +202,6 @@ class Model:
         Raises
         ------
         DataError
-            When the rows do not have what the model reads.
+            When the rows do not have what the model reads, or the model has no intervals.
         """
-        return self.predictions(self.scores(self.conform(rows, history)))
+        return self.predictions(self.scores(self.conform(rows, history)), intervals=intervals)

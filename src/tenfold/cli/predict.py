@@ -59,6 +59,14 @@ def predict(
     chunk_rows: Annotated[
         int | None, typer.Option("--chunk-rows", min=1, help="How many rows are scored and written at a time.")
     ] = None,
+    intervals: Annotated[
+        bool,
+        typer.Option(
+            "--intervals",
+            help="Also write low and high, or for classes the set that holds the truth; for models of a run with "
+            "`evaluation: {intervals: 0.9}`.",
+        ),
+    ] = False,
     project: ProjectPath = HERE,
     as_json: AsJson = False,
 ) -> Command:
@@ -82,10 +90,13 @@ def predict(
             history=history,
             table=input_table or table,
             chunk_rows=chunk_rows,
+            intervals=intervals,
         )
         return Reply(document=report.document(), ok=report.ok, show=show_predict)
 
     def into_table() -> Reply:
+        if intervals:
+            raise InputError("--intervals is for an output in a file: a table of a database has the predictions alone")
         if table is None:
             raise InputError("say with --table which table of the database is to be written")
         from tenfold.batch.into_table import CHUNK_ROWS, TableOptions

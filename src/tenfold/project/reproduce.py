@@ -44,11 +44,19 @@ def reproduce(run: str, store: Store, events: Events | None = None) -> Reproduce
         files = rebuild(problem, data, validation, features, candidates, members, context)
     divided = divide(problem.record, data, validation, features, kept["tuning"])
     rebuilt = read_members([member.key for member in members], files)
-    threshold = kept["evaluation"].record.threshold
-    model = build_model(rebuilt, problem.record, data.record, features.record, threshold)
+    evaluated = kept["evaluation"].record
+    model = build_model(
+        rebuilt,
+        problem.record,
+        data.record,
+        features.record,
+        evaluated.threshold,
+        recalibration=evaluated.recalibration,
+        conformal=evaluated.conformal,
+    )
     return ReproduceReport(
         run=run,
-        expected=kept["evaluation"].record.bundle,
+        expected=evaluated.bundle,
         found=pack(model, divided.development.table).name,
         seconds=clock.monotonic() - began,
     )

@@ -108,6 +108,7 @@ def predict(
     history: str | None = None,
     table: str | None = None,
     chunk_rows: int | None = None,
+    intervals: bool = False,
 ) -> PredictReport:
     """Score the rows of a file or a database table, in their order.
 
@@ -117,6 +118,8 @@ def predict(
         Columns of the input that are written beside the predictions.
     history : str, optional
         Earlier rows, for a model whose features look back.
+    intervals : bool
+        Whether ``low`` and ``high``, or ``set``, follow the predictions.
 
     Raises
     ------
@@ -125,7 +128,9 @@ def predict(
     """
     clock = SystemClock()
     began = clock.monotonic()
-    options = ScoreOptions(keep=keep, history=history, table=table, chunk_rows=chunk_rows or CHUNK_ROWS)
+    options = ScoreOptions(
+        keep=keep, history=history, table=table, chunk_rows=chunk_rows or CHUNK_ROWS, intervals=intervals
+    )
     scored = score(bundle_path(model, folder), data, output, options)
     return PredictReport(
         model=model,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,71 @@ class Threshold:
     value: float
     reason: str
     gain: float | None = None
+
+
+RecalibrationMethod = Literal["logistic", "beta", "isotonic", "temperature", "temperature and offsets"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recalibration:
+    """What is done to the ensemble's probabilities, so that they are as often right as they say.
+
+    ``params`` of ``logistic``: intercept and slope over the logit. ``beta``: intercept, and slopes over log p and over
+    -log(1 - p). ``temperature``: what the logarithms are multiplied with, then an offset for each class. ``isotonic``
+    has knots instead: ``before`` and ``after``, both rising.
+    """
+
+    method: RecalibrationMethod
+    params: tuple[float, ...] = ()
+    before: tuple[float, ...] = ()
+    after: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationCheck:
+    """Whether probabilities are as often right as they say, on the judged rows, and whether they were mended.
+
+    ``ece`` is less what chance adds to it. ``slope`` and ``intercept`` (two classes) are those of the logistic curve
+    through the outcomes: 1 and 0 for true probabilities, a slope below 1 for overconfident ones. ``loss_before`` and
+    ``loss_after`` are log losses out of fold, by the method that did best; it is ``mended`` when the gain is beyond
+    chance.
+    """
+
+    ece: float | None
+    slope: float | None = None
+    intercept: float | None = None
+    mended: bool = False
+    method: str = ""
+    loss_before: float | None = None
+    loss_after: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conformal:
+    """What turns a prediction into an interval, or probabilities into a set of classes, that holds the truth.
+
+    Numbers: by bin of the prediction (``edges`` between bins), ``below`` and ``above`` are added to it. Classes:
+    ``least`` is the probability from which on a class is in the set.
+    """
+
+    level: float
+    edges: tuple[float, ...] = ()
+    below: tuple[float, ...] = ()
+    above: tuple[float, ...] = ()
+    least: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntervalCheck:
+    """How often intervals, or sets, hold the truth of the judged rows; ``width`` is their mean width, or size."""
+
+    level: float
+    coverage: Estimate
+    width: float
+    judged_on: str
+    rows: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,3 +160,7 @@ class Evaluation:
     row_cpu_us: Mapping[str, float] = field(default_factory=dict)
     weak_slices: tuple[WeakSlice, ...] = ()
     robustness: tuple[Perturbation, ...] = ()
+    recalibration: Recalibration | None = None
+    calibration: CalibrationCheck | None = None
+    conformal: Conformal | None = None
+    intervals: IntervalCheck | None = None

@@ -16,7 +16,7 @@ from tenfold.bundle.member import Member
 from tenfold.bundle.predictors.linear import LinearPredictor
 from tenfold.bundle.view import fit_view
 from tenfold.foundation.context import Received, StageContext, StageResult
-from tenfold.foundation.errors import InputError, StoreError
+from tenfold.foundation.errors import DataError, InputError, StoreError
 from tenfold.foundation.serial import from_json
 from tenfold.records.dataset import Column, Dataset, Field, Source
 from tenfold.records.evaluation import Evaluation
@@ -48,7 +48,13 @@ class Made:
     part: np.ndarray
 
     def evaluate(
-        self, *, problem: Problem | None = None, champion: Champion | None = None, metrics: tuple[str, ...] = ()
+        self,
+        *,
+        problem: Problem | None = None,
+        champion: Champion | None = None,
+        metrics: tuple[str, ...] = (),
+        intervals: float | None = None,
+        calibrate: bool = True,
     ) -> StageResult[Evaluation]:
         return run(
             Received(record=problem or self.problem),
@@ -56,7 +62,7 @@ class Made:
             self.validation,
             self.features,
             self.tuning,
-            EvaluationOptions(metrics=metrics, latency_calls=60),
+            EvaluationOptions(metrics=metrics, latency_calls=60, intervals=intervals, calibrate=calibrate),
             StageContext(rng=np.random.default_rng(5)),
             champion=champion,
         )
@@ -74,7 +80,7 @@ def verdicts_of(result: StageResult[Evaluation]) -> list[Verdict]:
     return list(from_json(tuple[Verdict, ...], content))
 
 
-def make(folder: Path, task: str = "binary", *, test: float = 0.3, slope: float = 2.0) -> Made:
+def make(folder: Path, task: str = "binary", *, test: float = 0.3, slope: float = 2.0, sure: float = 1.0) -> Made:
     rng = np.random.default_rng(8)
     values = rng.normal(size=(ROWS, 2))
     score = slope * values[:, 0]
@@ -91,6 +97,7 @@ def make(folder: Path, task: str = "binary", *, test: float = 0.3, slope: float 
     else:
         table = table.with_columns(y=pl.Series(10 + score + rng.normal(size=ROWS)))
         coef, link, classes = np.array([[slope], [0.0]]), "identity", ()
+    coef = coef * sure
     intercept = np.array([10.0]) if task == "regression" else np.zeros(coef.shape[1])
     table.write_parquet(folder / "table.parquet")
     roles = {"y": "target"}
@@ -385,3 +392,71 @@ def test_a_member_without_files_is_refused(binary: Made) -> None:
     gone = replace(binary, tuning=replace(binary.tuning, files={"oof.npy": binary.tuning.files["oof.npy"]}))
     with pytest.raises(StoreError, match="member 'known' are missing"):
         gone.evaluate()
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_overconfident_probabilities_are_mended_in_the_bundle_and_everything_is_measured_after(
+    tmp_path: Path, task: str
+) -> None:
+    made = make(tmp_path, task, sure=2.5)
+    result = made.evaluate()
+    left = made.evaluate(calibrate=False)
+    check = result.record.calibration
+    assert check.mended
+    assert check.loss_after < check.loss_before
+    assert not left.record.calibration.mended
+    for part in ("test", "cross-validation"):
+        before, after = left.record.metrics[part]["log_loss"].value, result.record.metrics[part]["log_loss"].value
+        assert after < 0.9 * before
+    if task == "binary":
+        assert left.record.calibration.slope == pytest.approx(0.4, abs=0.1)
+        assert check.slope == pytest.approx(1.0, abs=0.2)
+    bundle = tmp_path / "bundle.zip"
+    bundle.write_bytes(result.files["bundle.zip"])
+    model = load_bundle(bundle, name=result.record.bundle)
+    assert model.recalibration == result.record.recalibration
+    assert verify_probe(model) <= 1e-12
+    rows = made.table.select("x", "z").head(40)
+    together = model.scores(rows)
+    alone = np.concatenate([model.scores_row(row) for row in rows.iter_rows(named=True)])
+    assert alone == pytest.approx(together, abs=1e-12)
+
+
+def test_a_bundle_that_needs_no_mending_has_no_trace_of_it(binary: Made) -> None:
+    result, off = binary.evaluate(), binary.evaluate(calibrate=False)
+    assert result.record.recalibration is None
+    assert result.record.bundle == off.record.bundle
+    assert "chance" in result.record.calibration.reason
+
+
+def test_intervals_travel_in_the_bundle_and_are_given_when_asked(regression: Made, tmp_path: Path) -> None:
+    result = regression.evaluate(intervals=0.9)
+    check = result.record.intervals
+    assert (check.level, check.judged_on) == (0.9, "test")
+    assert check.coverage.low <= 0.9 <= check.coverage.high
+    bundle = tmp_path / "bundle.zip"
+    bundle.write_bytes(result.files["bundle.zip"])
+    model = load_bundle(bundle)
+    rows = regression.table.select("x", "z").head(5)
+    said = model.predict(rows, intervals=True)
+    assert said.columns == ["prediction", "low", "high"]
+    assert (said["low"] < said["prediction"]).all()
+    assert (said["prediction"] < said["high"]).all()
+    assert model.predict(rows).columns == ["prediction"]
+
+
+def test_a_model_without_intervals_says_how_to_get_them(regression: Made, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle.zip"
+    bundle.write_bytes(regression.evaluate().files["bundle.zip"])
+    with pytest.raises(DataError, match=r"evaluation: \{intervals: 0.9\}"):
+        load_bundle(bundle).predict(regression.table.select("x", "z").head(2), intervals=True)
+
+
+def test_classes_have_sets(binary: Made, tmp_path: Path) -> None:
+    result = binary.evaluate(intervals=0.8)
+    bundle = tmp_path / "bundle.zip"
+    bundle.write_bytes(result.files["bundle.zip"])
+    said = load_bundle(bundle).predict(binary.table.select("x", "z").head(200), intervals=True)
+    assert said.columns == ["prediction", "proba_no", "proba_yes", "set"]
+    assert set(said["set"]) == {'["no"]', '["yes"]', '["no", "yes"]'}
+    assert result.record.intervals.coverage.high >= 0.8

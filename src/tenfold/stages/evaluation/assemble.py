@@ -14,7 +14,7 @@ from tenfold.bundle.member import Member
 from tenfold.bundle.model import Model
 from tenfold.foundation.errors import StoreError
 from tenfold.records.dataset import Dataset
-from tenfold.records.evaluation import Threshold
+from tenfold.records.evaluation import Conformal, Recalibration, Threshold
 from tenfold.records.features import FeaturePlan
 from tenfold.records.problem import Problem
 
@@ -44,6 +44,9 @@ def build_model(
     dataset: Dataset,
     features: FeaturePlan,
     threshold: Threshold | None,
+    *,
+    recalibration: Recalibration | None = None,
+    conformal: Conformal | None = None,
 ) -> Model:
     """Return the model that is served: members, the columns they read, and how scores become decisions."""
     return Model.assembled(
@@ -53,6 +56,8 @@ def build_model(
         threshold=threshold,
         history=history_of(features, dataset, problem),
         reading=reading_of(dataset, problem),
+        recalibration=recalibration,
+        conformal=conformal,
     )
 
 

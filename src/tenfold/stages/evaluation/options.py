@@ -26,6 +26,10 @@ class EvaluationOptions:
         Whether a quick set of such changes is measured without being asked for.
     weak_slices : bool
         Whether slices on which the model does worse are looked for.
+    calibrate : bool
+        Whether probabilities are mended where that helps out of fold.
+    intervals : float or None
+        The share of rows whose truth the interval, or the set of classes, is to hold; None makes none.
     """
 
     metrics: tuple[str, ...] = ()
@@ -33,3 +37,5 @@ class EvaluationOptions:
     behaviour: tuple[Behaviour, ...] = ()
     robustness: bool = True
     weak_slices: bool = True
+    calibrate: bool = True
+    intervals: float | None = None

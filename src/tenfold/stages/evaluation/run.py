@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -18,13 +18,22 @@ from tenfold.measures.money import amounts_by_row
 from tenfold.measures.outcome import Outcome
 from tenfold.measures.threshold import choose_threshold
 from tenfold.records.dataset import Dataset
-from tenfold.records.evaluation import Estimate, Evaluation, Threshold, WeakSlice
+from tenfold.records.evaluation import (
+    CalibrationCheck,
+    Conformal,
+    Estimate,
+    Evaluation,
+    Recalibration,
+    Threshold,
+    WeakSlice,
+)
 from tenfold.records.features import FeaturePlan
 from tenfold.records.problem import Problem
 from tenfold.records.tuning import Tuning
 from tenfold.records.validation import ValidationPlan
 from tenfold.stages.evaluation.assemble import build_model, pack, read_members
 from tenfold.stages.evaluation.champion import Champion
+from tenfold.stages.evaluation.conformal import check_intervals, fit_intervals
 from tenfold.stages.evaluation.importance import permutation_importance
 from tenfold.stages.evaluation.label_errors import find_label_errors
 from tenfold.stages.evaluation.measured import estimates, find_slices, metric_names, slice_estimates
@@ -32,8 +41,9 @@ from tenfold.stages.evaluation.operational import measure_latency, measure_size,
 from tenfold.stages.evaluation.options import EvaluationOptions
 from tenfold.stages.evaluation.outcomes import Baseline, outcome_of
 from tenfold.stages.evaluation.plots import plot_data
+from tenfold.stages.evaluation.recalibrate import Mended, crossfitted, measured, mend
 from tenfold.stages.evaluation.robustness import judge_behaviour, perturb, subject_of
-from tenfold.stages.evaluation.rows import Divided, Rows, divide, divide_nested
+from tenfold.stages.evaluation.rows import Divided, Floats, Rows, divide, divide_nested
 from tenfold.stages.evaluation.verdicts import Bench, judge_requirements
 from tenfold.stages.evaluation.weak_slices import Judged, find_weak_slices, told
 
@@ -62,10 +72,16 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
         The model in use today; without one, or when it is this very model, requirements that refer to it stay pending.
     """
     divided = divide(problem.record, dataset, validation, features, tuning)
+    as_trained = divided.scores
+    mended = _mended(problem.record, divided, options, ctx.seed)
+    if mended is not None:
+        divided = replace(divided, scores=mended.scores)
     threshold = _threshold(problem.record, divided)
-    served = _serve(problem.record, dataset.record, features.record, tuning, threshold, divided.development)
-    names = metric_names(problem.record, options.metrics)
     chosen = outcome_of(problem.record, divided.predicted, divided.scores, threshold)
+    conformal, no_intervals = (None, "") if options.intervals is None else fit_intervals(chosen, options.intervals)
+    decided = _Decided(threshold=threshold, recalibration=None if mended is None else mended.step, conformal=conformal)
+    served = _serve(problem.record, dataset.record, features.record, tuning, decided, divided.development)
+    names = metric_names(problem.record, options.metrics)
     rows, outcome = _judged(problem.record, divided, chosen, served.model)
     slices = find_slices(problem.record, rows)
     baseline = Baseline(problem=problem.record, development=divided.development, rows=rows)
@@ -78,6 +94,8 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
         metrics[divided.predicted.name] = estimates(names, chosen, ctx.seed)
     again, again_scores = divide_nested(divided, tuning)
     if again is not None:
+        if mended is not None and mended.step is not None:
+            again_scores = _mended_again(problem.record, again, again_scores, mended.step, ctx.seed)
         metrics["nested"] = estimates(names, outcome_of(problem.record, again, again_scores, threshold), ctx.seed)
     if champion is not None and champion.bundle == served.packed.name:
         # The champion itself came out again: against itself nothing can be said.
@@ -97,13 +115,16 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
         *judge_behaviour(changed, options.behaviour),
     )
     predicted = divided.predicted
-    doubtful, doubts = find_label_errors(problem.record, predicted.numbers, predicted.truth, divided.scores)
+    doubtful, doubts = find_label_errors(problem.record, predicted.numbers, predicted.truth, as_trained)
     importance = permutation_importance(served.model, problem.record, rows, ctx.rng)
     weak: tuple[WeakSlice, ...] = ()
     if options.weak_slices:
         judged = [Judged(rows=predicted, outcome=chosen)]
         judged += [Judged(rows=rows, outcome=outcome)] if rows is not predicted else []
         weak = find_weak_slices(problem.record, dataset.record.columns, judged, ctx.seed)
+    intervals = None if conformal is None else check_intervals(conformal, outcome, rows.name, ctx.rng)
+    if intervals is not None and rows is predicted:
+        intervals = replace(intervals, reason="measured on the rows that made them, where they hold by construction")
     references = {name: baseline.against(metric_called(name)) for name in names}
     evaluation = Evaluation(
         judged_on=rows.name,
@@ -115,10 +136,20 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
         threshold=threshold,
         bundle=served.packed.name,
         plots={**plot_data(problem.record, outcome, ctx.rng), "importance": {"columns": importance}},
-        findings=(*_findings(problem.record, metrics, divided, objection), *((doubts,) if doubts else ()), *told(weak)),
+        findings=(
+            *_findings(problem.record, metrics, divided, objection),
+            *((doubts,) if doubts else ()),
+            *told(weak),
+            *((no_intervals,) if no_intervals else ()),
+            *((intervals.reason,) if intervals is not None and intervals.reason else ()),
+        ),
         row_cpu_us=row_cpu_us(served.members, rows.table),
         weak_slices=weak,
         robustness=perturb(changed, [str(each["column"]) for each in importance]) if options.robustness else (),
+        recalibration=decided.recalibration,
+        calibration=None if mended is None else measured(mended.check, outcome),
+        conformal=conformal,
+        intervals=intervals,
     )
     files = {
         "bundle.zip": served.content,
@@ -135,6 +166,39 @@ class _Served:
     model: Model
     packed: Packed
     content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decided:
+    """What is done to the scores of the ensemble: mended, decided by, and told with an interval."""
+
+    threshold: Threshold | None
+    recalibration: Recalibration | None
+    conformal: Conformal | None
+
+
+def _mended(problem: Problem, divided: Divided, options: EvaluationOptions, seed: int) -> Mended | None:
+    """Return the out-of-fold probabilities, mended where that helps; None for a number, which has none."""
+    if problem.task == "regression":
+        return None
+    predicted = divided.predicted
+    if not options.calibrate:
+        off = CalibrationCheck(ece=None, reason="left as they are: the file says so (`evaluation: {calibration: off}`)")
+        return Mended(scores=divided.scores, step=None, check=off)
+    return mend(
+        problem.task,
+        predicted.truth.astype(np.int64),
+        divided.scores,
+        weight=predicted.weight,
+        group=predicted.group,
+        seed=seed,
+    )
+
+
+def _mended_again(problem: Problem, rows: Rows, scores: Floats, step: Recalibration, seed: int) -> Floats:
+    """Return nested predictions as the served model would mend them, by curves that saw none of the rows."""
+    truth = rows.truth.astype(np.int64)
+    return crossfitted(step.method, problem.task, truth, scores, weight=rows.weight, seed=seed)
 
 
 def _threshold(problem: Problem, divided: Divided) -> Threshold | None:
@@ -156,11 +220,19 @@ def _serve(  # noqa: PLR0917 - all of it is part of a model
     dataset: Dataset,
     features: FeaturePlan,
     tuning: Received[Tuning],
-    threshold: Threshold | None,
+    decided: _Decided,
     development: Rows,
 ) -> _Served:
     members = read_members([key for key, _ in tuning.record.members], tuning.files)
-    model = build_model(members, problem, dataset, features, threshold)
+    model = build_model(
+        members,
+        problem,
+        dataset,
+        features,
+        decided.threshold,
+        recalibration=decided.recalibration,
+        conformal=decided.conformal,
+    )
     packed = pack(model, development.table)
     return _Served(
         members={member.key: member for member in members}, model=model, packed=packed, content=packed.zipped()
