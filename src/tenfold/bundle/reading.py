@@ -25,7 +25,8 @@ from tenfold.bundle.view import FittedView
 
 _NOTHING = "num_leaves=1\nnum_cat=0\nleaf_value=0\nshrinkage=1\n"
 _BY_CATEGORY = 1
-_SAME_UNIT = frozenset({"passthrough", "impute", "group_impute", "iterative", "neighbours", "scale"})
+_ZERO = 1e-30
+_SAME_UNIT = frozenset({"passthrough", "impute", "group_impute", "iterative_impute", "neighbours_impute", "scale"})
 """Steps after which a number is still what it was, but for its scale."""
 
 
@@ -112,7 +113,7 @@ class Reading:
 
 
 def read_model(model: Model) -> Reading | None:
-    """Return what there is to read; None for a model that nobody can: an average of several, or trees of many columns."""
+    """Return what there is to read; None where nobody can: an average of several models, trees of many columns."""
     if len(model.parts) != 1:
         return None
     part = model.parts[0]
@@ -179,10 +180,12 @@ def _levels(view: FittedView) -> dict[str, tuple[str, ...]]:
 
 def _additive(key: str, predictor: LightGBMPredictor, view: FittedView, scores: tuple[str, ...]) -> Reading | None:
     model = parse(predictor.text)
-    facts = [dict(line.partition("=")[::2] for line in tree.splitlines()) for tree in model.trees]
-    columns = [_split_columns(tree) for tree in facts]
-    if any(len(each) > 1 for each in columns):
-        return None
+    facts, columns = [], []
+    for text in model.trees:
+        facts.append(dict(line.partition("=")[::2] for line in text.splitlines()))
+        columns.append(_split_columns(facts[-1]))
+        if len(columns[-1]) > 1:
+            return None
     levels, intercept = _levels(view), np.zeros(model.scores)
     for place, (tree, own) in enumerate(zip(facts, columns, strict=True)):
         if not own:
@@ -233,9 +236,11 @@ def _mean(tree: dict[str, str]) -> float:
     return float(np.average(values, weights=counts))
 
 
-def _edges(tree: dict[str, str]) -> list[float]:
+def _edges(tree: dict[str, str]) -> set[float]:
+    """Return the bounds between intervals; LightGBM writes zero as a number next to it."""
     kinds = _floats(tree["decision_type"]).astype(np.int64)
-    return _floats(tree["threshold"])[(kinds & _BY_CATEGORY) == 0].tolist()
+    found = _floats(tree["threshold"])[(kinds & _BY_CATEGORY) == 0]
+    return {0.0 if abs(edge) < _ZERO else float(edge) for edge in found}
 
 
 def _floats(text: str) -> npt.NDArray[np.float64]:

@@ -8,6 +8,7 @@ import typer
 
 from tenfold.cli.command import Command, Document, Reply
 from tenfold.cli.options import HERE, AsJson, ProjectPath
+from tenfold.cli.reading import show_reading
 from tenfold.cli.table import heading, interval, minute, number, pairs, rows, styled, suggest
 
 if TYPE_CHECKING:
@@ -181,6 +182,7 @@ def show_model(document: Document, console: Console) -> None:
     if inputs:
         console.print()
         rows(console, ("input", "kind"), ((column.get("name", ""), column.get("kind", "")) for column in inputs))
+    show_reading(document.get("reading") or {}, console)
     suggest(console, (f"tenfold predict {ref} NEW.csv --output scored.csv",))
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import polars as pl
 
+from tenfold.bundle.format import load_bundle
+from tenfold.bundle.reading import Reading, read_model
 from tenfold.engine.executors import ProcessMap
 from tenfold.engine.plan import PlannedStage, plan
 from tenfold.engine.run import RunOutcome, Surroundings, run_graph
@@ -35,6 +37,9 @@ from tenfold.store.rows import RunStatus, Version
 
 EXIT_SECONDS = 0.4
 """Kept back for the interpreter's own end."""
+
+_READABLE = frozenset({"additive", "sparse_linear", "linear", "tree"})
+"""Learners whose model a person can read, where it serves alone."""
 
 _PRELOAD = ("lightgbm", "sklearn.linear_model", "sklearn.ensemble")
 
@@ -186,12 +191,22 @@ def _write_page(
         tuning=records["tuning"],
         evaluation=records["evaluation"],
         verdicts=verdicts,
+        reading=_reading(outcome, candidates),
     )
     page = store.folder / "reports" / f"{version.ref}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(render_run_report(facts), encoding="utf-8")
     _write_data_page(outcome, version, page.with_suffix(".data.html"))
     return page
+
+
+def _reading(outcome: RunOutcome, candidates: Candidates) -> Reading | None:
+    """Return the model itself where a person can read it; what nobody can is not even opened."""
+    members = outcome.results["tuning"].record.members
+    learners = {each.learner for each in candidates.candidates if each.key in dict(members)}
+    if len(members) != 1 or not learners <= _READABLE:
+        return None
+    return read_model(load_bundle(outcome.results["evaluation"].files["bundle.zip"], verify=False))
 
 
 def _write_data_page(outcome: RunOutcome, version: Version, page: Path) -> None:

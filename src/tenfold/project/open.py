@@ -183,6 +183,7 @@ class Project:
     def show_model(self, ref: str) -> ModelReport:
         """Return one version with its inputs and its evidence."""
         from tenfold.bundle.format import load_bundle
+        from tenfold.bundle.reading import read_model
 
         version = self.store.registry.find(ref)
         path = self.store.blobs.path(version.blob)
@@ -193,6 +194,7 @@ class Project:
             task=model.task,
             inputs=tuple(plain(each) for each in model.signature.fields),
             evidence=tuple(plain(each) for each in self.store.evidence.of(subject=version.bundle)),
+            reading=read_model(model),
         )
 
     def model_history(self, name: str) -> HistoryReport:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tenfold.bundle.reading import Reading
 from tenfold.foundation.serial import plain
 from tenfold.project.document import Document
 from tenfold.store.rows import DoctorReport, VerifyReport, Version
@@ -46,6 +47,7 @@ class ModelReport:
     task: str
     inputs: tuple[Document, ...]
     evidence: tuple[Document, ...]
+    reading: Reading | None = None
     ok: bool = True
 
     def document(self) -> Document:
@@ -58,6 +60,7 @@ class ModelReport:
             "threshold": self.version.facts.get("threshold"),
             "inputs": list(self.inputs),
             "evidence": list(self.evidence),
+            "reading": plain(self.reading),
         }
 
 

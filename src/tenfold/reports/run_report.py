@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Literal
 
+from tenfold.bundle.reading import Reading
 from tenfold.measures.judge import overall
 from tenfold.measures.names import METRIC_NAMES, find_metric_name, metric_name
 from tenfold.measures.ways import ways_of
@@ -21,6 +22,7 @@ from tenfold.records.validation import ValidationPlan
 from tenfold.reports.decisions import Decision, decisions
 from tenfold.reports.figures import Figure, draw_figures, interval_bar, interval_strip
 from tenfold.reports.learning import draw_learning
+from tenfold.reports.reading import ReadPage, read_page
 from tenfold.reports.words import MISSING, between, count, interval, meaning, number, percent, short, unit, with_unit
 
 OPERATIONAL = "operational"
@@ -35,7 +37,10 @@ Tone = Literal["good", "bad", "unsure", "open", "plain"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """The records of one run; ``version`` is the registered model's reference, such as ``flights@3``."""
+    """The records of one run; ``version`` is the registered model's reference, such as ``flights@3``.
+
+    ``reading`` is the model itself, where a person can read it.
+    """
 
     run: str
     version: str
@@ -47,6 +52,7 @@ class RunFacts:
     tuning: Tuning
     evaluation: Evaluation
     verdicts: tuple[Verdict, ...]
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +186,7 @@ class Page:
     leaderboard: tuple[Standing, ...]
     figures: tuple[Figure, ...]
     learning: tuple[Figure, ...]
+    reading: ReadPage | None
     decisions: tuple[Decision, ...]
     columns: tuple[Described, ...]
     more_columns: int
@@ -259,6 +266,7 @@ def _page(facts: RunFacts) -> Page:
         changed=tuple(_changed(one) for one in evaluation.robustness),
         leaderboard=_leaderboard(facts),
         figures=draw_figures(evaluation.plots),
+        reading=read_page(facts.reading),
         learning=draw_learning(facts.candidates.candidates, {key for key, _ in facts.tuning.members}),
         decisions=decisions(problem, facts.validation, facts.features, facts.tuning, evaluation),
         columns=tuple(_described(column, facts.dataset.rows, used) for column in facts.dataset.columns[:_MOST_COLUMNS]),
