@@ -6,7 +6,7 @@ What is read is exactly what serves: the parts add up to the model's raw score, 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -25,7 +25,7 @@ from tenfold.bundle.view import FittedView
 
 _NOTHING = "num_leaves=1\nnum_cat=0\nleaf_value=0\nshrinkage=1\n"
 _BY_CATEGORY = 1
-_ZERO = 1e-30
+_ZERO, _ENDLESS = 1e-30, 1e300
 _SAME_UNIT = frozenset({"passthrough", "impute", "group_impute", "iterative_impute", "neighbours_impute", "scale"})
 """Steps after which a number is still what it was, but for its scale."""
 
@@ -100,6 +100,8 @@ class Reading:
         What each score is for: the target, or a class.
     intercept : tuple of float
         By score, what is added whatever the row.
+    recalibrated : bool
+        Whether the probabilities that come of it are mended once more, all by one curve.
     """
 
     kind: Literal["additive", "linear", "tree"]
@@ -110,10 +112,16 @@ class Reading:
     terms: tuple[Term, ...] = ()
     coefficients: tuple[Coefficient, ...] = ()
     tree: Branch | None = None
+    recalibrated: bool = False
 
 
 def read_model(model: Model) -> Reading | None:
     """Return what there is to read; None where nobody can: an average of several models, trees of many columns."""
+    reading = _read(model)
+    return None if reading is None else replace(reading, recalibrated=model.recalibration is not None)
+
+
+def _read(model: Model) -> Reading | None:
     if len(model.parts) != 1:
         return None
     part = model.parts[0]
@@ -237,10 +245,13 @@ def _mean(tree: dict[str, str]) -> float:
 
 
 def _edges(tree: dict[str, str]) -> set[float]:
-    """Return the bounds between intervals; LightGBM writes zero as a number next to it."""
+    """Return the bounds between intervals.
+
+    LightGBM writes zero as a number next to it, and the largest number there is where it asks only what is missing.
+    """
     kinds = _floats(tree["decision_type"]).astype(np.int64)
     found = _floats(tree["threshold"])[(kinds & _BY_CATEGORY) == 0]
-    return {0.0 if abs(edge) < _ZERO else float(edge) for edge in found}
+    return {0.0 if abs(edge) < _ZERO else float(edge) for edge in found if abs(edge) < _ENDLESS}
 
 
 def _floats(text: str) -> npt.NDArray[np.float64]:

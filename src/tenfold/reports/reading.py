@@ -49,6 +49,7 @@ class ReadPage:
     intercept: tuple[str, ...]
     figures: tuple[Figure, ...] = ()
     more: int = 0
+    recalibrated: bool = False
     rows: tuple[Row, ...] = ()
     rules: tuple[Rule, ...] = ()
 
@@ -65,6 +66,7 @@ def read_page(reading: Reading | None) -> ReadPage | None:
         intercept=tuple(number(value) for value in reading.intercept),
         figures=tuple(_term(term, reading.scores, what) for term in reading.terms[:_MOST_TERMS]),
         more=max(0, len(reading.terms) - _MOST_TERMS),
+        recalibrated=reading.recalibrated,
         rows=tuple(_row(each) for each in reading.coefficients),
         rules=() if reading.tree is None else tuple(rules_of(reading.tree, reading.scores)),
     )
@@ -136,7 +138,15 @@ def _bars(term: Term, what: str) -> str:
     room = 0.2 * (high - low) or 1.0
     height = 52 + 18 * len(entries)
     frame = Frame(
-        low_x=low - room, high_x=high + room, low_y=0, high_y=1, width=320, height=height, left=104, bottom=38, top=8
+        low_x=low - 0.05 * room,
+        high_x=high + room,
+        low_y=0,
+        high_y=1,
+        width=320,
+        height=height,
+        left=104,
+        bottom=38,
+        top=8,
     )
     zero = frame.x(0.0)
     marks = []
@@ -146,10 +156,10 @@ def _bars(term: Term, what: str) -> str:
         kind = "bar-positive" if value > 0 else "bar"
         marks.append(box((start, y), (max(end - start, 1.0), 12), kind))
         marks.append(text((98, y + 10), level if len(level) <= 15 else f"{level[:14]}…", anchor="end"))
-        side = (end + 4, "start") if value > 0 else (start - 4, "end")
-        marks.append(text((side[0], y + 10), f"{value:+.3g}", anchor=side[1]))
-    marks.append(line((zero, 6), (zero, height - 38), "grid"))
-    marks.append(text(((frame.left + frame.width) / 2, height - 8), what, "axis", anchor="middle"))
+        # On the free side, where neither a bar nor a name stands.
+        marks.append(text((end + 4, y + 10), f"{value:+.3g}"))
+    marks.append(line((zero, 6), (zero, height - 38), "chance"))
+    marks.append(text(((frame.left + frame.width) / 2, height - 14), what, "axis", anchor="middle"))
     return drawing(frame.width, frame.height, f"what {term.column} adds", marks)
 
 
