@@ -105,16 +105,17 @@ def _row(each: Coefficient) -> Row:
 def _term(term: Term, scores: Sequence[str], what: str) -> Figure:
     """Return the drawing of one column: steps for numbers, bars for levels."""
     missing = ", ".join(f"{value:+.3g}" for value in term.missing[:_MOST_SCORES])
-    drawn = _bars(term, what) if term.levels and len(scores) == 1 else _steps(term, scores, what)
+    drawn = _bars(term, scores, what) if term.levels else _steps(term, scores, what)
     caption = f"Missing{' or never seen' if term.levels else ''}: {missing}."
-    if len(term.levels) > _MOST_LEVELS:
-        caption += f" The {_MOST_LEVELS} levels that differ most, of {len(term.levels)}."
+    bars = len(term.levels) * len(scores)
+    if bars > _MOST_LEVELS:
+        caption += f" The {_MOST_LEVELS} bars that differ most from nothing, of {bars}."
     return Figure(title=term.column, caption=caption, svg=drawn)
 
 
 def _steps(term: Term, scores: Sequence[str], what: str) -> str:
     values = term.values[:_MOST_SCORES]
-    edges = [place + 0.5 for place in range(len(term.levels) - 1)] if term.levels else list(term.edges)
+    edges = list(term.edges)
     low, high = (edges[0], edges[-1]) if edges else (0.0, 1.0)
     room = 0.06 * (high - low) or abs(low) * 0.1 or 1.0
     frame = _frame(low - room, high + room, [value for score in values for value in score])
@@ -131,8 +132,13 @@ def _steps(term: Term, scores: Sequence[str], what: str) -> str:
     return drawing(frame.width, frame.height, f"what {term.column} adds", marks)
 
 
-def _bars(term: Term, what: str) -> str:
-    entries = sorted(zip(term.levels, term.values[0], strict=True), key=lambda entry: -abs(entry[1]))[:_MOST_LEVELS]
+def _bars(term: Term, scores: Sequence[str], what: str) -> str:
+    entries = [
+        (level if len(scores) == 1 else f"{level} · {score}", value)
+        for place, level in enumerate(term.levels)
+        for score, value in zip(scores, (own[place] for own in term.values), strict=True)
+    ]
+    entries = sorted(entries, key=lambda entry: -abs(entry[1]))[:_MOST_LEVELS]
     entries.sort(key=lambda entry: -entry[1])
     low, high = min(0.0, *(value for _, value in entries)), max(0.0, *(value for _, value in entries))
     room = 0.2 * (high - low) or 1.0
