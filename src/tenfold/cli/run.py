@@ -96,7 +96,9 @@ def _facts(document: Document) -> list[tuple[str, object]]:
         ("run", document.get("run")),
         ("time", format_seconds(float(seconds)) if seconds is not None else None),
         ("search", _search(document.get("search") or {})),
-        ("luck", _luck((document.get("search") or {}).get("selection") or {})),
+        ("measured", _measured(document.get("ways") or {}, (document.get("search") or {}).get("selection") or {})),
+        ("calibration", _calibration(document.get("calibration") or {})),
+        ("intervals", _intervals(document.get("intervals") or {})),
         ("model", (document.get("model") or {}).get("path")),
         ("report", document.get("report")),
         ("live", _promotion(document.get("promotion") or {})),
@@ -113,14 +115,27 @@ def _search(search: Mapping[str, Any]) -> str | None:
     return f"{search.get('method', '')}, {search.get('trials', 0)} trials{f' ({counts})' if counts else ''}{earlier}"
 
 
-def _luck(selection: Mapping[str, Any]) -> str | None:
-    """Return the best score beside what is left of it without the luck of having picked it."""
-    if selection.get("corrected") is None:
+def _measured(ways: Mapping[str, Any], selection: Mapping[str, Any]) -> str | None:
+    """Return the main metric by every way it was measured: the best of many beside what is left without its luck."""
+    if len(ways) < 2:
         return None
-    within = f"{number(selection.get('low'))} to {number(selection.get('high'))}"
+    found = "; ".join(f"{way} {interval(row)}" for way, row in ways.items())
+    tried = f" (of {selection['candidates']} tried)" if selection.get("candidates") else ""
+    metric = next(iter(ways.values())).get("metric") or selection.get("metric") or ""
+    return f"{metric}: {found}{tried}".lstrip(": ")
+
+
+def _calibration(check: Mapping[str, Any]) -> str | None:
+    return f"mended ({check.get('method', '')}): {check.get('reason', '')}" if check.get("mended") else None
+
+
+def _intervals(check: Mapping[str, Any]) -> str | None:
+    if not check:
+        return None
+    held = check.get("coverage") or {}
     return (
-        f"best {selection.get('metric', '')} {number(selection.get('naive'))} of {selection.get('candidates', 0)};"
-        f" corrected {number(selection['corrected'])} ({within})"
+        f"{100 * float(check['level']):g} %: hold the truth of {interval(held)} of the {check.get('judged_on', '')}"
+        f" rows, mean width or size {number(check.get('width'))}"
     )
 
 

@@ -73,6 +73,8 @@ class RunReport:
             "split": self._split(),
             "weak_slices": [] if evaluation is None else plain(evaluation.record.weak_slices),
             "robustness": [] if evaluation is None else plain(evaluation.record.robustness),
+            "calibration": None if evaluation is None else plain(evaluation.record.calibration),
+            "intervals": None if evaluation is None else plain(evaluation.record.intervals),
             "requirements": [verdict_line(verdict) for verdict in self.verdicts],
             "leaderboard": self._leaderboard(),
             "convergence": [] if self.candidates is None else list(self.candidates.findings),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tenfold.records.evaluation import Evaluation
+from tenfold.records.evaluation import CalibrationCheck, Evaluation, IntervalCheck
 from tenfold.records.features import FeaturePlan
 from tenfold.records.problem import Problem
 from tenfold.records.tuning import Tuning
 from tenfold.records.validation import ValidationPlan
-from tenfold.reports.words import number
+from tenfold.reports.words import MISSING, number, percent
 
 _NAMED = 12
 
@@ -84,7 +84,48 @@ def decisions(
                 override="problem: {value: {true_positive: …, false_positive: …}}",
             )
         )
+    check = evaluation.calibration
+    if check is not None and check.reason:
+        made.append(
+            Decision(
+                subject="Calibration",
+                chosen=f"mended, {check.method}" if check.mended else "left as they are",
+                reason="; ".join(part for part in (check.reason, _calibrated(check)) if part),
+                override="evaluation: {calibration: auto | off}",
+            )
+        )
+    intervals = evaluation.intervals
+    if intervals is not None:
+        made.append(
+            Decision(
+                subject="Prediction intervals",
+                chosen=f"{100 * intervals.level:g} %, mean {'size' if problem.classes else 'width'}"
+                f" {number(intervals.width)}",
+                reason=_held(intervals),
+                override="evaluation: {intervals: 0.9}",
+            )
+        )
     return tuple(made)
+
+
+def _calibrated(check: CalibrationCheck) -> str:
+    """Return what the judged rows show of the probabilities that are served."""
+    told = []
+    if check.slope is not None:
+        told.append(f"slope {number(check.slope)} and intercept {number(check.intercept)} (true: 1 and 0)")
+    if check.ece is not None:
+        told.append(f"calibration error {number(check.ece)} less what chance adds, no interval claimed")
+    return f"on the judged rows {', '.join(told)}" if told else ""
+
+
+def _held(intervals: IntervalCheck) -> str:
+    coverage = intervals.coverage
+    held, low, high = (
+        MISSING if each is None else percent(each) for each in (coverage.value, coverage.low, coverage.high)
+    )
+    return (
+        f"from out-of-fold predictions; on {intervals.judged_on} rows they hold the truth of {held} ({low} to {high})"
+    )
 
 
 def _split(validation: ValidationPlan) -> str:

@@ -178,6 +178,28 @@ def _gain(numbers: Numbers) -> Figure:
     )
 
 
+def _money(numbers: Numbers) -> Figure:
+    cuts, brought = numbers["threshold"], numbers["per_row"]
+    chosen, reached = min(float(numbers["chosen"]), 1.0), float(numbers["chosen_per_row"])
+    low, high = min(*brought, reached), max(*brought, reached)
+    room = 0.08 * ((high - low) or abs(high) or 1.0)
+    frame = Frame(low_x=0, high_x=1, low_y=low - room, high_y=high + room, left=74)
+    constant = max(float(numbers["all"]), float(numbers["none"]))
+    marks = [
+        *axes(frame, "threshold", "money per row"),
+        line((frame.x(0), frame.y(constant)), (frame.x(1), frame.y(constant)), "chance"),
+        path(_points(frame, cuts, brought), "curve"),
+        dot((frame.x(chosen), frame.y(reached)), 4, "point"),
+    ]
+    lift = reached - constant
+    return Figure(
+        title="Money by threshold",
+        caption=f"At the threshold chosen out of fold ({number(chosen)}, the dot) a row brings {number(reached)},"
+        f" {number(abs(lift))} {'more' if lift >= 0 else 'less'} than the best constant decision (dashed).",
+        svg=drawing(frame.width, frame.height, "money per row against the decision threshold", marks),
+    )
+
+
 def _confusion(numbers: Numbers) -> Figure:
     names, counts = [str(name) for name in numbers["classes"]], numbers["counts"]
     size = len(names)
@@ -284,6 +306,7 @@ FIGURES: Mapping[str, Callable[[Numbers], Figure | None]] = {
     "calibration": _calibration,
     "scores": _scores,
     "gain": _gain,
+    "money": _money,
     "predicted": _predicted,
     "residuals": _residuals,
     "confusion": _confusion,

@@ -422,6 +422,19 @@ def test_overconfident_probabilities_are_mended_in_the_bundle_and_everything_is_
     assert alone == pytest.approx(together, abs=1e-12)
 
 
+def test_accuracy_named_by_the_file_where_positives_are_rare_is_a_finding(binary: Made) -> None:
+    chosen = replace(binary.problem, metric=MetricChoice(metric="accuracy", reason="the file says so"))
+    assert not any("hardly sees" in said for said in binary.evaluate(problem=chosen).record.findings)
+    table = binary.table.with_columns(
+        y=pl.when((pl.col("y") == "yes") & (pl.int_range(pl.len()) % 25 > 0)).then(pl.lit("no")).otherwise("y")
+    )
+    place = binary.dataset.files["table.parquet"].parent / "rare.parquet"
+    table.write_parquet(place)
+    rare = replace(binary, dataset=replace(binary.dataset, files={"table.parquet": place}), table=table)
+    (said,) = [said for said in rare.evaluate(problem=chosen).record.findings if "hardly sees" in said]
+    assert "always saying the most frequent one would score 98." in said
+
+
 def test_a_bundle_that_needs_no_mending_has_no_trace_of_it(binary: Made) -> None:
     result, off = binary.evaluate(), binary.evaluate(calibrate=False)
     assert result.record.recalibration is None

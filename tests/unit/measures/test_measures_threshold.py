@@ -5,7 +5,7 @@ import pytest
 from measures_scene import REBOOKING, binary, multiclass
 
 from tenfold.measures.calibration import fit_calibration
-from tenfold.measures.metrics import METRICS
+from tenfold.measures.metrics import metric_called
 from tenfold.measures.money import amounts_of, money
 from tenfold.measures.outcome import Outcome
 from tenfold.measures.threshold import bayes_threshold, choose_threshold, decide
@@ -24,7 +24,7 @@ def earned(outcome, threshold, value):
 
 def judged(outcome, threshold, name):
     decision = decide(outcome.scores, threshold)
-    return METRICS[name].compute(
+    return metric_called(name).compute(
         Outcome(task="binary", truth=outcome.truth, scores=outcome.scores, decision=decision, money=None)
     )
 
@@ -43,7 +43,9 @@ def test_on_many_rows_the_money_is_the_most_that_any_threshold_makes(value, ties
     assert t.gain == pytest.approx(earned(o, t, value) - earned(o, Threshold(value=0.5, reason=""), value))
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "f1", "mcc"])
+@pytest.mark.parametrize(
+    "metric", ["accuracy", "balanced_accuracy", "f1", "mcc", "kappa", "f2", "f0.5", "f1_macro", "f1_weighted"]
+)
 def test_on_many_rows_the_metric_is_the_most_that_any_threshold_reaches(metric):
     o = binary(5000, 4)
     t = choose_threshold(o.truth, o.scores[:, 1], None, metric)

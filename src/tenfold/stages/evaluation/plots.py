@@ -7,7 +7,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from tenfold.measures.money import amounts_of
 from tenfold.measures.outcome import Outcome
+from tenfold.records.evaluation import Threshold
 from tenfold.records.problem import Problem
 from tenfold.stages.evaluation.rows import Floats
 
@@ -20,14 +22,32 @@ _SCATTER = 400
 _MOST_CLASSES = 20
 
 
-def plot_data(problem: Problem, outcome: Outcome, rng: np.random.Generator) -> dict[str, Plot]:
-    """Return the numbers of each plot by its name, ready for JSON."""
+def plot_data(
+    problem: Problem,
+    outcome: Outcome,
+    rng: np.random.Generator,
+    *,
+    threshold: Threshold | None = None,
+    amounts: Floats | None = None,
+) -> dict[str, Plot]:
+    """Return the numbers of each plot by its name, ready for JSON.
+
+    Parameters
+    ----------
+    threshold : Threshold or None
+        The one that is served, of a binary task.
+    amounts : ndarray of shape (n_rows, 2, 2) or None
+        Money by row, truth by decision, where rows differ.
+    """
     if problem.task == "regression":
         return {"predicted": _predicted(outcome, rng), "residuals": _residuals(outcome)}
     plots = {"confusion": _confusion(problem, outcome), "calibration": _calibration(outcome)}
     if problem.task == "binary" and 0 < outcome.truth.sum() < outcome.n:
         plots |= {"roc": _roc(outcome), "precision_recall": _precision_recall(outcome), "scores": _scores(outcome)}
         plots["gain"] = _gain(outcome)
+        if problem.value is not None and outcome.money is not None and threshold is not None:
+            each = np.repeat(amounts_of(problem.value)[None], outcome.n, axis=0) if amounts is None else amounts
+            plots["money"] = _money(outcome, each, threshold)
     return plots
 
 
@@ -88,6 +108,28 @@ def _gain(outcome: Outcome) -> Plot:
     found = np.concatenate([[0.0], np.cumsum(outcome.truth[order])]) / outcome.truth.sum()
     kept = _thinned(len(found))
     return {"rows": _list(kept / outcome.n), "found": _list(found[kept])}
+
+
+def _money(outcome: Outcome, amounts: Floats, threshold: Threshold) -> Plot:
+    """Return what a row brings at each threshold; the ends decide every row, and none, positive."""
+    truth, score = outcome.truth.astype(np.int64), outcome.scores[:, 1]
+    mass = np.ones(outcome.n) if outcome.weight is None else outcome.weight
+    of_truth = amounts[np.arange(outcome.n), truth]
+    order = np.argsort(-score, kind="stable")
+    gained = np.concatenate([[0.0], np.cumsum((mass * (of_truth[:, 1] - of_truth[:, 0]))[order])])
+    brought = ((mass * of_truth[:, 0]).sum() + gained) / mass.sum()
+    # Thresholds spread evenly, since scores may crowd at one end.
+    cuts = np.linspace(0.0, 1.0, _POINTS + 1)
+    positive = np.searchsorted(np.sort(-score), -cuts, side="right")
+    decided = score >= threshold.value
+    return {
+        "threshold": _list(cuts),
+        "per_row": _list(brought[positive]),
+        "chosen": float(threshold.value),
+        "chosen_per_row": float(brought[int(decided.sum())]),
+        "all": float(brought[-1]),
+        "none": float(brought[0]),
+    }
 
 
 def _scores(outcome: Outcome) -> Plot:

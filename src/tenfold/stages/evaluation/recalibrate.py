@@ -97,7 +97,7 @@ def mend(
             method=best.method,
             loss_before=loss,
             loss_after=loss - best.gain,
-            reason=f"left as they are: the best curve ({best.method}) changes the log loss out of fold by"
+            reason=f"the best curve ({best.method}) changes the log loss out of fold by"
             f" {-best.gain:.2g}, which chance explains or is too little",
         )
         return Mended(scores=scores, step=None, check=check)
@@ -112,7 +112,7 @@ def mend(
         method=kept.method,
         loss_before=loss,
         loss_after=loss - kept.gain,
-        reason=f"mended ({kept.method}): the log loss out of fold falls from {loss:.4g} to {loss - kept.gain:.4g}, by"
+        reason=f"the log loss out of fold falls from {loss:.4g} to {loss - kept.gain:.4g}, by"
         f" {kept.gain / max(kept.error, 1e-300):.1f} standard errors",
     )
     return Mended(scores=kept.scores, step=step, check=check)

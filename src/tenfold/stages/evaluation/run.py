@@ -13,8 +13,9 @@ from tenfold.bundle.member import Member
 from tenfold.bundle.model import Model
 from tenfold.foundation.context import Received, StageContext, StageResult
 from tenfold.foundation.serial import to_json
+from tenfold.measures.choice import accuracy_warning
 from tenfold.measures.metrics import metric_called
-from tenfold.measures.money import amounts_by_row
+from tenfold.measures.money import amounts_by_row, money_known
 from tenfold.measures.outcome import Outcome
 from tenfold.measures.threshold import choose_threshold
 from tenfold.records.dataset import Dataset
@@ -135,7 +136,10 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
         references={name: which for name, (which, _) in references.items()},
         threshold=threshold,
         bundle=served.packed.name,
-        plots={**plot_data(problem.record, outcome, ctx.rng), "importance": {"columns": importance}},
+        plots={
+            **plot_data(problem.record, outcome, ctx.rng, threshold=threshold, amounts=_amounts(problem.record, rows)),
+            "importance": {"columns": importance},
+        },
         findings=(
             *_findings(problem.record, metrics, divided, objection),
             *((doubts,) if doubts else ()),
@@ -177,13 +181,17 @@ class _Decided:
     conformal: Conformal | None
 
 
+def _amounts(problem: Problem, rows: Rows) -> Floats | None:
+    return amounts_by_row(problem, rows.table) if money_known(problem, rows.table) else None
+
+
 def _mended(problem: Problem, divided: Divided, options: EvaluationOptions, seed: int) -> Mended | None:
     """Return the out-of-fold probabilities, mended where that helps; None for a number, which has none."""
     if problem.task == "regression":
         return None
     predicted = divided.predicted
     if not options.calibrate:
-        off = CalibrationCheck(ece=None, reason="left as they are: the file says so (`evaluation: {calibration: off}`)")
+        off = CalibrationCheck(ece=None, reason="the file says so")
         return Mended(scores=divided.scores, step=None, check=off)
     return mend(
         problem.task,
@@ -249,7 +257,9 @@ def _judged(problem: Problem, divided: Divided, chosen: Outcome, model: Model) -
 def _findings(
     problem: Problem, metrics: dict[str, dict[str, Estimate]], divided: Divided, objection: str
 ) -> tuple[str, ...]:
-    found = [objection] if objection else []
+    counts = np.bincount(divided.development.truth.astype(np.int64)) if problem.classes else np.empty(0, dtype=np.int64)
+    warning = accuracy_warning(problem.metric.metric, {str(code): int(rows) for code, rows in enumerate(counts)})
+    found = [said for said in (objection, f"the metric of the file, {warning}" if warning else "") if said]
     if divided.sealed is None:
         found.append(
             "no rows were sealed (`validation: {test: 0}`): verdicts rest on the cross-validation by which the"
