@@ -197,8 +197,11 @@ def _asked(row: Mapping[str, Any]) -> str:
 def _why(row: Mapping[str, Any]) -> str:
     if row.get("verdict") == "pass":
         return ""
-    needed = f"about {number(row['needed'])} rows would settle it" if row.get("needed") else ""
-    return "; ".join(part for part in (str(row.get("reason") or ""), needed) if part)
+    reason = str(row.get("reason") or "")
+    # A judgement says so itself; that of too few rows says only that they are too few.
+    said = "would settle it" in reason
+    needed = f"about {number(row['needed'])} rows would settle it" if row.get("needed") and not said else ""
+    return "; ".join(part for part in (reason, needed) if part)
 
 
 def show_metrics(document: Document, console: Console) -> None:

@@ -77,6 +77,20 @@ RUN: dict[str, Any] = {
         }
         for n in range(7)
     ],
+    "ways": {
+        "best": {"value": 0.5775, "low": None, "high": None},
+        "corrected": {"value": 0.5184, "low": 0.445, "high": 0.587},
+        "nested": {"value": 0.4653, "low": 0.414, "high": 0.517},
+        "sealed": {"value": 0.5242, "low": 0.4, "high": 0.645},
+    },
+    "search": {"method": "random", "trials": 20, "selection": {"metric": "roc_auc", "candidates": 28}},
+    "calibration": {"mended": True, "method": "logistic", "reason": "the log loss falls"},
+    "intervals": {
+        "level": 0.9,
+        "coverage": {"value": 0.91, "low": 0.885, "high": 0.931},
+        "judged_on": "test",
+        "width": 5.6,
+    },
     "report": "/p/report.html",
     "seconds": 58.3,
 }
@@ -105,6 +119,10 @@ def test_a_run_ends_with_verdicts_intervals_the_board_where_things_are_and_what_
         "the interval holds the bound; about 48,000 rows would settle it",
         "fast: not measured",
         "0.7123 [0.701, 0.723]",
+        "roc_auc: best 0.5775; corrected 0.5184 [0.445, 0.587]; nested 0.4653",
+        "sealed 0.5242 [0.4, 0.645] (of 28 tried)",
+        "mended (logistic): the log loss falls",
+        "90 %: hold the truth of 0.91 [0.885, 0.931] of the test rows",
         "50 %",
         "2 more",
         "tenfold predict flights@3 NEW.csv --output scored.csv",

@@ -382,6 +382,20 @@ def test_each_task_has_its_plots_as_plain_numbers(tmp_path: Path, task: str, plo
         assert unused["added_loss"] == 0.0
 
 
+def test_the_plot_of_money_shows_what_each_threshold_brings_and_the_chosen_one(binary: Made) -> None:
+    value = ValueMatrix(classes=("no", "yes"), amounts=((0.0, -8.0), (0.0, 40.0)))
+    record = binary.evaluate(problem=replace(binary.problem, value=value)).record
+    money = record.plots["money"]
+    assert isinstance(money, Mapping)
+    assert money["chosen"] == record.threshold.value
+    assert money["chosen_per_row"] == pytest.approx(record.metrics["test"]["value_per_row"].value)
+    share = (binary.table["y"].to_numpy()[binary.part == "test"] == "yes").mean()
+    assert money["all"] == pytest.approx(40 * share - 8 * (1 - share))
+    assert money["none"] == 0.0
+    assert money["per_row"][0] == pytest.approx(money["all"], rel=1e-4)
+    assert money["per_row"][-1] == pytest.approx(0.0, abs=1e-9)
+
+
 def test_a_confusion_plot_counts_every_judged_row(binary: Made) -> None:
     confusion = binary.evaluate().record.plots["confusion"]
     assert isinstance(confusion, Mapping)

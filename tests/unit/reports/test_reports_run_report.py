@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from tenfold.records.dataset import Column, Dataset, Field, Finding, Source
-from tenfold.records.evaluation import Estimate, Evaluation, Threshold
+from tenfold.records.evaluation import CalibrationCheck, Estimate, Evaluation, IntervalCheck, Threshold
 from tenfold.records.evidence import Verdict, VerdictName
 from tenfold.records.features import FeaturePlan
 from tenfold.records.model import Candidate, Candidates, Member
@@ -43,6 +43,14 @@ def plots(name: str = "x") -> dict[str, object]:
         "calibration": {"bins": [{"said": 0.2, "happened": 0.25, "low": 0.2, "high": 0.3, "n": 100}]},
         "scores": {"edges": [0.0, 0.5, 1.0], "negative": [80, 20], "positive": [10, 30]},
         "gain": {"rows": [0.0, 0.5, 1.0], "found": [0.0, 0.8, 1.0]},
+        "money": {
+            "threshold": [0.0, 0.5, 1.0],
+            "per_row": [-1.0, 3.0, 0.0],
+            "chosen": 0.5,
+            "chosen_per_row": 3.0,
+            "all": -1.0,
+            "none": 0.0,
+        },
         "confusion": {"classes": [name, "b"], "counts": [[80, 20], [10, 30]], "left_out": 0},
         "predicted": {"predicted": [1.0, 2.0], "truth": [1.5, 2.5]},
         "residuals": {"edges": [-1.0, 0.0, 1.0], "counts": [3, 4], "mean": 0.1},
@@ -124,6 +132,8 @@ def facts(text: str = "plain") -> RunFacts:
             references={"roc_auc": "best constant"},
             threshold=Threshold(value=0.4, reason=text),
             bundle="bundlehash",
+            calibration=CalibrationCheck(ece=0.021, slope=0.6, intercept=0.1, mended=True, method="beta", reason=text),
+            intervals=IntervalCheck(level=0.9, coverage=estimate("accuracy", 0.9), width=1.4, judged_on="test"),
             plots=plots(text),
             findings=(text,),
         ),
@@ -236,6 +246,11 @@ def test_verdicts_metrics_decisions_and_findings_are_shown() -> None:
         "validation: {strategy:",
         "3 left out (flights)",
         "bundlehash",
+        "a row brings 3, 3 more than the best constant decision",
+        "mended, beta",
+        "slope 0.6000 and intercept 0.1000 (true: 1 and 0)",
+        "evaluation: {calibration: auto | off}",
+        "on test rows they hold the truth of 90.0%",
     ):
         assert shown in told, shown
 
@@ -261,7 +276,7 @@ def test_equal_records_give_equal_pages() -> None:
 
 def test_figures_are_drawn_for_what_is_on_record_only() -> None:
     assert [figure.title for figure in draw_figures({"roc": plots()["roc"]})] == ["ROC curve"]
-    assert len(draw_figures(plots())) == 9
+    assert len(draw_figures(plots())) == 10
     assert draw_figures({"importance": {"columns": [{"column": "z", "added_loss": 0.0}]}}) == ()
     assert draw_figures({"predicted": {"predicted": [2.0], "truth": [2.0]}}) == ()
 
