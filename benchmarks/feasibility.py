@@ -7,9 +7,9 @@ by clouds of points, or by the noise of a number. Each shape, at 200, 1,000 and 
 stage as `tenfold check` carries it; the interval of the ceiling has to hold the known error in 18 of 20 seeds.
 
 *Rows needed.* What is foretold is from how many training rows on the best of the quick models reaches a level, where
-it is trained on rows drawn by chance. That is also what is measured, on the whole table: the quick models are trained on
-more and more rows, several times with other rows, and measured on rows they never saw; the curve of the best is read
-where it stands at 100, 300, 1,000 and 3,000 rows. Each of these four levels is then asked of samples of 200 rows.
+it is trained on rows drawn by chance. That is also what is measured, on the whole table: the quick models are trained
+on more and more rows, several times with other rows, and measured on rows they never saw; the curve of the best is
+read where it stands at 100, 300, 1,000 and 3,000 rows. Each of these four levels is then asked of samples of 200 rows.
 A range is right when it holds the rows at which the level was set; `enough` when these are at most the rows of the
 sample; `out of reach` is wrong, as the level was reached; `cannot say` is neither. Of each table and level at least
 8 in 10 have to be right or unsaid.
@@ -242,7 +242,7 @@ TABLES: Mapping[str, Callable[[Path], tuple[pl.DataFrame, str]]] = {
     "abalone": _parquet("abalone.parquet", "Rings"),
     "kr_vs_kp": _parquet("kr_vs_kp.parquet", "class"),
     "elec2": _parquet("elec2_stream.parquet", "class"),
-    "caravan": _parquet("caravan_coil2000.parquet", "CARAVAN"),
+    "caravan": _parquet("caravan_coil2000.parquet", "Purchase"),
 }
 MADE: Mapping[str, Callable[[Path], tuple[pl.DataFrame, str]]] = {
     "made-boxes": _made(boxes),

@@ -104,7 +104,7 @@ def test_a_run_ends_with_verdicts_intervals_the_board_where_things_are_and_what_
         "1.5 [1.1, 1.9]",
         "the interval holds the bound; about 48,000 rows would settle it",
         "fast: not measured",
-        "0.7123 [0.701, 0.723]",
+        "0.7123 [0.701, 0.724]",
         "50 %",
         "2 more",
         "tenfold predict flights@3 NEW.csv --output scored.csv",
