@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from tenfold.foundation.errors import InputError
+from tenfold.foundation.personal import hide_number, hide_value, mask_personal
 from tenfold.records.dataset import Field, Kind
 
 Value = float | str | bool | datetime | None
@@ -21,6 +22,7 @@ BLANKS = "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace())
 """Every sign that counts as blank, named so that one value and a column of them are stripped alike."""
 
 _LONGEST_SHOWN = 40
+_NONE_PERSONAL = frozenset({"", "codes"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _ISO = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2})?(?:\.(\d{1,6})\d*)?)?\s*(Z|z|UTC|[+-]\d{2}:?\d{2})?", re.ASCII
@@ -92,7 +94,8 @@ def _from_numpy(value: np.generic) -> object:
 
 
 def _refused(found: object, needed: str) -> Unreadable:
-    shown = repr(found)
+    # What is refused is told, and what is told is kept: in a log, a ticket, somebody's terminal.
+    shown = mask_personal(repr(found))
     if len(shown) > _LONGEST_SHOWN:
         shown = shown[:_LONGEST_SHOWN] + "..."
     return Unreadable(f"{_nature(found)} {shown} where {needed} is needed")
@@ -114,7 +117,7 @@ def _finite(value: float, found: object) -> float:
     return value
 
 
-def _number_from_text(field: Field, text: str) -> float:
+def _number_from_text(field: Field, text: str) -> float | None:
     plain = text
     if field.thousands:
         for mark in (" ", "\u00a0", "\u202f") if field.thousands == " " else (field.thousands,):
@@ -123,16 +126,17 @@ def _number_from_text(field: Field, text: str) -> float:
         plain = plain.replace(",", ".")
     if _NUMBER.fullmatch(plain) is None:
         raise _refused(text, "a number")
-    return _finite(float(plain), text)
+    number = _finite(float(plain), text)
+    return None if field.personal and hide_number(number) != number else number
 
 
-def _number(field: Field, value: object) -> float:
-    del field
+def _number(field: Field, value: object) -> float | None:
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         try:
-            return _finite(float(value), value)
+            number = _finite(float(value), value)
         except OverflowError as error:
             raise _refused(value, "a number of ordinary size") from error
+        return None if field.personal and hide_number(number) != number else number
     raise _refused(value, "a number")
 
 
@@ -154,10 +158,14 @@ def _truth(field: Field, value: object) -> bool:
 
 
 def _words_from_text(field: Field, text: str) -> str:
-    del field
     if any("\ud800" <= sign <= "\udfff" for sign in text):
         raise _refused(text, "text in valid Unicode")
-    return text
+    return text if field.personal in _NONE_PERSONAL else without_personal(field, text)
+
+
+def without_personal(field: Field, text: str) -> str:
+    """Return a word or a text as a column that was found to hold personal data keeps it."""
+    return mask_personal(text) if field.kind == "text" else hide_value(text)
 
 
 def _words(field: Field, value: object) -> str | None:
@@ -169,7 +177,9 @@ def _words(field: Field, value: object) -> str | None:
         text = words_of_number(_finite(value, value))
     else:
         raise _refused(value, "a text")
-    return None if text in field.missing_markers else text
+    if text in field.missing_markers:
+        return None
+    return text if field.personal in _NONE_PERSONAL else without_personal(field, text)
 
 
 def _moment_from_text(field: Field, text: str) -> datetime:

@@ -12,6 +12,7 @@ import polars as pl
 
 from tenfold.connectors.infer import FieldOverride
 from tenfold.connectors.land import source_fingerprint
+from tenfold.connectors.personal_columns import HIDING, hide_personal
 from tenfold.connectors.point_in_time import PointInTimeJoin, Timed, join_as_known
 from tenfold.connectors.read import READER, SourceTable, canonicalise, read_source
 from tenfold.connectors.request import SourceRequest
@@ -66,7 +67,7 @@ def ingest(options: IngestOptions, *, workdir: Path) -> Ingested:
     if options.query is None and options.join is None:
         request = options.sources[0]
         table = read_source(request, into=into, overrides=options.overrides, timezone=options.timezone)
-        return _ingested(options, into, table.fields, (table,), table.notes)
+        return _ingested(options, into, hide_personal(into, table.fields), (table,), table.notes)
     with tempfile.TemporaryDirectory(dir=workdir, prefix="joining-") as folder:
         tables = _read_all(options, Path(folder))
         joined = _joined(options, tables, Path(folder) / "joined.parquet")
@@ -80,7 +81,7 @@ def ingest(options: IngestOptions, *, workdir: Path) -> Ingested:
         )
     read = tuple(tables.values())
     notes = tuple(note for table in read for note in table.notes)
-    return _ingested(options, into, _as_written(fields, read), read, notes)
+    return _ingested(options, into, hide_personal(into, _as_written(fields, read)), read, notes)
 
 
 def _joined(options: IngestOptions, tables: Mapping[str, SourceTable], into: Path) -> Path:
@@ -117,7 +118,14 @@ def _fingerprint(options: IngestOptions, snapshots: Mapping[str, str]) -> str:
     """Name the table by all that decides it: the bytes read, how they are read, and the query; not where they lie."""
     requests = [replace(request, location="", shown="", endpoint="", allow=None) for request in options.sources]
     return fingerprint(
-        READER, pl.__version__, requests, options.query, options.join, options.timezone, options.overrides, snapshots
+        (READER, HIDING),
+        pl.__version__,
+        requests,
+        options.query,
+        options.join,
+        options.timezone,
+        options.overrides,
+        snapshots,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["numeric", "categorical", "boolean", "datetime", "text"]
+Personal = Literal["", "some", "most", "codes"]
 Role = Literal["feature", "target", "time", "entity", "group", "assign", "weight", "id", "sensitive", "ignored"]
 
 
@@ -33,6 +34,9 @@ class Field:
         Known values of a categorical column, sorted; empty when there are too many to list.
     reason : str
         Why the column was read so.
+    personal : str
+        Whether values hold personal data, which never go beyond reading: ``some`` or ``most`` do (each such value is
+        replaced by its pseudonym, in a text by its kind), ``codes`` are digits that only look so; empty where none do.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Field:
     timezone: str | None = None
     levels: tuple[str, ...] = ()
     reason: str = ""
+    personal: Personal = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
