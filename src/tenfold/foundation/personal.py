@@ -17,6 +17,7 @@ MAYBE = r"@|\d(?:\D{0,3}\d){5}"
 """What every text with personal data has in it; the regular expressions of Python and of polars read it alike."""
 
 _MAYBE = re.compile(MAYBE)
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 _SALT = b"tenfold-personal"
 _LEAST_NUMBER = 1e10
@@ -96,6 +97,17 @@ def hide_value(text: str, *, codes: bool = False) -> str:
         return text
     kinds = find_personal(text)
     return pseudonym(next(iter(kinds)), text) if kinds else text
+
+
+def hide_id(text: str) -> str:
+    """Return the id of a prediction as it is kept; UUIDs, which most are, hold nothing.
+
+    Examples
+    --------
+    >>> hide_id("01890a5d-ac96-774b-bcce-b302099a8057")
+    '01890a5d-ac96-774b-bcce-b302099a8057'
+    """
+    return text if _UUID.fullmatch(text) else hide_value(text)
 
 
 def pseudonym(kind: str, text: str) -> str:
