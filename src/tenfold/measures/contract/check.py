@@ -308,7 +308,9 @@ def judge_of(
     schema = lazy.collect_schema()
     said, present = _of_schema(contract, schema)
     rules = [*unique_rules(contract, present)]
-    across = [*foreign_rules(contract, with_own_keys(contract, foreign, lazy)), *condition_rules(contract)]
+    conditions, faults = condition_rules(contract, schema)
+    said += [Finding(rule=rule, severity="critical", message=why) for rule, why in faults.items()]
+    across = [*foreign_rules(contract, with_own_keys(contract, foreign, lazy)), *conditions]
     values = {column.name: value_rules(column) for column in present.values()}
     readable = []
     for rule in (*rules, *across, *(each for own in values.values() for each in own)):
