@@ -13,10 +13,11 @@ import polars as pl
 from tenfold.connectors.infer import FieldOverride
 from tenfold.connectors.land import source_fingerprint
 from tenfold.connectors.personal_columns import HIDING, hide_personal
-from tenfold.connectors.point_in_time import PointInTimeJoin, Timed, join_as_known
+from tenfold.connectors.point_in_time import join_as_known
 from tenfold.connectors.read import READER, SourceTable, canonicalise, read_source
 from tenfold.connectors.request import SourceRequest
 from tenfold.connectors.sql import Relation, join
+from tenfold.connectors.timed import PointInTimeJoin, Timed
 from tenfold.foundation.errors import DataError, did_you_mean
 from tenfold.foundation.fingerprint import fingerprint
 from tenfold.records.dataset import Field, Source
@@ -70,7 +71,8 @@ def ingest(options: IngestOptions, *, workdir: Path) -> Ingested:
         return _ingested(options, into, hide_personal(into, table.fields), (table,), table.notes)
     with tempfile.TemporaryDirectory(dir=workdir, prefix="joining-") as folder:
         tables = _read_all(options, Path(folder))
-        joined = _joined(options, tables, Path(folder) / "joined.parquet")
+        joined = Path(folder) / "joined.parquet"
+        told = _join(options, tables, joined)
         fields, _ = canonicalise(
             pl.scan_parquet(joined),
             into,
@@ -80,12 +82,13 @@ def ingest(options: IngestOptions, *, workdir: Path) -> Ingested:
             typed=True,
         )
     read = tuple(tables.values())
-    notes = tuple(note for table in read for note in table.notes)
-    return _ingested(options, into, hide_personal(into, _as_written(fields, read)), read, notes)
+    notes = (*(note for table in read for note in table.notes), *told)
+    base = None if options.join is None else tables[options.join.base]
+    return _ingested(options, into, hide_personal(into, _as_written(fields, read, base)), read, notes)
 
 
-def _joined(options: IngestOptions, tables: Mapping[str, SourceTable], into: Path) -> Path:
-    """Make one table of several, by the query or by what was known when."""
+def _join(options: IngestOptions, tables: Mapping[str, SourceTable], into: Path) -> tuple[str, ...]:
+    """Make one table of several, by the query or by what was known when; return what a person should know of it."""
     if options.join is not None:
         timed = {
             request.name: Timed(path=tables[request.name].path, fields=tables[request.name].fields, request=request)
@@ -103,7 +106,8 @@ def _joined(options: IngestOptions, tables: Mapping[str, SourceTable], into: Pat
         for request in options.sources
     }
     assert options.query is not None
-    return join(relations, options.query, into, timezone=options.timezone)
+    join(relations, options.query, into, timezone=options.timezone)
+    return ()
 
 
 def ingest_fingerprint(options: IngestOptions) -> str | None:
@@ -157,14 +161,17 @@ def _read_all(options: IngestOptions, folder: Path) -> dict[str, SourceTable]:
     return tables
 
 
-def _as_written(fields: Sequence[Field], read: Sequence[SourceTable]) -> tuple[Field, ...]:
+def _as_written(fields: Sequence[Field], read: Sequence[SourceTable], base: SourceTable | None) -> tuple[Field, ...]:
     """Give columns that come through the query as they were their source's way of writing missing values and numbers.
 
-    Rows to predict are then read as the source was. A name that stands in several sources is left alone.
+    Rows to predict are then read as the source was. A name that stands in several sources is left alone, unless it is
+    that of a column of a join's base, which keeps its names.
     """
     origin = [known for table in read for known in table.fields]
     names = Counter(known.name for known in origin)
     written = {known.name: known for known in origin if names[known.name] == 1}
+    if base is not None:
+        written |= {known.name: known for known in base.fields}
     return tuple(
         replace(
             found,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from tenfold.connectors.aggregates.plan import Aggregate, Window
 from tenfold.connectors.infer import FieldOverride
 from tenfold.connectors.ingest import Ingested, IngestOptions, ingest, ingest_fingerprint
-from tenfold.connectors.point_in_time import Joined, PointInTimeJoin
 from tenfold.connectors.request import SourceRequest
+from tenfold.connectors.timed import Joined, PointInTimeJoin
 from tenfold.engine.stage import External
 from tenfold.foundation.errors import DataError
 from tenfold.lifecycle import Table
 from tenfold.spec.columns import check_columns
 from tenfold.spec.location import endpoint_key
 from tenfold.spec.schema import ColumnSection, Spec
-from tenfold.spec.sections_sources import JoinSection, SourceSection
+from tenfold.spec.sections_aggregate import AggregateSection
+from tenfold.spec.sections_sources import InnerSource, JoinedSource, JoinSection, SourceSection
 from tenfold.store.open import Store
 
 
@@ -70,6 +72,12 @@ def _request(name: str, section: SourceSection, spec: Spec) -> SourceRequest:
         quote=section.quote,
         header=section.header,
         encoding=section.encoding,
+        header_rows=section.header_rows,
+        names=section.names,
+        skip=section.skip,
+        footer=section.footer,
+        comment="" if section.comment == "none" else section.comment,
+        nested=section.nested == "text",
     )
 
 
@@ -77,16 +85,31 @@ def _join(section: JoinSection, time: str | None) -> PointInTimeJoin:
     return PointInTimeJoin(
         base=section.base,
         at=section.at or time,
-        sources={
-            name: Joined(
-                on=joined.on,
-                source=joined.source,
-                columns=joined.columns,
-                oldest_seconds=joined.oldest_seconds,
-                age=joined.age,
-            )
-            for name, joined in section.sources.items()
-        },
+        sources={name: _joined(joined) for name, joined in section.sources.items()},
+    )
+
+
+def _joined(section: InnerSource) -> Joined:
+    inner = section.sources if isinstance(section, JoinedSource) else {}
+    return Joined(
+        on=section.on,
+        source=section.source,
+        columns=section.columns,
+        oldest_seconds=section.oldest_seconds,
+        age=section.age,
+        aggregate=None if section.aggregate is None else _aggregate(section.aggregate),
+        sources={name: _joined(each) for name, each in inner.items()},
+    )
+
+
+def _aggregate(section: AggregateSection) -> Aggregate:
+    return Aggregate(
+        columns=section.columns,
+        rows=section.rows,
+        windows=tuple(Window(name=name, seconds=seconds) for name, seconds in section.window_seconds.items()),
+        gap_seconds=section.gap_seconds,
+        id=section.id,
+        most=section.most,
     )
 
 
