@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -28,6 +28,13 @@ _ISO = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2})?(?:\.(\d{1,6})\d*)?)?\s*(Z|z|UTC|[+-]\d{2}:?\d{2})?", re.ASCII
 )
 _LARGEST_WHOLE = 2.0**63
+# Seconds of the epoch are counted in UTC, Excel's days in the zone of the column.
+_COUNTED: Mapping[str, tuple[float, datetime]] = {
+    "epoch seconds": (1e6, datetime(1970, 1, 1, tzinfo=UTC)),
+    "epoch milliseconds": (1e3, datetime(1970, 1, 1, tzinfo=UTC)),
+    "epoch microseconds": (1.0, datetime(1970, 1, 1, tzinfo=UTC)),
+    "excel days": (86_400e6, datetime(1899, 12, 30)),  # noqa: DTZ001  # its zone is the field's
+}
 
 
 class Unreadable(InputError):
@@ -118,7 +125,7 @@ def _finite(value: float, found: object) -> float:
 
 
 def _number_from_text(field: Field, text: str) -> float | None:
-    plain = text
+    plain = _bare(field, text) if field.unit or field.brackets else text
     if field.thousands:
         for mark in (" ", "\u00a0", "\u202f") if field.thousands == " " else (field.thousands,):
             plain = plain.replace(mark, "")
@@ -128,6 +135,17 @@ def _number_from_text(field: Field, text: str) -> float | None:
         raise _refused(text, "a number")
     number = _finite(float(plain), text)
     return None if field.personal and hide_number(number) != number else number
+
+
+def _bare(field: Field, text: str) -> str:
+    """Return a number without the sign of what it counts, and with a minus instead of brackets."""
+    if field.brackets:
+        text = re.sub(r"^\(\s*([^()]+?)\s*\)$", r"-\1", text)
+    if field.unit:
+        sign = f"(?i:{re.escape(field.unit)})"
+        text = re.sub(rf"^([+-]?)[ \u00a0]?{sign}[ \u00a0]?([+-]?[0-9.,])", r"\1\2", text)
+        text = re.sub(rf"^([+-]?[0-9.,].*?)[ \u00a0\u202f]?{sign}$", r"\1", text)
+    return text
 
 
 def _number(field: Field, value: object) -> float | None:
@@ -183,6 +201,10 @@ def _words(field: Field, value: object) -> str | None:
 
 
 def _moment_from_text(field: Field, text: str) -> datetime:
+    if field.datetime_format in _COUNTED:
+        if _NUMBER.fullmatch(text) is None:
+            raise _refused(text, f"a number of {field.datetime_format}")
+        return _counted(field, float(text))
     moment = _iso(text) if field.datetime_format is None else _by_pattern(field.datetime_format, text)
     if moment is None:
         written = (
@@ -203,7 +225,19 @@ def _moment(field: Field, value: object) -> datetime:
         return _in_utc(field, exact)
     if isinstance(value, date):
         return _in_utc(field, datetime(value.year, value.month, value.day))  # noqa: DTZ001  # its zone is the field's
+    if field.datetime_format in _COUNTED and isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return _counted(field, float(value))
     raise _refused(value, "a time")
+
+
+def _counted(field: Field, number: float) -> datetime:
+    """Return the moment that a number counts up to."""
+    length, begin = _COUNTED[field.datetime_format or ""]
+    try:
+        moment = begin + timedelta(microseconds=round(number * length))
+    except (OverflowError, ValueError) as error:
+        raise _refused(number, "a time between the years 1 and 9999") from error
+    return _in_utc(field, moment)
 
 
 def _in_utc(field: Field, moment: datetime) -> datetime:

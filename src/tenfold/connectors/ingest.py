@@ -178,6 +178,8 @@ def _as_written(fields: Sequence[Field], read: Sequence[SourceTable], base: Sour
             missing_markers=written[found.name].missing_markers,
             decimal_comma=written[found.name].decimal_comma,
             thousands=written[found.name].thousands,
+            unit=written[found.name].unit,
+            brackets=written[found.name].brackets,
             datetime_format=written[found.name].datetime_format,
         )
         if found.name in written and written[found.name].kind == found.kind

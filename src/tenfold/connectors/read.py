@@ -12,7 +12,7 @@ import polars as pl
 from tenfold.connectors.arrow import scan_arrow
 from tenfold.connectors.canonical import canonical, present, value_given
 from tenfold.connectors.delimited import scan_delimited
-from tenfold.connectors.dialect import DialectHints, find_dialect, hints_from
+from tenfold.connectors.dialect import find_dialect, hints_from, hints_of, names_recorded, sheet_hints
 from tenfold.connectors.excel import read_sheet
 from tenfold.connectors.infer import LEVELS_LISTED, FieldOverride, infer_column, infer_fields, is_readable
 from tenfold.connectors.json_records import scan_json
@@ -24,7 +24,7 @@ from tenfold.foundation.fingerprint import hash_file
 from tenfold.records.dataset import Field, Source
 
 # Raised when the same bytes are read differently, so that cached tables are made anew.
-READER = 1
+READER = 2
 
 _SAMPLE_ROWS = 200_000
 _ROW_GROUP = 131_072
@@ -246,22 +246,19 @@ def _stage(landed: Landed, request: SourceRequest, workdir: Path) -> _Staged:
     if landed.format == "arrow":
         return _typed(scan_arrow(path, shown=shown, workdir=workdir))
     if landed.format == "excel":
-        rows, dialect, notes = read_sheet(path, shown=shown, sheet=request.table)
+        rows, dialect, notes = read_sheet(path, shown=shown, sheet=request.table, hints=sheet_hints(request))
         return _Staged(rows=rows, dialect=dialect, notes=notes)
     if landed.format == "json":
         text = open_text(path, shown=shown, workdir=workdir, encoding=request.encoding, lines=False)
-        rows = scan_json(text.path, shown=shown, workdir=workdir)
-        return _Staged(rows=rows, dialect={"encoding": text.encoding, "compression": text.compression or "none"})
+        rows, told = scan_json(text.path, shown=shown, workdir=workdir, flat=not request.nested)
+        dialect = {"encoding": text.encoding, "compression": text.compression or "none"}
+        return _Staged(rows=rows, dialect=dialect, notes=tuple(f"{shown}: {each}" for each in told))
     text = open_text(path, shown=shown, workdir=workdir, encoding=request.encoding)
-    hints = DialectHints(delimiter=request.delimiter, quote=request.quote, header=request.header)
-    found = find_dialect(text.head, shown=shown, whole=text.whole, hints=hints)
-    rows = scan_delimited(text, found, shown=shown)
+    found = find_dialect(text.head, shown=shown, whole=text.whole, hints=hints_of(request), tail=text.tail)
+    rows = scan_delimited(text, found, shown=shown, workdir=workdir)
     recorded = {**found.recorded(), "encoding": text.encoding, "compression": text.compression or "none"}
     note = f"{shown}: {'a header was found' if found.header else 'no header was found'} ({found.reason})"
-    told = [note]
-    if found.second_header:
-        told.append(f"{shown}: the first row under the header looks like a second header; leave it out by the query")
-    return _Staged(rows=rows, dialect=recorded, notes=tuple(told))
+    return _Staged(rows=rows, dialect=recorded, notes=(note, *(f"{shown}: {told}" for told in found.told)))
 
 
 def _typed(rows: pl.LazyFrame) -> _Staged:
@@ -341,18 +338,19 @@ def _stage_for_model(
 ) -> pl.LazyFrame:
     landed = land(request, workdir)
     if landed.format != "csv":
-        return _stage(landed, request, workdir).rows
+        # No row at the end is taken for a total: every row that is given is predicted.
+        return _stage(landed, replace(request, footer=0), workdir).rows
     shown = request.label
     recorded = dict(dialect or {})
     text = open_text(landed.path, shown=shown, workdir=workdir)
     names = [found.name for found in fields]
-    hints = hints_from(recorded) if _cut_alike(text.head, recorded) else DialectHints()
+    hints = hints_from(recorded if _cut_alike(text.head, recorded) else None)
     found = find_dialect(text.head, shown=shown, whole=text.whole, hints=hints, known=names)
     if not found.header or not set(names) & set(found.names):
         placed = _names_by_place(len(found.names), names, recorded)
         if placed is not None:
-            found = replace(found, header=False, names=placed)
-    return scan_delimited(text, found, shown=shown)
+            found = replace(found, header=found.header and "names" in recorded, names=placed)
+    return scan_delimited(text, found, shown=shown, workdir=workdir)
 
 
 def _cut_alike(head: str, recorded: Mapping[str, str]) -> bool:
@@ -363,9 +361,9 @@ def _cut_alike(head: str, recorded: Mapping[str, str]) -> bool:
 
 def _names_by_place(width: int, names: Sequence[str], recorded: Mapping[str, str]) -> tuple[str, ...] | None:
     """Return the names of columns that have none, by their place; None when their number tells nothing."""
-    if recorded.get("header") != "no":
+    if recorded.get("header") != "no" and "names" not in recorded:
         return None
-    trained = tuple(f"column_{number}" for number in range(1, int(recorded.get("columns", "0")) + 1))
+    trained = names_recorded(recorded)
     if width == len(trained):
         return trained
     without_target = tuple(name for name in trained if name != recorded.get("target"))

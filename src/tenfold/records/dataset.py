@@ -26,8 +26,13 @@ class Field:
         All numbers seen were whole.
     decimal_comma, thousands : bool, str
         How numbers are written in text: ``1.234,5`` has a decimal comma and thousands ``.``.
+    unit : str
+        A sign that stands beside numbers in text and changes nothing in them: ``$``, ``%``.
+    brackets : bool
+        Numbers in brackets are negative: ``(1,234)``.
     datetime_format : str or None
-        strptime pattern; None when the source is typed or ISO 8601.
+        strptime pattern; None when the source is typed or ISO 8601. Numbers that count time:
+        ``epoch seconds``, ``epoch milliseconds``, ``epoch microseconds`` or ``excel days``.
     timezone : str or None
         Zone of times written without an offset; None means UTC.
     levels : tuple of str
@@ -49,6 +54,8 @@ class Field:
     timezone: str | None = None
     levels: tuple[str, ...] = ()
     reason: str = ""
+    unit: str = ""
+    brackets: bool = False
     personal: Personal = ""
 
 
