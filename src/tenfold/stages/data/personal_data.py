@@ -35,8 +35,8 @@ def find_personal_data(table: pl.DataFrame, columns: Sequence[Column]) -> list[F
             told = {kind: count for kind, count in told.items() if count >= 0.8 * len(values)}
         if not told:
             continue
-        kinds = ", ".join(f"{kind} ({count / len(values):.0%})" for kind, count in sorted(told.items()))
-        message = f"'{column.name}' holds personal data: {kinds} of {len(values):,} values looked at; {_remedy(column)}"
+        kinds = ", ".join(f"{kind} ({count:,})" for kind, count in sorted(told.items()))
+        message = f"'{column.name}' holds personal data: {kinds} among {len(values):,} values looked at; {_remedy(column)}"
         findings.append(
             Finding(
                 rule="personal-data", severity="warning", message=message, column=column.name, rows=max(told.values())
