@@ -122,8 +122,9 @@ def _matches(
 ) -> Mapping[str, Formula]:
     if rows.height < _FEWEST_ROWS:
         return {}
-    sources = [name for name in sources if _says_something(rows, key, name, last=False)]
-    values = {name: numbers(rows[name]) for name in suspects}
+    # Within its own groups a key is constant, and every aggregate of it trivial.
+    sources = [name for name in sources if name != key and _says_something(rows, key, name, last=False)]
+    values = {name: numbers(rows[name]) for name in suspects if name != key}
     tolerances = {name: _tolerance(each) for name, each in values.items()}
     found: dict[str, Formula] = {}
     for source, formula in _formulas(key, sources):
