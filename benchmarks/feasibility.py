@@ -9,7 +9,8 @@ stage as `tenfold check` carries it; the interval of the ceiling has to hold the
 *Rows needed.* What is foretold is from how many training rows on the best of the quick models reaches a level, where
 it is trained on rows drawn by chance. That is also what is measured, on the whole table: the quick models are trained
 on more and more rows, several times with other rows, and measured on rows they never saw; the curve of the best is
-read where it stands at 100, 300, 1,000 and 3,000 rows. Each of these four levels is then asked of samples of 200 rows.
+read where it stands at 100, 300, 1,000 and 3,000 rows. Each of these four levels is then asked of samples of 200 rows,
+where the curve still falls by 1.5 % between rows / 1.6 and rows * 1.6: on a plain no number of rows belongs to a level.
 A range is right when it holds the rows at which the level was set; `enough` when these are at most the rows of the
 sample; `out of reach` is wrong, as the level was reached; `cannot say` is neither. Of each table and level at least
 8 in 10 have to be right or unsaid.
@@ -54,6 +55,7 @@ SAMPLE = 200
 _MEASURED = 2_000
 _TRAINED = (60, 100, 170, 300, 550, 1_000, 1_700, 3_000, 5_000)
 _SMALLEST = 1_600
+_AROUND, _FALLING = 1.6, 0.985
 
 
 # Shapes whose least possible error is known.
@@ -304,8 +306,12 @@ class Truth:
         """Return the loss at a number of rows, between the measured ones on logarithms."""
         return float(np.exp(np.interp(math.log(rows), np.log(self.rows), np.log(self.losses))))
 
+    def falls_at(self, rows: float) -> bool:
+        """Whether the loss still falls there; where it does not, no number of rows belongs to a level."""
+        return self.loss_at(rows * _AROUND) < _FALLING * self.loss_at(rows / _AROUND)
 
-def measure_truth(source: Source, repeats: int = 8) -> Truth:
+
+def measure_truth(source: Source, repeats: int = 6) -> Truth:
     """Train the quick models on more and more rows, several times, and measure them on rows they never saw."""
     metric = metric_called(METRIC[source.task])
     room = len(source.truth) - min(_MEASURED, len(source.truth) // 3)
@@ -350,7 +356,9 @@ def rows_lines(data: Path | None, seeds: int, only: frozenset[str], *, verbose: 
         source = read_source(name, data)
         truth = measure_truth(source)
         metric = METRIC[source.task]
-        told: dict[int, list[LearningCurve]] = {rows: [] for rows in REACHED_AT if rows <= truth.rows[-1]}
+        told: dict[int, list[LearningCurve]] = {
+            rows: [] for rows in REACHED_AT if rows * _AROUND <= truth.rows[-1] and truth.falls_at(rows)
+        }
         began = time.perf_counter()
         for seed in range(seeds):
             rng = np.random.default_rng([seed, 40])

@@ -175,9 +175,10 @@ class CurvePoint:
 class LearningCurve:
     """What more rows would bring.
 
-    ``rows_low`` and ``rows_high`` bound, at 90 %, the rows from which on quick models reach ``level`` of ``metric``;
-    ``rows`` is the middle. ``says`` is ``enough`` (reached already), ``range``, ``out of reach`` or ``cannot say``.
-    ``doubled`` is the value to expect of twice the rows, with its bounds.
+    ``rows_low`` and ``rows_high`` bound, at 90 %, the rows from which on the best quick model reaches ``level`` of
+    ``metric``, if fifty times the rows do at all; ``rows`` is the middle, ``beyond`` the chance that they do not.
+    ``says`` is ``enough`` (reached already), ``range``, ``out of reach`` or ``cannot say``. ``doubled`` is the value to
+    expect of twice the rows, with its bounds.
     """
 
     metric: str
@@ -189,6 +190,7 @@ class LearningCurve:
     rows: int | None = None
     rows_low: int | None = None
     rows_high: int | None = None
+    beyond: float | None = None
     doubled: float | None = None
     doubled_low: float | None = None
     doubled_high: float | None = None
