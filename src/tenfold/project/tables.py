@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tenfold.connectors.aggregates.plan import Aggregate, Window
 from tenfold.connectors.infer import FieldOverride
 from tenfold.connectors.ingest import Ingested, IngestOptions, ingest, ingest_fingerprint
@@ -9,7 +11,9 @@ from tenfold.connectors.request import SourceRequest
 from tenfold.connectors.timed import Joined, PointInTimeJoin
 from tenfold.engine.stage import External
 from tenfold.foundation.errors import DataError
+from tenfold.foundation.fingerprint import fingerprint
 from tenfold.lifecycle import Table
+from tenfold.project.sampled import sample_of
 from tenfold.spec.columns import check_columns
 from tenfold.spec.location import endpoint_key
 from tenfold.spec.schema import ColumnSection, Spec
@@ -28,8 +32,17 @@ def table_of(spec: Spec, store: Store) -> External:
     known = ingest_fingerprint(options)
     if known is None:
         ingested = _ingest(options, spec, store)
-        return External.of(ingested.fingerprint, _table(ingested))
-    return External(fingerprint=known, load=lambda: _table(_as_hashed(_ingest(options, spec, store), known)))
+        return External.of(_named(ingested.fingerprint, spec), _table(ingested, spec))
+    return External(
+        fingerprint=_named(known, spec), load=lambda: _table(_as_hashed(_ingest(options, spec, store), known), spec)
+    )
+
+
+def _named(known: str, spec: Spec) -> str:
+    """Name a table whose rows the file chooses by how it does; one that fits into memory is named by its bytes."""
+    if spec.data.rows == "auto":
+        return known
+    return fingerprint(known, spec.data.rows, spec.problem.time, spec.training.seed)
 
 
 def _as_hashed(ingested: Ingested, known: str) -> Ingested:
@@ -129,5 +142,13 @@ def _ingest(options: IngestOptions, spec: Spec, store: Store) -> Ingested:
     return ingested
 
 
-def _table(ingested: Ingested) -> Table:
-    return Table(path=ingested.table, fields=ingested.fields, sources=ingested.sources)
+def _table(ingested: Ingested, spec: Spec) -> Table:
+    whole = Table(path=ingested.table, fields=ingested.fields, sources=ingested.sources)
+    sampled = sample_of(
+        ingested.table,
+        spec.data.rows,
+        time=spec.problem.time,
+        seed=spec.training.seed,
+        into=ingested.table.with_name("sample.parquet"),
+    )
+    return whole if sampled is None else replace(whole, path=sampled.path, whole=sampled.whole, chosen=sampled.reason)

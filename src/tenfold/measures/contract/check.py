@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from tenfold.foundation.errors import DataError, did_you_mean
-from tenfold.foundation.units import format_seconds
+from tenfold.measures.contract.age import too_old
 from tenfold.measures.contract.contract import SEVERITIES, ColumnContract, Contract, Severity, Volume
 from tenfold.measures.contract.foreign import ForeignKeys
 from tenfold.measures.contract.query import rows_breaking
@@ -152,7 +152,7 @@ class Judge:
                 findings += self._of_column(column)
             findings += self._of_rows()
             findings += self._of_queries()
-        findings += [*self._of_volume(), *self._of_age(now)]
+        findings += [*self._of_volume(), *(() if now is None else too_old(self.contract, self.newest, now))]
         return tuple(sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity)))
 
     def row_rules(self) -> list[RowRule]:
@@ -254,23 +254,6 @@ class Judge:
                         f" '{volume.column}', the first from {first:%Y-%m-%d %H:%M} ({rows:,} rows)"
                     )
                     found.append(Finding(rule="volume", severity=volume.severity, message=text, column=volume.column))
-        return found
-
-    def _of_age(self, now: datetime | None) -> list[Finding]:
-        found = []
-        for freshness in self.contract.freshness if now is not None else ():
-            newest = self.newest.get(freshness.column)
-            if newest is None or now is None:
-                continue
-            age = (now - newest).total_seconds()
-            if age > freshness.within_seconds:
-                text = (
-                    f"the newest '{freshness.column}' is {newest:%Y-%m-%d %H:%M}, {format_seconds(age)} old;"
-                    f" at most {freshness.within} is allowed"
-                )
-                found.append(
-                    Finding(rule="freshness", severity=freshness.severity, message=text, column=freshness.column)
-                )
         return found
 
 

@@ -36,7 +36,9 @@ def find_personal_data(table: pl.DataFrame, columns: Sequence[Column]) -> list[F
         if not told:
             continue
         kinds = ", ".join(f"{kind} ({count:,})" for kind, count in sorted(told.items()))
-        message = f"'{column.name}' holds personal data: {kinds} among {len(values):,} values looked at; {_remedy(column)}"
+        message = (
+            f"'{column.name}' holds personal data: {kinds} among {len(values):,} values looked at; {_remedy(column)}"
+        )
         findings.append(
             Finding(
                 rule="personal-data", severity="warning", message=message, column=column.name, rows=max(told.values())
