@@ -70,6 +70,11 @@ def open_project(
     return Project(spec=spec, store=open_store(spec.store_folder, clock=clock), clock=clock)
 
 
+_LOOKS_AHEAD_FROM_SECONDS = 45.0
+_ROWS_OF_A_RUN = 1_500
+"""On fewer rows than a check takes: the time is the budget's."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """A project and its store. Every command of the command line is a method here."""

@@ -17,6 +17,7 @@ from tenfold.records.evaluation import Estimate
 from tenfold.records.evidence import Verdict
 from tenfold.records.model import Candidate, Candidates
 from tenfold.records.problem import Duty, Feasibility, PlannedTest, Problem, Serving
+from tenfold.reports.leaderboard import best_first
 from tenfold.store.rows import Run, RunStage, RunStatus, Version
 
 

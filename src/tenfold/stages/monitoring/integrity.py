@@ -81,12 +81,12 @@ def _in_rows(  # noqa: PLR0917 - as above, and what is told already
     # Where single columns were told, the whole needs no word of its own.
     again = [] if any(each.rule == "frozen" for each in told) else list(find_served_again(state, past.previous))
     yield from again
-    explained = {each.column for each in told if each.severity == "critical"}
-    left = [shape for shape in shapes if shape.name not in explained]
-    swapped = list(find_swapped(reference.state, reference.related, left, rows.inputs, state, _still_ones(told)))
+    swapped = list(find_swapped(reference.state, reference.related, shapes, rows.inputs, state, _still_ones(told)))
     yield from swapped
-    by_swap = [each for each in swapped if each.rule in {"swapped", "renumbered"}]
-    left = [shape for shape in left if not any(f"'{shape.name}'" in each.message for each in by_swap)]
+    by_swap = [each.message for each in swapped if each.rule in {"swapped", "renumbered"}]
+    explained = {each.column for each in told if each.severity == "critical" and each.rule != "range"}
+    left = [shape for shape in shapes if shape.name not in explained]
+    left = [shape for shape in left if not any(f"'{shape.name}'" in message for message in by_swap)]
     whole_days = (window.end - window.start) % timedelta(days=1) == timedelta(0)
     known = {(each.rule, each.column) for each in told}
     for finding in find_in_slices(reference.slices, left, rows.inputs, rows.moments, whole_days=whole_days):

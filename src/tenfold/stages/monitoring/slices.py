@@ -47,9 +47,7 @@ _PILES = (-9999.0, -999.0, -99.0, -9.0, -1.0, 0.0, 99.0, 999.0, 9999.0, 99999.0)
 _PILED_DAYS = (date(1, 1, 1), date(1899, 12, 30), date(1900, 1, 1), date(1970, 1, 1), date(9999, 12, 31))
 _RARE = 0.002
 _PILED = 0.02
-_SHIFTED = 0.6
-_LEAST_SHIFT = 0.12
-_CHANCE_ROUNDS = 100
+_SURE_OF_MOVE = 8.0
 MOMENT = "time of the rows"
 
 
@@ -147,6 +145,7 @@ def find_in_slices(
         if key in table.columns:
             there.update({(part.key, part.level): part for part in _levels(rows, facts, key)})
     told: set[tuple[str, str]] = set()
+    general = _moved_in_most(known, there)
     for before in known.slices:
         now = there.get((before.key, before.level))
         if now is None or now.rows < _FEWEST:
@@ -154,10 +153,26 @@ def find_in_slices(
         for finding in _of_slice(before, now, known, whole_days=whole_days):
             assert finding.column is not None
             # What holds of all rows, or of one level already, is not told of every other.
+            if finding.rule == "unit" and (before.key, finding.column) in general:
+                continue
             if (finding.rule, finding.column) not in told:
                 told.add((finding.rule, finding.column))
                 yield finding
     yield from _stand_ins(known, shapes, table)
+
+
+def _moved_in_most(known: Slices, there: Mapping[tuple[str, str], Slice]) -> set[tuple[str, str]]:
+    """Return by key the columns that moved in most of its levels: that is no matter of one of them."""
+    counted: dict[tuple[str, str], list[bool]] = {}
+    for before in known.slices:
+        now = there.get((before.key, before.level))
+        if now is None or not before.key:
+            continue
+        for name, deciles in now.deciles.items():
+            if name in before.deciles:
+                apart = _distance(np.array(deciles), np.array(before.deciles[name])) >= _APART
+                counted.setdefault((before.key, name), []).append(apart)
+    return {place for place, moved in counted.items() if sum(moved) > len(moved) / 2}
 
 
 def _of_slice(before: Slice, now: Slice, known: Slices, *, whole_days: bool) -> Iterator[IntegrityFinding]:
@@ -209,17 +224,20 @@ def another_unit(before: Sequence[float], now: Sequence[float], rows: int, wande
 
 
 def moved_hours(before: Floats, now: Floats) -> int:
-    """Return by how many hours the daily course of ``now`` lags that of ``before``; 0 where no move explains it."""
-    if len(before) != 24 or before.sum() < _FEWEST_KNOWN or now.sum() < _FEWEST_KNOWN:
+    """Return by how many hours the daily course of ``now`` lags that of ``before``; 0 where no move explains it.
+
+    A move is told when the rows are more likely by far under the usual course moved than under the usual course, and
+    when it takes away most of what is odd about them (the deviance).
+    """
+    if len(before) != 24 or before.sum() < _FEWEST_KNOWN or now.sum() < _FEWEST:
         return 0
-    own, others = now / now.sum(), before / before.sum()
-    distances = np.array([np.abs(np.roll(own, -move) - others).sum() / 2 for move in range(24)])
-    best = int(distances.argmin())
-    if best == 0 or distances[0] < _LEAST_SHIFT or distances[0] - distances[best] < _SHIFTED * distances[0]:
-        return 0
-    # Rows drawn from the usual course lie about so far from it (the mean of a multinomial's total variation).
-    chance = float(np.sqrt(others * (1 - others) / now.sum()).sum() * math.sqrt(2 / math.pi) / 2)
-    if distances[0] < 2.5 * chance or distances[best] > 2.5 * chance + 0.25 * distances[0]:
+    usual = (before + 0.5) / (before + 0.5).sum()
+    likely = np.array([float(now @ np.log(np.roll(usual, move))) for move in range(24)])
+    best = int(likely.argmax())
+    own = now[now > 0]
+    most_likely = float(own @ np.log(own / now.sum()))
+    odd, left = 2 * (most_likely - likely[0]), 2 * (most_likely - likely[best])
+    if best == 0 or likely[best] - likely[0] < _SURE_OF_MOVE or left > 0.5 * odd:
         return 0
     return best if best <= 12 else best - 24
 

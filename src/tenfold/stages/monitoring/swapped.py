@@ -22,8 +22,10 @@ _FEWEST_PARTS = 5
 _MOST_NUMBERS = 40
 _MOST_MOVED = 24
 _MOVED = 0.2
+_MOVED_CODES = 0.1
 _EXPLAINED = 0.5
 _FITS = 0.15
+_MOSTLY = 0.5
 _LEAST_CHANGE = 0.25
 _SURE = 6.0
 _TWIN_ROWS = 5
@@ -145,7 +147,7 @@ def _by_margins(
             after = float(np.mean([cost[place, held] for place, held in cycle]))
             rows = table.height
             noise = math.sqrt(12 / rows) / 2
-            if after <= max(_FITS, 2 * noise) and after < _EXPLAINED * before:
+            if after < _EXPLAINED * before and after <= max(_FITS, 2 * noise, _MOSTLY * before):
                 yield tuple(chosen[place].name for place, _ in cycle), after
 
 
@@ -178,10 +180,14 @@ def _renamed(  # noqa: PLR0917 - likewise
             continue
         if now.unseen >= _TWIN_ROWS:
             yield from _new_names(shape, before, table[shape.name], now)
-        elif moved.get(shape.name, 0.0) >= _MOVED and len(shape.levels) <= 11:
+        elif len(shape.levels) <= 11 and moved.get(shape.name, 0.0) >= _MOVED_CODES:
             here, there = _shares(now), _shares(before)
+            # So far apart lie the shares of rows that come from the same categories (mean total variation).
+            chance = float(np.sqrt(there * (1 - there) / now.known).sum()) * math.sqrt(2 / math.pi) / 2
+            if moved[shape.name] < 3 * chance:
+                continue
             alike = 0.5 * float(np.abs(np.sort(here) - np.sort(there)).sum())
-            if alike <= 0.3 * moved[shape.name] and alike < 2 * math.sqrt(len(here) / now.known):
+            if alike <= 0.5 * moved[shape.name] and alike < 2 * chance:
                 text = (
                     f"the categories of '{shape.name}' are as frequent as before but under other names (distance"
                     f" {moved[shape.name]:.2f}, sorted {alike:.2f}): were its codes numbered anew?"
