@@ -28,6 +28,7 @@ _ISO = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2})?(?:\.(\d{1,6})\d*)?)?\s*(Z|z|UTC|[+-]\d{2}:?\d{2})?", re.ASCII
 )
 _LARGEST_WHOLE = 2.0**63
+_PADDED = re.compile(r"[+-]?0\d+", re.ASCII)
 # Seconds of the epoch are counted in UTC, Excel's days in the zone of the column.
 _COUNTED: Mapping[str, tuple[float, datetime]] = {
     "epoch seconds": (1e6, datetime(1970, 1, 1, tzinfo=UTC)),
@@ -126,6 +127,13 @@ def _finite(value: float, found: object) -> float:
 
 def _number_from_text(field: Field, text: str) -> float | None:
     plain = _bare(field, text) if field.unit or field.brackets else text
+    if not field.padded and _PADDED.fullmatch(text):
+        raise _refused(text, "a number without leading zeros")
+    if (field.thousands or field.decimal_comma) and _pattern(field.thousands, field.decimal_comma).fullmatch(
+        plain
+    ) is None:
+        # Marks stand between groups of three, or the text means something else: 1.5 is not 15, 31.12.25 no number.
+        raise _refused(text, "a number")
     if field.thousands:
         for mark in (" ", "\u00a0", "\u202f") if field.thousands == " " else (field.thousands,):
             plain = plain.replace(mark, "")
@@ -146,6 +154,14 @@ def _bare(field: Field, text: str) -> str:
         text = re.sub(rf"^([+-]?)[ \u00a0]?{sign}[ \u00a0]?([+-]?[0-9.,])", r"\1\2", text)
         text = re.sub(rf"^([+-]?[0-9.,].*?)[ \u00a0\u202f]?{sign}$", r"\1", text)
     return text
+
+
+@cache
+def _pattern(thousands: str, decimal_comma: bool) -> re.Pattern[str]:
+    mark = "[ \u00a0\u202f]" if thousands == " " else re.escape(thousands)
+    point = "," if decimal_comma else r"\."
+    whole = rf"(?:[1-9]\d{{0,2}}(?:{mark}\d{{3}})+|\d+)" if thousands else r"\d+"
+    return re.compile(rf"[+-]?(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 def _number(field: Field, value: object) -> float | None:
@@ -189,6 +205,8 @@ def without_personal(field: Field, text: str) -> str:
 def _words(field: Field, value: object) -> str | None:
     if isinstance(value, bool):
         text = "true" if value else "false"
+    elif field.padded and isinstance(value, int | float):
+        raise _refused(value, "a text with the leading zeros that the column's values have")
     elif isinstance(value, int):
         text = str(value)
     elif isinstance(value, float):

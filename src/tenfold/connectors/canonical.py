@@ -82,7 +82,8 @@ def number_pattern(*, decimal_comma: bool, thousands: str) -> str:
 def _from_text(field: Field) -> pl.Expr:
     text = stripped(field.name, field.missing_markers)
     if field.kind == "numeric":
-        return _numbers(text, field)
+        # Digits after a leading zero are a code, unless the column was declared to hold numbers written so.
+        return _numbers(text if field.padded else pl.when(~text.str.contains(r"^[+-]?0\d+$")).then(text), field)
     if field.kind == "boolean":
         lower = text.str.to_lowercase()
         return pl.when(lower == "true").then(True).when(lower == "false").then(False)

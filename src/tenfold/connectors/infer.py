@@ -104,7 +104,8 @@ def _as_typed(values: pl.Series, override: FieldOverride | None, timezone: str |
         return infer_column(values, override, timezone)
     words = values.str.strip_chars().drop_nulls()
     kind, reason = _words_or_text(words)
-    return Field(name=values.name, kind=kind, missing_markers=override.missing or () if override else ()), reason
+    markers = override.missing or () if override else ()
+    return Field(name=values.name, kind=kind, missing_markers=markers, padded=_padded(words)), reason
 
 
 def is_readable(dtype: pl.DataType) -> bool:
@@ -166,7 +167,12 @@ def _from_text(values: pl.Series, override: FieldOverride, zone: str | None, *, 
     words = text.filter(~text.is_in(always.implode()))
     kind, reason = _words_or_text(words)
     markers = _markers(declared, always)
-    return Field(name=name, kind=kind, missing_markers=markers), reason + _near_miss(words) + _marked(always)
+    found = Field(name=name, kind=kind, missing_markers=markers, padded=_padded(words))
+    return found, reason + _near_miss(words) + _marked(always)
+
+
+def _padded(words: pl.Series) -> bool:
+    return bool(words.str.contains(r"^[+-]?0\d+$").any())
 
 
 def _truth(name: str, distinct: pl.Series) -> tuple[Field, str] | None:
@@ -235,7 +241,7 @@ def _number(name: str, distinct: pl.Series, *, comma: bool) -> tuple[Field, str]
     if bool(distinct.str.contains(r"^[+-]?0\d+$").any()):
         example = distinct.filter(distinct.str.contains(r"^[+-]?0\d+$"))[0]
         return Field(
-            name=name, kind="categorical"
+            name=name, kind="categorical", padded=True
         ), f"digits with leading zeros such as '{example}': codes, not quantities"
     field = Field(
         name=name,
@@ -374,7 +380,12 @@ def _declared(values: pl.Series, override: FieldOverride, zone: str | None, *, c
         inferred, _ = _from_text(text, replace(override, kind=None), zone, comma=comma)
         found = replace(inferred, kind=kind)
         if kind != inferred.kind:
-            found = Field(name=name, kind=kind, missing_markers=_declared_markers(text, override, kind))
+            found = Field(
+                name=name,
+                kind=kind,
+                missing_markers=_declared_markers(text, override, kind),
+                padded=kind in {"numeric", "categorical"} and _padded(text.str.strip_chars()),
+            )
             if kind == "numeric":
                 distinct = text.to_frame().select(stripped(name, found.missing_markers))[name].drop_nulls().unique()
                 written = _how_written(distinct, comma=comma) or _Written()

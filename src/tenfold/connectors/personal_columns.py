@@ -53,7 +53,7 @@ def hide_personal(table: Path, fields: Sequence[Field]) -> tuple[Field, ...]:
 def _looked_at(rows: pl.LazyFrame, field: Field) -> Personal:
     name = field.name
     if field.kind == "numeric":
-        return _numbers(rows, field) if field.integer else ""
+        return _numbers(rows, field)
     if field.kind not in {"categorical", "text"}:
         return ""
     if field.levels:

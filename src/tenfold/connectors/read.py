@@ -404,7 +404,12 @@ def _conform(
 
 def _read_again(found: Field, dtype: pl.DataType) -> pl.Expr:
     """Return the expression that reads a column of rows to predict, leniently where nothing can be mistaken."""
-    if found.kind == "datetime" and isinstance(dtype, pl.String):
+    if found.kind == "numeric" and isinstance(dtype, pl.Boolean):
+        return pl.lit(None, pl.Float64).alias(found.name)
+    if found.kind == "categorical" and found.padded and dtype.is_numeric():
+        return pl.lit(None, pl.String).alias(found.name)
+    year_first = (found.datetime_format or "").startswith("%Y")
+    if found.kind == "datetime" and isinstance(dtype, pl.String) and not year_first:
         own, iso = canonical(found, dtype), canonical(replace(found, datetime_format=None), dtype)
         return pl.coalesce(own, iso).alias(found.name)
     if found.kind == "boolean" and dtype.is_numeric():
