@@ -16,7 +16,7 @@ from tenfold.stages.problem.sample import Sample
 METRIC: dict[Task, str] = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 _TAIL = 0.03
 """A little less than 90 % asks for: so the range keeps to it where a curve strays from every law."""
-_WIDEST = 30.0
+_WIDEST = 50.0
 """A range whose ends differ by more than this factor tells nobody what to do."""
 _FARTHEST = 50.0
 """Nothing is said of more than so many times the rows there are."""

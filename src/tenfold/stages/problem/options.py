@@ -45,6 +45,8 @@ class ProblemOptions:
         Columns that may look like leaks: the user said that they are known in time.
     outlook : bool
         Whether the ceiling and the learning curve are estimated too, which takes some seconds.
+    outlook_rows : int
+        On how many rows at most.
     """
 
     target: str
@@ -71,3 +73,4 @@ class ProblemOptions:
     excluded: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
     outlook: bool = False
+    outlook_rows: int = 3_000
