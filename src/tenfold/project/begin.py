@@ -55,12 +55,13 @@ def init_project(
     with tempfile.TemporaryDirectory(prefix="tenfold-init-") as work:
         seen = _look(data, table, target, Path(work))
         name = _project_name(data, table)
-        problem = _understand(seen.ingested, seen.target, name)
-        leaks = look_for_leaks(seen.ingested, seen.target, but=(*seen.made,), ctx=_context())
+        ingested, drawn = _in_memory(seen.ingested)
+        problem = _understand(ingested, seen.target, name)
+        leaks = look_for_leaks(ingested, seen.target, but=seen.made, ctx=_context())
         blocking = tuple(leak for leak in leaks if leak.severity == "block")
         columns = {leak.column: ColumnOptions(available="later") for leak in blocking}
         columns |= {made: ColumnOptions(role="ignored") for made in seen.made}
-        dataset = _describe(seen.ingested, problem, DataOptions(columns=columns))
+        dataset = _describe(ingested, problem, drawn, DataOptions(columns=columns))
     time, time_reason = _prediction_time(dataset, seen.moment)
     contract = folder / "contracts" / f"{name}.yaml"
     without = dataset.dropped.get(MISSING_TARGET, 0)
@@ -102,6 +103,7 @@ def init_project(
         reasons=(*problem.reasons.values(), problem.metric.reason),
         columns=len(dataset.columns),
         rows=dataset.rows if dataset.whole is None else dataset.whole.rows,
+        notes=(*seen.ingested.notes, *seen.told, *noted, *_decided(draft)),
     )
 
 
@@ -238,11 +240,16 @@ def _in_memory(read: Ingested) -> tuple[Ingested, Sampled | None]:
     return replace(read, table=sampled.path), Sampled(whole=sampled.whole, reason=sampled.reason)
 
 
-def _describe(ingested: Ingested, problem: Problem, sampled: Sampled | None) -> Dataset:
+def _describe(
+    ingested: Ingested,
+    problem: Problem,
+    sampled: Sampled | None = None,
+    options: DataOptions = DataOptions(),  # noqa: B008  # it is frozen
+) -> Dataset:
     from tenfold.stages.data.run import run
 
     received, context = Received(record=problem), _context()
-    told = run(received, ingested.table, ingested.fields, ingested.sources, DataOptions(), context, sampled=sampled)
+    told = run(received, ingested.table, ingested.fields, ingested.sources, options, context, sampled=sampled)
     return told.record
 
 
