@@ -59,6 +59,10 @@ def predict(
     chunk_rows: Annotated[
         int | None, typer.Option("--chunk-rows", min=1, help="How many rows are scored and written at a time.")
     ] = None,
+    join: Annotated[
+        bool,
+        typer.Option("--join", help="INPUT holds rows of the join's base: put the project's sources beside them."),
+    ] = False,
     project: ProjectPath = HERE,
     as_json: AsJson = False,
 ) -> Command:
@@ -82,6 +86,7 @@ def predict(
             history=history,
             table=input_table or table,
             chunk_rows=chunk_rows,
+            join=join,
         )
         return Reply(document=report.document(), ok=report.ok, show=show_predict)
 
@@ -101,7 +106,7 @@ def predict(
             input_table=input_table,
             insistence=Insistence(take_over=take_over, accept_change=accept_change),
         )
-        report = predict_into_table(model, data, output, options, folder=folder_of(project))
+        report = predict_into_table(model, data, output, options, folder=folder_of(project), join=join)
         return Reply(document=report.document(), ok=report.ok, show=show_predict)
 
     return Command(work=work, as_json=as_json)

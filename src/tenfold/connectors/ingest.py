@@ -110,6 +110,45 @@ def _join(options: IngestOptions, tables: Mapping[str, SourceTable], into: Path)
     return ()
 
 
+def join_rows(options: IngestOptions, rows: Path, fields: Sequence[Field], *, workdir: Path) -> Path:
+    """Put the sources of a join beside other rows of its base than were ingested, in their order.
+
+    Parameters
+    ----------
+    rows : Path
+        A Parquet file whose keys and moments are canonical.
+    fields : sequence of Field
+        The columns of the base as it was ingested: they decide what the joined columns are called.
+
+    Returns
+    -------
+    Path
+        A Parquet file in ``workdir``.
+
+    Raises
+    ------
+    DataError
+        When a source cannot be read or does not join.
+    """
+    assert options.join is not None
+    base = next(request for request in options.sources if request.name == options.join.base)
+    others = replace(options, sources=tuple(request for request in options.sources if request is not base))
+    tables = {
+        name: Timed(path=table.path, fields=table.fields, request=request)
+        for request, (name, table) in zip(others.sources, _read_all(others, workdir).items(), strict=True)
+    }
+    into = workdir / "joined.parquet"
+    join_as_known({base.name: Timed(path=rows, fields=tuple(fields), request=base), **tables}, options.join, into)
+    return into
+
+
+def joined_as(options: IngestOptions) -> str:
+    """Name how the sources of a join are read and put together, whatever their bytes are; empty without a join."""
+    if options.join is None:
+        return ""
+    return fingerprint(_requests(options), options.join, options.timezone)
+
+
 def ingest_fingerprint(options: IngestOptions) -> str | None:
     """Return what `ingest` would give as its fingerprint, by hashing the files only; None when a database is read."""
     snapshots = {request.name: source_fingerprint(request) for request in options.sources}
@@ -120,7 +159,7 @@ def ingest_fingerprint(options: IngestOptions) -> str | None:
 
 def _fingerprint(options: IngestOptions, snapshots: Mapping[str, str]) -> str:
     """Name the table by all that decides it: the bytes read, how they are read, and the query; not where they lie."""
-    requests = [replace(request, location="", shown="", endpoint="", allow=None) for request in options.sources]
+    requests = _requests(options)
     return fingerprint(
         (READER, HIDING),
         pl.__version__,
@@ -133,10 +172,21 @@ def _fingerprint(options: IngestOptions, snapshots: Mapping[str, str]) -> str:
     )
 
 
+def _requests(options: IngestOptions) -> list[SourceRequest]:
+    """Return what was declared of the sources, but not where they lie."""
+    return [replace(request, location="", shown="", endpoint="", allow=None) for request in options.sources]
+
+
 def _ingested(
     options: IngestOptions, table: Path, fields: tuple[Field, ...], read: Sequence[SourceTable], notes: tuple[str, ...]
 ) -> Ingested:
-    sources = tuple(each.source for each in read)
+    named = joined_as(options)
+    sources = tuple(
+        replace(each.source, fields=_without_values(each.fields), joined=named)
+        if options.join is not None and each.source.name == options.join.base
+        else each.source
+        for each in read
+    )
     return Ingested(
         table=table,
         fields=fields,
@@ -144,6 +194,11 @@ def _ingested(
         fingerprint=_fingerprint(options, {source.name: source.snapshot for source in sources}),
         notes=notes,
     )
+
+
+def _without_values(fields: Sequence[Field]) -> tuple[Field, ...]:
+    """Return how columns are read without anything that stands in them: a key may be somebody's address."""
+    return tuple(replace(known, levels=(), reason="") for known in fields)
 
 
 def _read_all(options: IngestOptions, folder: Path) -> dict[str, SourceTable]:
