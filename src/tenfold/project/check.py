@@ -60,7 +60,7 @@ def check(
         dataset = None if data is None else with_age(data.record, now)
         warnings, quarantine = warnings_of(outcome, dataset, spec), quarantine_of(outcome, spec)
     problem: Problem = outcome.results["problem"].record
-    obliged = duties(spec, problem)
+    obliged = duties(spec, problem, today=None if now is None else now.date())
     serving = propose_serving(problem)
     return CheckReport(
         findings=() if dataset is None else dataset.findings,

@@ -91,11 +91,12 @@ class Function:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignOff:
-    """Who agreed to the problem as it is written, in which role, and on which day (ISO 8601)."""
+    """Who agreed to the problem as it is written, in which role, on which day, and until when (ISO 8601; a year)."""
 
     who: str
     role: str
     on: str
+    until: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,11 +139,15 @@ class PlannedTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duty:
-    """Something that a risk tier obliges to; ``missing`` is empty when it is done, else says what to write where."""
+    """Something that a risk tier obliges to; ``missing`` is empty when it is done, else says what to write where.
+
+    ``line`` is that of the file where it stands or would stand.
+    """
 
     id: str
     what: str
     missing: str = ""
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +279,7 @@ class Problem:
     owner: str = ""
     users: tuple[str, ...] = ()
     decision: str = ""
+    oversight: str = ""
     risk: Literal["minimal", "limited", "high"] = "minimal"
     positive: str | None = None
     classes: tuple[str, ...] = ()

@@ -29,6 +29,7 @@ from tenfold.stages.problem.serving import propose_serving
 OPERATIONAL = "operational"
 _MOST_COLUMNS = 60
 _MOST_CANDIDATES = 20
+_DAY_SECONDS = 86_400.0
 _KIND = {"pass": "good", "fail": "bad", "inconclusive": "unsure", "pending": "open"}
 _SIGN = {"pass": "✓", "fail": "✕", "inconclusive": "?", "pending": "…"}
 
@@ -362,7 +363,8 @@ def _promise(  # noqa: PLR0917 - a row of a table
 
 def _goal(kpi: Kpi) -> str:
     today = "" if kpi.baseline is None else f"from {number(kpi.baseline)} "
-    window = format_seconds(kpi.window_seconds)
+    days = kpi.window_seconds / _DAY_SECONDS
+    window = f"{days:g} days" if days >= 1 else format_seconds(kpi.window_seconds)
     return f"{today}{kpi.direction} to {number(kpi.target)} {kpi.unit} in {window}"
 
 

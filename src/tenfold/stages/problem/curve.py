@@ -110,6 +110,7 @@ def _needed(laws: PowerLaws, loss: float) -> Needed:
     low, middle, high = (kept.quantile(rows[near], share) for share in (_TAIL, 0.5, 1.0 - _TAIL))
     # What may still be missing can't be bounded by fewer rows than there are.
     high = high if reached else max(high, last)
+    low, high = _about(low, down=True), _about(high, down=False)
     return Needed(low=low, middle=middle, high=high, beyond=beyond, never=never, reached=reached, last=last)
 
 
@@ -131,12 +132,12 @@ def _said(metric: str, level: float, needed: Needed) -> tuple[str, str]:
     if needed.high > _WIDEST * max(needed.low, 1.0):
         return (
             "cannot say",
-            f"{needed.last:.0f} training rows do not tell how many {asked} takes: {needed.low:.0f} or very many more",
+            f"{needed.last:,.0f} training rows do not tell how many {asked} takes: {needed.low:,.0f} or very many more",
         )
-    told = f"{asked} takes between {needed.low:.0f} and {needed.high:.0f} training rows"
+    told = f"{asked} takes between {needed.low:,.0f} and {needed.high:,.0f} training rows"
     if needed.beyond < _WORTH_TELLING:
         return "range", told
-    farthest = f"{_FARTHEST * needed.last:.0f}"
+    farthest = f"{_FARTHEST * needed.last:,.0f}"
     return "range", f"{told}, if up to {farthest} reach it at all: the chance that they do not is {needed.beyond:.0%}"
 
 
@@ -175,3 +176,11 @@ def _value_of(metric: str, loss: float) -> float:
 
 def _whole(rows: float) -> int | None:
     return math.ceil(rows) if math.isfinite(rows) else None
+
+
+def _about(rows: float, *, down: bool) -> float:
+    """Return an end of the range with two digits, rounded outwards: it is not known to the row."""
+    if not math.isfinite(rows) or rows < 100:
+        return math.floor(rows) if down and math.isfinite(rows) else rows
+    unit = 10.0 ** (math.floor(math.log10(rows)) - 1)
+    return (math.floor(rows / unit) if down else math.ceil(rows / unit)) * unit

@@ -55,6 +55,7 @@ class ProblemOptions:
     owner: str = ""
     users: tuple[str, ...] = ()
     decision: str = ""
+    oversight: str = ""
     task: Task | None = None
     metric: str | None = None
     positive: str | None = None
