@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tenfold.connectors.values import is_date, is_marker, is_number, number_in
+from tenfold.connectors.values import MISSING_AMONG_OTHERS, is_date, is_marker, is_number, number_in
 
 Row = Sequence[str]
 
@@ -253,12 +253,12 @@ def _is_heading(body: Sequence[Row], at: int) -> bool:
         repeated = sum(vote < 0 for vote in votes)
         if not (split and favour and favour + repeated > 0.5 * len(filled)):
             return False
-    return (typed >= 1 and (typed >= 2 or len(filled) <= 4 or split)) or (split and generic >= 2)
+    return typed >= 2 or (typed and split) or (split and generic >= 2)
 
 
 def _above_typed(row: Row, below: Sequence[Row], place: int) -> bool:
     """Whether a word stands above numbers or dates."""
-    if not row[place]:
+    if not row[place] or row[place].casefold() in MISSING_AMONG_OTHERS:
         return False
     values = [other[place].strip() for other in below if place < len(other)]
     values = [value for value in values if value and not is_marker(value)]
