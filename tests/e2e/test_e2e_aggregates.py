@@ -178,7 +178,8 @@ def test_predictions_over_the_declared_sources_are_those_over_the_whole_columns(
 def test_honest_aggregates_are_no_leaks_and_are_used(trained: Path) -> None:
     kept = kept_of(trained)
     assert [leak.column for leak in kept["problem"].record.feasibility.leaks if leak.column in MADE] == []
-    assert [finding.message for finding in kept["data"].record.findings if finding.column in MADE] == []
+    found = [each for each in kept["data"].record.findings if each.column in MADE]
+    assert [each.message for each in found if each.severity == "critical" or "leak" in each.rule] == []
     assert [leak.column for leak in kept["features"].record.leak_details if leak.column in MADE] == []
     model = load("arrears@1", folder=trained)
     assert set(MADE) & set(model.signature.names) >= {"payments_status_share_late_all", "payments_count_30d"}
