@@ -124,11 +124,15 @@ def too_few(sample: Sample) -> str:
 
 
 def _said(metric: str, level: float, needed: Needed) -> tuple[str, str]:
-    asked = f"{metric} {level:.4g}"
+    # Prices are read in full, not as powers of ten.
+    asked = f"{metric} {level:,.0f}" if abs(level) >= 1e4 else f"{metric} {level:.4g}"
     if needed.reached:
         return "enough", f"{asked} is reached on the rows there are"
     if needed.never:
         return "out of reach", f"quick models level off before {asked}: other columns are needed rather than more rows"
+    if needed.low > _FARTHEST * needed.last:
+        most = f"{_FARTHEST * needed.last:,.0f}"
+        return "out of reach", f"{asked} takes more than {most} training rows, if any number of them is enough"
     if needed.high > _WIDEST * max(needed.low, 1.0):
         return (
             "cannot say",
