@@ -28,6 +28,7 @@ from tenfold.project.champion import CHAMPION, NOBODY, champion_external
 from tenfold.project.changed import data_changes
 from tenfold.project.run_reports import RunReport
 from tenfold.project.sealed import looks_at, sealed_part, wear
+from tenfold.records.dataset import Dataset
 from tenfold.records.evaluation import Evaluation
 from tenfold.records.evidence import Verdict
 from tenfold.records.model import Candidates
@@ -231,23 +232,39 @@ def _write_page(  # noqa: PLR0917 - all that stands on the page
     page = store.folder / "reports" / f"{version.ref}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(render_run_report(facts), encoding="utf-8")
-    _write_data_page(outcome, version, page.with_suffix(".data.html"))
+    _write_data_page(outcome, version, page.with_suffix(".data.html"), store)
     return page
 
 
-def _write_data_page(outcome: RunOutcome, version: Version, page: Path) -> None:
+def _write_data_page(outcome: RunOutcome, version: Version, page: Path, store: Store) -> None:
     """Write the page about the data of a version, once: neither changes."""
     if page.exists():
         return
     data = outcome.results["data"]
+    before, earlier = _earlier_table(data, version, store)
     facts = DataFacts(
         title=version.ref,
         dataset=data.record,
         table=pl.read_parquet(data.files["table.parquet"]),
         problem=outcome.results["problem"].record,
         features=outcome.results["features"].record,
+        earlier=earlier,
+        earlier_name=before,
     )
     page.write_text(render_data_report(facts), encoding="utf-8")
+
+
+def _earlier_table(data: Received[Dataset], version: Version, store: Store) -> tuple[str, pl.DataFrame | None]:
+    """Return the rows of the newest earlier version that learned from others, and its name."""
+    for earlier in reversed(store.registry.versions(version.name)):
+        if earlier.number >= version.number:
+            continue
+        stages = {stage.stage: stage.fingerprint for stage in store.history.stages(earlier.run)}
+        kept = store.results.find(stages["data"]) if "data" in stages else None
+        if kept is None or kept.fingerprint == data.fingerprint or "table.parquet" not in kept.files:
+            continue
+        return earlier.ref, pl.read_parquet(store.blobs.path(kept.files["table.parquet"]))
+    return "", None
 
 
 def _counting_looks(stage: Stage, store: Store, run: str) -> Stage:
