@@ -202,7 +202,7 @@ def _looked_up(outer: Timed, source: Timed, joined: Joined, name: str, *, taken:
     }
     _check_free(wanted.values(), taken, name)
     kinds = {wanted[field.name]: field.kind for field in own if field.name in wanted}
-    rows = pl.scan_parquet(source.path).select(wanted).collect().rename(wanted)
+    rows = pl.scan_parquet(source.path).select(*wanted).collect().rename(wanted)
     return _Beside(kinds=kinds, columns={made: values_of(rows[made].gather(found), kinds[made]) for made in kinds})
 
 
