@@ -17,7 +17,15 @@ from tenfold.connectors.moments import words_of
 from tenfold.connectors.request import SourceRequest
 from tenfold.foundation.context import Received, StageContext
 from tenfold.foundation.errors import DataError, InputError, did_you_mean
-from tenfold.project.first_look import Moment, find_codes, find_moment, look_for_leaks, overrides_of
+from tenfold.project.first_look import (
+    Moment,
+    find_codes,
+    find_moment,
+    find_twins,
+    look_for_leaks,
+    overrides_of,
+    query_of,
+)
 from tenfold.project.sampled import sample_of
 from tenfold.project.table_reports import InitReport, ProfileReport
 from tenfold.records.dataset import Dataset
@@ -80,7 +88,7 @@ def init_project(
         positive_reason=problem.reasons.get("positive", ""),
         time=time,
         time_reason=time_reason,
-        query=None if seen.moment is None else seen.moment.query,
+        query=seen.query,
         made=seen.made,
         codes=seen.codes,
         leaks=leaks,
@@ -113,6 +121,7 @@ class _Seen:
 
     ingested: Ingested
     target: str
+    query: str | None = None
     moment: Moment | None = None
     codes: Mapping[str, str] = field(default_factory=dict)
     told: tuple[str, ...] = ()
@@ -129,20 +138,23 @@ def _look(data: str, table: str | None, target: str | None, work: Path) -> _Seen
     first = ingest(source, workdir=work / "first")
     named = _target(target, first)
     codes = find_codes(first.fields, first.table, but=(named,))
+    twins = find_twins(first, named)
     moment = None if _has_time(first, named) else find_moment(first, named)
-    told: tuple[str, ...] = ()
-    if moment is None and not codes:
-        return _Seen(ingested=first, target=named)
+    told = tuple(f"'{label}' is taken for '{meant}': see `data.query`" for label, meant in twins.items())
     if moment is not None:
         try:
-            again = replace(source, query=moment.query, overrides=overrides_of(codes))
+            query = query_of(moment, named, twins)
+            again = replace(source, query=query, overrides=overrides_of(codes))
             ingested = ingest(again, workdir=work / "again")
         except DataError as error:
-            told, moment = (f"{moment.reason}, but not in every row ({error}): no time is made of them",), None
+            told = (*told, f"{moment.reason}, but not in every row ({error}): no time is made of them")
         else:
-            return _Seen(ingested=ingested, target=named, moment=moment, codes=codes)
-    ingested = ingest(replace(source, overrides=overrides_of(codes)), workdir=work / "coded")
-    return _Seen(ingested=ingested, target=named, codes=codes, told=told)
+            return _Seen(ingested=ingested, target=named, query=query, moment=moment, codes=codes, told=told)
+    query = query_of(None, named, twins)
+    if query is None and not codes:
+        return _Seen(ingested=first, target=named, told=told)
+    ingested = ingest(replace(source, query=query, overrides=overrides_of(codes)), workdir=work / "coded")
+    return _Seen(ingested=ingested, target=named, query=query, codes=codes, told=told)
 
 
 def _has_time(ingested: Ingested, target: str) -> bool:
@@ -157,7 +169,7 @@ def _has_time(ingested: Ingested, target: str) -> bool:
 def _decided(draft: Draft) -> tuple[str, ...]:
     """Return what stands in the file without having been asked for."""
     said = []
-    if draft.query is not None:
+    if draft.made:
         said.append(f"`data.query` makes '{draft.time}': {draft.time_reason}")
     said += [f"'{name}' is read as words: {reason}" for name, reason in draft.codes.items()]
     said += [

@@ -31,15 +31,16 @@ _NUMBERED_AREAS = frozenset(
 )
 _IDENTIFYING = re.compile(r"(^|[^a-z])(id|code|nr|no|num|number)$|[a-z](ID|Id)$", re.IGNORECASE)
 _FEWEST_REPEATED = 1.5
+_MOST_CLASSES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """A time that several columns hold together, the query that makes it, and why."""
+    """A time that several columns hold together, the SQL that makes it, and why."""
 
     name: str
     parts: tuple[str, ...]
-    query: str
+    expression: str
     reason: str
 
 
@@ -58,7 +59,7 @@ def find_moment(ingested: Ingested, target: str) -> Moment | None:
     return Moment(
         name=name,
         parts=columns,
-        query=f'SELECT *, {expression} AS "{name}" FROM data',  # noqa: S608  # the columns are quoted
+        expression=expression,
         reason=f"the columns {listed} say it together",
     )
 
@@ -85,7 +86,7 @@ def _calendar(fields: Mapping[str, Field], table: Path) -> tuple[str, tuple[str,
 
 
 def _made(found: Mapping[str, str], table: Path) -> str:
-    quoted = {part: '"' + name.replace('"', '""') + '"' for part, name in found.items()}
+    quoted = {part: _quoted(name) for part, name in found.items()}
     year, month, day, hour, minute = (
         quoted.get(part, default)
         for part, default in (("year", ""), ("month", "1"), ("day", "1"), ("hour", "0"), ("minute", "0"))
@@ -126,7 +127,51 @@ def _day_and_clock(fields: Mapping[str, Field], table: Path) -> tuple[str, tuple
     )
     if not all(rows.collect(engine="streaming").row(0)):
         return None
-    return f'CAST("{day}" AS DATE) + CAST("{clock}" AS TIME)', (day, clock)
+    return f"CAST({_quoted(day)} AS DATE) + CAST({_quoted(clock)} AS TIME)", (day, clock)
+
+
+def find_twins(ingested: Ingested, target: str) -> dict[str, str]:
+    """Return spellings of a class that stand for another: ``>50K.`` for ``>50K``, ``YES`` for ``Yes``.
+
+    They differ by capitals, blanks or a stop at the end; the most frequent spelling is the one that is meant.
+    """
+    known = next(field for field in ingested.fields if field.name == target)
+    if known.kind != "categorical" or len(known.levels) > _MOST_CLASSES or not known.levels:
+        return {}
+    counts = (
+        pl.scan_parquet(ingested.table)
+        .group_by(target)
+        .len("\0rows")
+        .drop_nulls(target)
+        .sort(["\0rows", target], descending=[True, False])
+        .collect(engine="streaming")
+    )
+    meant: dict[str, str] = {}
+    twins: dict[str, str] = {}
+    for label in counts[target].to_list():
+        plain = " ".join(label.casefold().split()).rstrip(" .")
+        if plain and meant.setdefault(plain, label) != label:
+            twins[label] = meant[plain]
+    return twins
+
+
+def query_of(moment: Moment | None, target: str, twins: Mapping[str, str]) -> str | None:
+    """Return the query that makes a moment of columns and one spelling of each class; None where neither is needed."""
+    if moment is None and not twins:
+        return None
+    column = _quoted(target)
+    cases = " ".join(f"WHEN {_literal(label)} THEN {_literal(meant)}" for label, meant in twins.items())
+    replaced = f" REPLACE (CASE {column} {cases} ELSE {column} END AS {column})" if twins else ""
+    added = f", {moment.expression} AS {_quoted(moment.name)}" if moment is not None else ""
+    return f"SELECT *{replaced}{added} FROM data"  # noqa: S608  # names and words are quoted
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def find_codes(fields: Sequence[Field], table: Path, *, but: Sequence[str]) -> dict[str, str]:

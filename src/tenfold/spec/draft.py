@@ -233,10 +233,17 @@ def _query(draft: Draft) -> Iterator[str]:
     if draft.query is None:
         return
     yield from _comment(
-        "Every row of the source with the time that its columns make together; change it where it is wrong.", "  "
+        f"Every row of the source, {' and '.join(_made_by_query(draft))}; change it where it is wrong.", "  "
     )
     yield "  query: |"
     yield f"    {draft.query}"
+
+
+def _made_by_query(draft: Draft) -> Iterator[str]:
+    if draft.made:
+        yield "with the time that its columns make together"
+    if not draft.made or "REPLACE" in (draft.query or ""):
+        yield "with one spelling of each class"
 
 
 def _columns_section(draft: Draft) -> Iterator[str]:
