@@ -206,7 +206,14 @@ def _read_all(options: IngestOptions, folder: Path) -> dict[str, SourceTable]:
     for request in options.sources:
         if request.name in tables:
             raise DataError(f"two sources are called '{request.name}'; rename one")
-        table = read_source(request, into=folder / f"{len(tables)}.parquet", timezone=options.timezone)
+        # What is declared of columns speaks of the table; a join's base gives it its columns as they are.
+        is_base = options.join is not None and request.name == options.join.base
+        table = read_source(
+            request,
+            into=folder / f"{len(tables)}.parquet",
+            overrides=options.overrides if is_base else {},
+            timezone=options.timezone,
+        )
         names = [known.name for known in table.fields]
         if request.time is not None and request.time not in names:
             raise DataError(

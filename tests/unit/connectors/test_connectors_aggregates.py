@@ -154,3 +154,13 @@ def test_a_long_past_is_summed_to_the_last_digits(tmp_path: Path) -> None:
     assert row["payments_amount_mean_all"] == pytest.approx(amounts.mean(), rel=1e-12)
     assert row["payments_amount_std_all"] == pytest.approx(amounts.std(ddof=1), rel=1e-9)
     assert row["payments_amount_median_all"] == pytest.approx(np.median(amounts), rel=1e-15)
+
+
+def test_what_is_declared_of_the_moment_is_believed_where_the_base_is_read(tmp_path: Path) -> None:
+    (tmp_path / "odd.csv").write_text("id,customer,applied,rank\n1,a,20260226,x\n2,a,20260301,y\n")
+    sources = SOURCES.replace("loans.csv", "odd.csv")
+    with pytest.raises(DataError, match=r"'applied' of the source 'loans' holds no times \(numeric\)"):
+        read(tmp_path, "aggregate: {}", sources=sources)
+    columns = '  columns: {applied: {kind: datetime, datetime_format: "%Y%m%d"}}\n'
+    rows = pl.read_parquet(read(tmp_path, "aggregate: {}", sources=sources, joins=columns).table)
+    assert rows["payments_count_all"].to_list() == [2.0, 3.0]
