@@ -24,6 +24,8 @@ class Link:
     standing : str
         How it stands for the version that is live, else for the newest: the worst of its newest judgements;
         ``unproved`` without any.
+    kinds : mapping from place to count
+        How many judgements there are of it, or of what it rests on, by the place where they were made.
     """
 
     kind: Literal["requirement", "kpi", "function"]
@@ -35,6 +37,7 @@ class Link:
     rests_on: tuple[str, ...] = ()
     serves: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    kinds: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,7 @@ class TraceReport:
                     "standing": link.standing,
                     "rests_on": list(link.rests_on),
                     "serves": list(link.serves),
+                    "kinds": dict(link.kinds),
                     "evidence": [self._line(each) for each in link.evidence],
                 }
                 for link in self.links
