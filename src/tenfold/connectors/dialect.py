@@ -186,7 +186,6 @@ def find_dialect(
         rows = rows[:-1]  # the last one may be cut inside a quoted field
     first = [row for _, row in rows[:_HEADER_ROWS]]
     end = rows if whole else _numbered_rows(tail, delimiter, quote=quote)
-    last = first if whole and len(rows) <= _HEADER_ROWS else [row for _, row in end]
     found = lay_out(
         first,
         LayoutHints(
@@ -198,7 +197,8 @@ def find_dialect(
             wanted=tuple(known),
             expected=hints.expected,
         ),
-        last=last,
+        last=[row for _, row in end],
+        whole=whole,
     )
     _as_many(found.names, found.trailing, hints, first, shown)
     above = found.notes_above

@@ -91,7 +91,7 @@ def _laid_out(frame: pl.DataFrame, hints: LayoutHints, shown: str) -> tuple[pl.D
         raise DataError(f"{shown} has no rows")
     rows = _cells(filled.head(_LOOKED_AT))
     whole = filled.height <= _LOOKED_AT
-    found = lay_out(rows, hints, last=rows if whole else _cells(filled.tail(_END)))
+    found = lay_out(rows, hints, last=rows if whole else _cells(filled.tail(_END)), whole=whole)
     if hints.names is not None and len(hints.names) != filled.width:
         raise DataError(f"`names` names {len(hints.names)} columns, but the rows of {shown} have {filled.width}")
     above = found.notes_above + found.header_rows

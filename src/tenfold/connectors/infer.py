@@ -167,8 +167,8 @@ def _from_text(values: pl.Series, override: FieldOverride, zone: str | None, *, 
     words = text.filter(~text.is_in(always.implode()))
     kind, reason = _words_or_text(words)
     markers = _markers(declared, always)
-    found = Field(name=name, kind=kind, missing_markers=markers, padded=_padded(words))
-    return found, reason + _near_miss(words) + _marked(always)
+    field = Field(name=name, kind=kind, missing_markers=markers, padded=_padded(words))
+    return field, reason + _near_miss(words) + _marked(always)
 
 
 def _padded(words: pl.Series) -> bool:

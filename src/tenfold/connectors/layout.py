@@ -72,7 +72,7 @@ class LayoutHints:
     expected: int = 0
 
 
-def lay_out(rows: Sequence[Row], hints: LayoutHints, *, last: Sequence[Row]) -> Layout:
+def lay_out(rows: Sequence[Row], hints: LayoutHints, *, last: Sequence[Row], whole: bool) -> Layout:
     """Find where the table lies.
 
     Parameters
@@ -80,13 +80,15 @@ def lay_out(rows: Sequence[Row], hints: LayoutHints, *, last: Sequence[Row]) -> 
     rows : sequence of rows
         The first rows, without empty ones; all cells as text.
     last : sequence of rows
-        The last rows; those of ``rows`` where these are all.
+        The last rows.
+    whole : bool
+        These are all rows, so that a total can be held against its sum.
     """
     width = _width(rows)
     above = _notes_above(rows, width) if hints.above is None else hints.above
     body = rows[above:]
-    below, told_below = _rows_below(body, last, width, hints, whole=last is rows)
-    trimmed = body[: len(body) - below] if last is rows else body
+    below, told_below = _rows_below(body, last, width, hints, whole=whole)
+    trimmed = body[: len(body) - below] if whole and len(last) == len(rows) else body
     header_rows, reason = _header_rows(trimmed or body, hints)
     names, trailing, told = _names(trimmed or body, header_rows, width, hints)
     if above and hints.above is None:
@@ -172,8 +174,8 @@ def _rows_below(
     # Where the end was cut inside a quoted field, no row of it looks like the others.
     if any(len(row) != width for row in last[len(last) - below - 3 : len(last) - below]):
         return 0, ()
-    end = len(body) - below
-    if whole and end > 4 and _is_total(body[:end]):
+    end = len(last) - below
+    if whole and end > 4 and _is_total(last[:end]):
         below += 1
     if not below:
         return 0, ()

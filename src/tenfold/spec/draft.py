@@ -288,12 +288,14 @@ def _one_line(text: str) -> str:
 
 def _columns(notable: Sequence[Column]) -> Iterator[str]:
     for column in notable[:_MOST_COLUMNS]:
-        written = [f"role: {column.role}", f"kind: {column.field.kind}"]
+        asked = column.role in {"target", "time"}
+        written = [*(() if asked else (f"role: {column.role}",)), f"kind: {column.field.kind}"]
         if column.field.missing_markers:
             written.append(f"missing: [{', '.join(_text(marker) for marker in column.field.missing_markers)}]")
         if column.field.datetime_format:
             written.append(f"datetime_format: {_text(column.field.datetime_format)}")
-        yield f"  #   {_text(column.name)}: {{{', '.join(written)}}}   {_one_line(column.reason)}".rstrip()
+        reason = _one_line(column.field.reason if asked else column.reason)
+        yield f"  #   {_text(column.name)}: {{{', '.join(written)}}}   {reason}".rstrip()
     if len(notable) > _MOST_COLUMNS:
         yield f"  #   ({len(notable) - _MOST_COLUMNS} more; `tenfold profile` lists them)"
 

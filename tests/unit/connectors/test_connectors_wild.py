@@ -195,6 +195,12 @@ def test_notes_above_and_totals_below_are_left_out_and_can_be_kept(tmp_path: Pat
     assert found.height == 61
 
 
+def test_a_total_is_held_against_the_sum_of_every_row_above_it(tmp_path: Path) -> None:
+    text = "shop,items\n" + rows(lambda n: f"shop {n},{n}", 3000)
+    assert read(tmp_path, text + f"Total,{sum(range(3000))}\n")[1].height == 3000
+    assert read(tmp_path, text + f"Total,{sum(range(2000))}\n")[1].height == 3001
+
+
 def test_rows_to_predict_are_never_taken_for_totals(tmp_path: Path) -> None:
     text = "shop,items\n" + rows(lambda n: f"shop {n},{n}") + f"Total,{sum(range(60))}\n"
     table, found = read(tmp_path, text)
