@@ -15,24 +15,47 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from tenfold.foundation.context import StageContext
+from tenfold.bundle.model import Model, Part
+from tenfold.bundle.predictors.linear import LinearPredictor
+from tenfold.bundle.signature import Signature
+from tenfold.bundle.transforms.protocols import Fitted
+from tenfold.bundle.view import FittedView, fit_view
+from tenfold.connectors.ingest import IngestOptions, ingest
+from tenfold.connectors.read import SourceRequest
+from tenfold.engine.code import environment, environment_changes
+from tenfold.foundation.context import Received, StageContext
+from tenfold.measures.interval import estimate
+from tenfold.measures.metrics import METRICS
+from tenfold.measures.outcome import Outcome
 from tenfold.measures.states.column import Kind
+from tenfold.project.changed import changes_between
+from tenfold.project.reproduce import differing_members
+from tenfold.project.skew import features_apart, scores_apart
+from tenfold.records.dataset import Dataset, Field
+from tenfold.records.evaluation import Estimate
+from tenfold.records.features import Step
 from tenfold.records.health import Window
 from tenfold.records.problem import MetricChoice, Problem
+from tenfold.stages.data import run as data
+from tenfold.stages.data.options import DataOptions
+from tenfold.stages.evaluation.worn import wear_of
 from tenfold.stages.monitoring.integrity import Past
 from tenfold.stages.monitoring.options import MonitoringOptions
 from tenfold.stages.monitoring.reference import Reference, Sample, build_reference, said_of
 from tenfold.stages.monitoring.rows import Answered
 from tenfold.stages.monitoring.run import run
+from tenfold.stages.problem import run as problem
+from tenfold.stages.problem.options import ProblemOptions
 from tenfold.testing import faults_data as faults
 
 FIRST = datetime(2024, 3, 4, tzinfo=UTC)
@@ -188,7 +211,7 @@ def stand_in(scene: Live, rng: np.random.Generator) -> Planted:
 def twin(scene: Live, rng: np.random.Generator) -> Planted:
     """A known category in another writing, in a part of its rows."""
     level = str(rng.choice(["web", "app"]))
-    new = str(rng.choice([level.upper(), f"{level} ", level.capitalize()]))
+    new = str(rng.choice([level.upper(), f"{level}.", level.capitalize()]))
     table = faults.written_otherwise(scene.today, "source", {level: new}, share=0.4, rng=rng)
     return Planted(table=table, columns=("source",), where=new)
 
@@ -228,6 +251,18 @@ def clock(scene: Live, rng: np.random.Generator) -> Planted:
     """A feed's clock a day ahead, in one source or in all."""
     where = PARTNER if rng.random() < 0.5 else None
     return Planted(table=faults.moved_hours(scene.today, "fetched", hours=24, where=where), columns=("fetched",))
+
+
+def zone_of_one(scene: Live, rng: np.random.Generator) -> Planted:
+    """Times of one source some hours off."""
+    hours = float(rng.choice([-8, -5, -3, 3, 5, 8]))
+    table = faults.moved_hours(scene.today, "ordered", hours=hours, where=PARTNER)
+    return Planted(table=table, columns=("ordered",))
+
+
+def clock_of_one(scene: Live, _rng: np.random.Generator) -> Planted:
+    """The clock of one source a day ahead."""
+    return Planted(table=faults.moved_hours(scene.today, "ordered", hours=24, where=PARTNER), columns=("ordered",))
 
 
 def stopped(scene: Live, rng: np.random.Generator) -> Planted:
@@ -304,6 +339,14 @@ class Line:
     sample: str = ""
     alarm: str = ""
 
+    def take(self, found: bool, message: str, alarm: str, seed: int) -> None:
+        """Take in one seed."""
+        self.seeds += 1
+        self.found += found
+        self.alarms += bool(alarm)
+        self.sample = self.sample or (message if found else "")
+        self.alarm = self.alarm or (f"seed {seed} {alarm}" if alarm else "")
+
     def keeps(self) -> bool:
         """Whether the rule holds, in proportion."""
         return self.found >= np.floor(FOUND * self.seeds) and self.alarms <= np.ceil(ALARMS * self.seeds)
@@ -334,12 +377,8 @@ def windows(only: set[str], seeds: int, *, verbose: bool) -> Iterator[Line]:
             began = time.perf_counter()
             said = watched(scene, planted.table)
             line.seconds += time.perf_counter() - began
-            line.seeds += 1
-            line.alarms += bool(clean)
-            line.alarm = line.alarm or (f"seed {seed} {clean[0][1]}" if clean else "")
             right = [text for column, text in said if named(column, text, planted)]
-            line.found += bool(right)
-            line.sample = line.sample or (right[0] if right else "")
+            line.take(bool(right), right[0] if right else "", clean[0][1] if clean else "", seed)
             if verbose and not right:
                 print(f"    seed {seed} {fault}: MISSED {planted.columns} {planted.where}: {said[:3]}", flush=True)
     yield from lines.values()
@@ -352,6 +391,308 @@ def named(column: str, text: str, planted: Planted) -> bool:
     return told and planted.where in text and (not planted.rules or rule in planted.rules)
 
 
+# Before and at training, and in replays: cases with a twin of their own.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """One seed of one fault: whether it was found, what was said, and what was said of the clean twin."""
+
+    found: bool
+    message: str = ""
+    alarm: str = ""
+
+
+Case = Callable[[int], Told]
+
+
+def worn_out(seed: int, *, counted: bool = True) -> Told:
+    """500 models on random features, each scored on the same 400 sealed rows; the best of them is kept.
+
+    The clean twin: real features, at the third look. ``counted`` False: the counter says two, so that the gap between
+    the sealed score and cross-validation alone has to find it.
+    """
+    rng = np.random.default_rng([seed, 5])
+    truth = rng.random(1_600) < 0.4
+    best = max((_tiny_model(rng.normal(size=(1_600, 8)), truth) for _ in range(500)), key=lambda each: each[0])
+    wear = wear_of("a" * 64, 500 if counted else 2, *(_auc(each, seed) for each in best[1:]))
+    real = _tiny_model(rng.normal(size=(1_600, 8)) + 0.35 * truth[:, None], truth)
+    clean = wear_of("a" * 64, 3, *(_auc(each, seed) for each in real[1:]))
+    named = wear.worn and "a" * 12 in wear.message and "looked at" in wear.message
+    return Told(found=named, message=wear.message, alarm=clean.message if clean.worn else "")
+
+
+def _tiny_model(features: np.ndarray, truth: np.ndarray) -> tuple[float, Outcome, Outcome]:
+    """Fit a linear discriminant: its area on the sealed rows, and the outcomes there and in cross-validation."""
+    known, folds, out = np.arange(1_200), np.arange(1_200) % 4, np.zeros(1_200)
+    for fold in range(4):
+        out[folds == fold] = features[:1_200][folds == fold] @ _direction(features, truth, known[folds != fold])
+    sealed = features[1_200:] @ _direction(features, truth, known)
+    ranks = sealed.argsort().argsort() + 1.0
+    inside = truth[1_200:]
+    area = (ranks[inside].mean() - (inside.sum() + 1) / 2) / (~inside).sum()
+    return float(area), _outcome(sealed, inside), _outcome(out, truth[:1_200])
+
+
+def _direction(features: np.ndarray, truth: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    inside, here = features[rows], truth[rows]
+    return np.linalg.solve(np.cov(inside.T), inside[here].mean(axis=0) - inside[~here].mean(axis=0))
+
+
+def _outcome(score: np.ndarray, truth: np.ndarray) -> Outcome:
+    chance = 1 / (1 + np.exp(-score))
+    return Outcome(task="binary", truth=truth.astype(np.int64), scores=np.column_stack([1 - chance, chance]))
+
+
+def _auc(outcome: Outcome, seed: int) -> Estimate:
+    return estimate(METRICS["roc_auc"], outcome, rng=np.random.default_rng(seed))
+
+
+@dataclass(frozen=True, eq=False)
+class Otherwise:
+    """A fitted transform whose path for single rows does something else to one column."""
+
+    fitted: Fitted
+    column: str
+    change: Callable[[float], float]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """As they were."""
+        return self.fitted.names
+
+    @property
+    def categorical(self) -> bool:
+        """As it was."""
+        return self.fitted.categorical
+
+    def apply(self, table: pl.DataFrame) -> np.ndarray:
+        """Return what it makes of a table, as it was."""
+        return self.fitted.apply(table)
+
+    def apply_row(self, row: Mapping[str, object]) -> list[float]:
+        """Return what it makes of a row: of another value."""
+        value = row[self.column]
+        changed = self.change(float("nan") if value is None else float(value))  # type: ignore[arg-type]
+        return self.fitted.apply_row({**row, self.column: changed})
+
+
+def skewed(seed: int, *, logged: bool = False) -> Told:
+    """One transform differs where single rows are answered: log for log1p, another fill, rounding.
+
+    ``logged``: nothing differs in this process; the log holds what one answered in which it did.
+    """
+    rng = np.random.default_rng([seed, 6])
+    table = faults.shop_days(faults.shop_of(rng), FIRST, 3, 200, rng)
+    columns = ("score", "amount", "weight", "items")
+    steps = (
+        Step(kind="impute", columns=("score",), settings={"strategy": "mean"}),
+        Step(kind="power", columns=("amount", "weight"), settings={"method": "log"}),
+        Step(kind="passthrough", columns=("items",)),
+    )
+    view, _ = fit_view(steps, table, None, rng)
+    model = _linear(view, columns, rng)
+    few = table.filter(pl.col("score").is_null() | (pl.int_range(pl.len()) % 29 == 0)).head(20).select(columns)
+    place, column, change = [
+        (0, "score", lambda value: 55.0 if np.isnan(value) else value),
+        (1, "amount", lambda value: value + 1),
+        (1, "weight", lambda value: round(value, 1)),
+        (1, "amount", round),
+        (2, "items", lambda value: value * 100),
+    ][int(rng.integers(0, 5))]
+    fitted = tuple(Otherwise(each, column, change) if n == place else each for n, each in enumerate(view.fitted))
+    other = _linear(replace(view, fitted=fitted), columns, np.random.default_rng([seed, 6]), model)
+    honest = np.concatenate([model.scores_row(row) for row in few.iter_rows(named=True)])
+    twin = features_apart(model, few) or scores_apart(model, few, honest)
+    if logged:
+        answered = np.concatenate([other.scores_row(row) for row in few.iter_rows(named=True)])
+        found = scores_apart(model, few, answered)
+    else:
+        found = features_apart(other, few)
+    said = "" if found is None else found.message
+    return Told(
+        found=found is not None and column in found.columns, message=said, alarm="" if twin is None else twin.message
+    )
+
+
+def _linear(view: FittedView, columns: tuple[str, ...], rng: np.random.Generator, like: Model | None = None) -> Model:
+    weights = rng.normal(size=(len(view.names), 1)) + 0.5
+    predictor = LinearPredictor(coef=weights, intercept=np.zeros(1), link="identity")
+    part = Part(key="linear", view="v", weight=1.0, predictor=predictor if like is None else like.parts[0].predictor)
+    fields = tuple(Field(name=name, kind="numeric") for name in columns)
+    return Model(
+        name="m",
+        task="regression",
+        target="y",
+        classes=(),
+        signature=Signature(fields=fields),
+        views={"v": view},
+        parts=(part,),
+    )
+
+
+def unseeded(seed: int) -> Told:
+    """A learner that draws its rows without the seed, beside one that honours it."""
+    rng = np.random.default_rng([seed, 24])
+    features, truth = rng.normal(size=(200, 4)), rng.random(200) < 0.5
+
+    def files(honest: bool) -> dict[str, bytes]:
+        draw = np.random.default_rng(seed) if honest else np.random.default_rng()
+        fitted = {"steady": np.random.default_rng(seed), "loose": draw}
+        return {
+            f"{key}/model": _direction(features, truth, own.permutation(200)[:150]).tobytes()
+            for key, own in fitted.items()
+        }
+
+    said = list(differing_members(["steady", "loose"], files(False), files(False), files(False)))
+    clean = list(differing_members(["steady", "loose"], files(True), files(True), files(True)))
+    named = len(said) == 1 and "'loose'" in said[0] and "seed" in said[0]
+    return Told(found=named, message=said[0] if said else "", alarm="; ".join(clean))
+
+
+def other_library(seed: int) -> Told:
+    """A library of another version than when the run was made."""
+    now = environment()
+    name = sorted(now)[seed % len(now)]
+    changes = environment_changes({**now, name: "0.0.1"}, now)
+    told = [f"{each['name']} {each['before']} became {each['after']}" for each in changes]
+    clean = environment_changes(now, environment())
+    return Told(found=len(told) == 1 and name in told[0], message="; ".join(told), alarm=str(clean) if clean else "")
+
+
+def updated_in_place(seed: int) -> Told:
+    """A table under the same name: one value changed, a row added, a column of another meaning."""
+    rng = np.random.default_rng([seed, 25])
+    table = trained_on(seed)
+    kind, row = int(rng.integers(0, 3)), int(rng.integers(0, table.height))
+    at = pl.int_range(pl.len()) == row
+    changed, names = [
+        (table.with_columns(pl.when(at).then(pl.col("score").fill_null(50) + 0.5).otherwise(pl.col("score"))), "score"),
+        (pl.concat([table, table[row]]), "rows"),
+        (table.with_columns(pl.col("wind") * 3.6), "wind"),
+    ][kind]
+    with tempfile.TemporaryDirectory(prefix="tenfold-detectors-") as folder:
+        place = Path(folder)
+        before, again, after = (prepared(each, place, seed).record for each in (table, table, changed))
+    said, clean = list(changes_between(before, after, "r1")), list(changes_between(before, again, "r1"))
+    return Told(found=len(said) == 1 and names in said[0], message=said[0] if said else "", alarm="; ".join(clean))
+
+
+# Tables to train on.
+
+
+def trained_on(seed: int) -> pl.DataFrame:
+    """Make a table to train on: three weeks of a shop, with an outcome."""
+    rng = np.random.default_rng([seed, 3])
+    table = faults.shop_days(faults.shop_of(rng), FIRST, 21, 110, rng)
+    drive = 0.05 * (table["score"].fill_null(60) - 60).to_numpy() + 0.3 * (table["items"] - 3).to_numpy()
+    chance = 1 / (1 + np.exp(-drive))
+    return table.with_columns(pl.Series("returned", np.where(rng.random(table.height) < chance, "yes", "no")))
+
+
+def prepared(table: pl.DataFrame, folder: Path, seed: int) -> Received[Dataset]:
+    """Carry a table through the problem and the data stage."""
+    import leaks
+
+    table.write_parquet(folder / "source.parquet")
+    source = SourceRequest(name="table", location=str(folder / "source.parquet"))
+    taken = ingest(IngestOptions(sources=(source,)), workdir=folder / "ingest")
+    ctx = StageContext(rng=np.random.default_rng(seed), seed=seed)
+    options = ProblemOptions(target="returned", time="ordered", feasibility="off", outlook=False)
+    asked = leaks.kept(problem.run(taken.table, taken.fields, options, ctx), folder / "problem")
+    return leaks.kept(data.run(asked, taken.table, taken.fields, taken.sources, DataOptions(), ctx), folder / "data")
+
+
+TRAINED: Mapping[str, Mapping[str, tuple[Plant, tuple[str, ...]]]] = {
+    "D7": {"T another unit from one source": (unit_of_one, ("two-units",))},
+    "D9": {"T a stand-in for missing": (stand_in, ("stand-in",))},
+    "D10": {"T a twin": (twin, ("twins",))},
+    "D11": {
+        "T hours moved in one source": (zone_of_one, ("hours-shifted",)),
+        "T a clock a day ahead": (clock_of_one, ()),
+    },
+}
+ALARMING = frozenset({"two-units", "stand-in", "twins", "hours-shifted", "mixed-types", "ahead"})
+
+
+def trained(only: set[str], seeds: int, *, verbose: bool) -> Iterator[Line]:
+    """Plant faults into tables to train on, and look at tables without one."""
+    wanted = [(d, f) for d, plants in TRAINED.items() for f in plants if not only or d in only]
+    lines = {key: Line(detector=key[0], fault=key[1]) for key in wanted}
+    for seed in range(seeds if lines else 0):
+        table = trained_on(seed)
+        scene = Live(reference=None, yesterday=table, today=table)  # type: ignore[arg-type]  # no window is looked at
+        with tempfile.TemporaryDirectory(prefix="tenfold-detectors-") as folder:
+            clean = [x for x in prepared(table, Path(folder), seed).record.findings if x.rule in ALARMING]
+        for (detector, fault), line in lines.items():
+            plant, rules = TRAINED[detector][fault]
+            planted = plant(scene, np.random.default_rng([seed, 2, *fault.encode()]))
+            began = time.perf_counter()
+            with tempfile.TemporaryDirectory(prefix="tenfold-detectors-") as folder:
+                findings = prepared(planted.table, Path(folder), seed).record.findings
+            line.seconds += time.perf_counter() - began
+            right = [
+                x.message
+                for x in findings
+                if x.column in planted.columns and (x.rule in rules if rules else x.rule in ALARMING)
+            ]
+            line.take(bool(right), right[0] if right else "", clean[0].message if clean else "", seed)
+            if verbose and not right:
+                print(f"    seed {seed} {fault}: MISSED {planted.columns}", flush=True)
+    yield from lines.values()
+
+
+def leaking(plant: str) -> Case:
+    """Return the case of a leak that `benchmarks/leaks.py` plants; the clean twin is the table without it."""
+
+    def case(seed: int) -> Told:
+        import leaks
+
+        rng = np.random.default_rng([seed, list(leaks.PLANTS).index(plant)])
+        table = leaks.shop(1_500, rng)
+        scene = leaks.PLANTS[plant](table, "returned", rng)
+        with tempfile.TemporaryDirectory(prefix="tenfold-detectors-") as folder:
+            said = leaks.said_of(scene, Path(folder), seed)
+        honest = leaks.Scene(table=table, target="returned", time="ordered")
+        with tempfile.TemporaryDirectory(prefix="tenfold-detectors-") as folder:
+            clean = leaks.said_of(honest, Path(folder), seed)
+        right = [x for x in said if x.rule in scene.rules or (scene.leak and x.column == scene.leak)]
+        return Told(
+            found=bool(right), message=right[0].message if right else "", alarm=clean[0].message if clean else ""
+        )
+
+    return case
+
+
+CASES: Mapping[str, Mapping[str, Case]] = {
+    "D1": {"a noisy copy": leaking("noisy copy"), "a post-outcome status": leaking("post-outcome status")},
+    "D2": {"later corrections": leaking("timestamps after prediction"), "future": leaking("future aggregate")},
+    "D3": {"rows on both sides": leaking("duplicate rows across the split"), "groups": leaking("group on both sides")},
+    "D4": {
+        "encoded on all rows": leaking("target-encoded on all rows"),
+        "fitted on all rows": leaking("plugin fitted on all rows"),
+    },
+    "D5": {"500 looks": worn_out, "500 looks, by the gap alone": lambda seed: worn_out(seed, counted=False)},
+    "D6": {"before first traffic": skewed, "in the live log": lambda seed: skewed(seed, logged=True)},
+    "D24": {"a seed not honoured": unseeded, "another library": other_library, "updated in place": updated_in_place},
+}
+
+
+def cases(only: set[str], seeds: int, *, verbose: bool) -> Iterator[Line]:
+    """Go through the cases that bring their own twins."""
+    for detector, found in CASES.items():
+        for fault, case in found.items() if not only or detector in only else ():
+            line = Line(detector=detector, fault=fault)
+            for seed in range(seeds):
+                began = time.perf_counter()
+                told = case(seed)
+                line.seconds += time.perf_counter() - began
+                line.take(told.found, told.message, told.alarm, seed)
+                if verbose and not told.found:
+                    print(f"    seed {seed} {fault}: MISSED {told.message[:150]}", flush=True)
+            yield line
+
+
 def main() -> int:
     """Plant, look, count."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -362,7 +703,7 @@ def main() -> int:
     given = parser.parse_args()
     only = {each for each in given.only.split(",") if each}
     kept = True
-    for part in (windows,):
+    for part in (cases, trained, windows):
         for line in part(only, given.seeds, verbose=given.verbose):
             print(line, flush=True)
             kept &= line.keeps()

@@ -57,7 +57,7 @@ def reproduce(run: str, store: Store, events: Events | None = None) -> Reproduce
             context = replace(context, rng=stage_rng("training", seed))
             again = rebuild(problem, data, validation, features, candidates, members, context)
             before = {name: path.read_bytes() for name, path in kept["tuning"].files.items()}
-            differing = tuple(_differing([member.key for member in members], before, files, again))
+            differing = tuple(differing_members([member.key for member in members], before, files, again))
     return ReproduceReport(
         run=run,
         expected=kept["evaluation"].record.bundle,
@@ -68,7 +68,7 @@ def reproduce(run: str, store: Store, events: Events | None = None) -> Reproduce
     )
 
 
-def _differing(
+def differing_members(
     keys: Sequence[str], before: Mapping[str, bytes], after: Mapping[str, bytes], again: Mapping[str, bytes]
 ) -> Iterator[str]:
     """Yield what is to be said of each member whose files are not those that were kept."""

@@ -109,7 +109,10 @@ def _origins(view: FittedView, place: int) -> tuple[str, ...]:
     steps = [number for number, kept in enumerate(view.kept) for _ in range(len(kept))]
     made = {name: number for number, fitted in enumerate(view.fitted) for name in fitted.names}
     number = steps[place] if place < len(steps) else len(view.steps) - 1
-    waiting, found, seen = [*view.steps[number].columns], dict[str, None](), set[tuple[str, int]]()
+    feature = view.names[place]
+    # A step of many columns makes each feature of one of them, where the name says so.
+    own = [name for name in view.steps[number].columns if feature == name or feature.startswith(f"{name}__")]
+    waiting, found, seen = own or [*view.steps[number].columns], dict[str, None](), set[tuple[str, int]]()
     limit = number
     while waiting:
         column = waiting.pop()

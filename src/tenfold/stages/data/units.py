@@ -29,6 +29,8 @@ _WITHIN = 0.12
 _LARGE = 8.0
 _FEWEST = 20
 _SMALLEST_PART = 0.02
+_FEWEST_VALUES = 15
+_ALONE = 2.0
 _MOST_LEVELS = 30
 _ALIKE = 0.15
 _MOST_KEYS = 6
@@ -96,8 +98,21 @@ def _two_clouds(values: Floats) -> TwoUnits | None:
     # Nothing lies between the clouds, as wide as a good part of them.
     if gaps[cut - 1] < 0.15 or min(spreads) <= 0 or not 0.4 < spreads[0] / spreads[1] < 2.5:
         return None
-    factor = 10 ** (float(np.median(high)) - float(np.median(low)))
-    named = _factor(factor, within=0.35)
+    # Numbers on a grid lie far apart at their low end by nature, and sizes come in kinds (small aircraft, large ones):
+    # a unit leaves many values on both sides, alike in shape, and no other gap like it.
+    if min(len(np.unique(low)), len(np.unique(high))) < _FEWEST_VALUES:
+        return None
+    others = np.delete(gaps[inside], cut - 1 - inside.start)
+    if len(others) and gaps[cut - 1] < _ALONE * others.max():
+        return None
+    shares = np.linspace(0.1, 0.9, 9)
+    shifts = np.quantile(high, shares) - np.quantile(low, shares)
+    middle = float(np.median(shifts))
+    noise = 3 * max(spreads) / math.sqrt(min(len(low), len(high)))
+    if np.abs(shifts - middle).max() > 0.2 * max(spreads) + noise:
+        return None
+    factor = 10**middle
+    named = _factor(factor, within=max(_WITHIN, min(math.expm1(math.log(10) * noise / 2), 0.3)))
     if named is None:
         return None
     fewer = min(len(low), len(high))
@@ -115,9 +130,25 @@ def _one_level(values: Floats, key: pl.Series) -> TwoUnits | None:
         if len(own) < _FEWEST or len(others) < _FEWEST:
             continue
         factor = _proportional(own, others) or _fahrenheit(own, others)
-        if factor is not None:
+        if factor is not None and not _kinds(values, key, str(level), own):
             return TwoUnits(where=f"'{key.name}' is '{level}'", factor=factor, rows=int(here.sum()))
     return None
+
+
+def _kinds(values: Floats, key: pl.Series, level: str, own: Floats) -> bool:
+    """Whether the other levels differ among themselves as well, by a good part of what this one differs by.
+
+    Then the levels are kinds of things, as aircraft of a few seats and of hundreds are, and no unit is at fault.
+    """
+    words = key.cast(pl.String).fill_null("").to_numpy()
+    middles = []
+    for other in np.unique(words):
+        inside = values[(words == other) & np.isfinite(values)]
+        if other not in {level, ""} and len(inside) >= _FEWEST:
+            middles.append(float(np.median(inside)))
+    if len(middles) < 2:
+        return False
+    return max(middles) - min(middles) > 0.5 * abs(float(np.median(own)) - float(np.median(middles)))
 
 
 def _proportional(own: Floats, others: Floats) -> str | None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from tenfold.measures.states.column import MAGNITUDES, SKETCH, ColumnState, Shape, TableState
 from tenfold.records.health import IntegrityFinding, Severity, Window
 from tenfold.stages.monitoring.options import MonitoringOptions
+from tenfold.stages.monitoring.overflow import find_overflown
 from tenfold.stages.monitoring.reference import Reference
 from tenfold.stages.monitoring.rows import Answered
 from tenfold.stages.monitoring.slices import find_in_slices
@@ -133,6 +134,7 @@ def _column(
     yield from _missing(name, now, known)
     yield from _still(shape, reference, now, known, None if past.previous is None else past.previous.columns.get(name))
     if not reference.habit(name).tells_time:
+        yield from find_overflown(shape, now, known)
         yield from _numbers(shape, now, known)
     yield from _unseen(shape, now, options)
 

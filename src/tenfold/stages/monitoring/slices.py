@@ -47,7 +47,10 @@ _PILES = (-9999.0, -999.0, -99.0, -9.0, -1.0, 0.0, 99.0, 999.0, 9999.0, 99999.0)
 _PILED_DAYS = (date(1, 1, 1), date(1899, 12, 30), date(1900, 1, 1), date(1970, 1, 1), date(9999, 12, 31))
 _RARE = 0.002
 _PILED = 0.02
-_SURE_OF_MOVE = 8.0
+_SURE_OF_MOVE = 12.0
+_UNEVEN = 0.1
+# Half the deviance of 24 hours that fit (23 degrees of freedom) stays below this.
+_FITS_MOVED = 30.0
 MOMENT = "time of the rows"
 
 
@@ -231,13 +234,24 @@ def moved_hours(before: Floats, now: Floats) -> int:
     """
     if len(before) != 24 or before.sum() < _FEWEST_KNOWN or now.sum() < _FEWEST:
         return 0
-    usual = (before + 0.5) / (before + 0.5).sum()
-    likely = np.array([float(now @ np.log(np.roll(usual, move))) for move in range(24)])
+    usual = before / before.sum()
+    # Even hours of so few rows are as uneven as this by chance (mean total variation); a move of even ones says nothing.
+    chance = 12 * math.sqrt(2 / (math.pi * 24 * float(before.sum())))
+    if float(np.abs(usual - 1 / 24).sum()) / 2 < _UNEVEN + 2 * chance:
+        return 0
+    from scipy.special import gammaln
+
+    # The reference is a sample too: rows are predicted from its counts (Dirichlet-multinomial), not from its shares.
+    weights = before + 0.5
+    likely = np.array(
+        [float((gammaln(np.roll(weights, move) + now) - gammaln(np.roll(weights, move))).sum()) for move in range(24)]
+    )
     best = int(likely.argmax())
     own = now[now > 0]
     most_likely = float(own @ np.log(own / now.sum()))
-    odd, left = 2 * (most_likely - likely[0]), 2 * (most_likely - likely[best])
-    if best == 0 or likely[best] - likely[0] < _SURE_OF_MOVE or left > 0.5 * odd:
+    shares = weights / weights.sum()
+    odd, left = (most_likely - float(now @ np.log(np.roll(shares, move))) for move in (0, best))
+    if best == 0 or likely[best] - likely[0] < _SURE_OF_MOVE or left > min(0.5 * odd, _FITS_MOVED):
         return 0
     return best if best <= 12 else best - 24
 
@@ -304,7 +318,10 @@ class _Facts:
         self._gone = np.column_stack(gone) if gone else np.empty((rows.height, 0), dtype=bool)
         self._hours: dict[str, npt.NDArray[np.int8]] = {}
         times = [shape.name for shape in shapes if shape.kind == "datetime" and shape.name in rows.columns]
-        for name in [*([f"\0{MOMENT}"] if f"\0{MOMENT}" in rows.columns else []), *times]:
+        moment = [f"\0{MOMENT}"] if f"\0{MOMENT}" in rows.columns else []
+        # The moment of a row is mostly one of its columns.
+        moment = [] if moment and any(rows[moment[0]].equals(rows[name]) for name in times) else moment
+        for name in [*moment, *times]:
             if rows.schema[name].is_temporal() and rows.schema[name] != pl.Date:
                 self._hours[name.lstrip("\0")] = rows[name].dt.hour().fill_null(-1).to_numpy()
 
