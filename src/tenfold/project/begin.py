@@ -69,7 +69,10 @@ def init_project(
         blocking = tuple(leak for leak in leaks if leak.severity == "block")
         columns = {leak.column: ColumnOptions(available="later") for leak in blocking}
         columns |= {made: ColumnOptions(role="ignored") for made in seen.made}
-        dataset = _describe(ingested, problem, drawn, DataOptions(columns=columns))
+        options = DataOptions(columns=columns)
+        dataset = _describe(ingested, problem, drawn, options)
+        if dataset.dropped:
+            dataset = replace(dataset, contract=_contract_of_all(ingested, dataset, drawn, options))
     time, time_reason = _prediction_time(dataset, seen.moment)
     contract = folder / "contracts" / f"{name}.yaml"
     without = dataset.dropped.get(MISSING_TARGET, 0)
@@ -263,6 +266,19 @@ def _describe(
     received, context = Received(record=problem), _context()
     told = run(received, ingested.table, ingested.fields, ingested.sources, options, context, sampled=sampled)
     return told.record
+
+
+def _contract_of_all(ingested: Ingested, dataset: Dataset, drawn: Sampled | None, options: DataOptions) -> str:
+    """Return the contract that every row keeps, those without a target too: a run holds them to it before it drops any.
+
+    Survey tools leave whole pages empty where the target is.
+    """
+    from tenfold.measures.contract.infer import infer_contract
+    from tenfold.measures.contract.text import contract_to_text
+
+    every = _describe(ingested, _no_problem(""), drawn, options)
+    columns = tuple(replace(column, role=dataset.column(column.name).role) for column in every.columns)
+    return contract_to_text(infer_contract(replace(every, columns=columns)))
 
 
 def _no_problem(data: str) -> Problem:

@@ -29,7 +29,7 @@ _CLOCK_NAMES = frozenset({"time", "hour", "clock", "uhrzeit", "zeit", "heure", "
 _NUMBERED_AREAS = frozenset(
     {"zip", "zipcode", "postcode", "postal", "plz", "fips", "naics", "sic", "icd", "tract", "cip"}
 )
-_IDENTIFYING = re.compile(r"(^|[^a-z])(id|code|nr|no|num|number)$|[a-z](ID|Id)$", re.IGNORECASE)
+_IDENTIFYING = re.compile(r"(^|[^a-z])(id|code)$|[a-z](ID|Id)$", re.IGNORECASE)
 _FEWEST_REPEATED = 1.5
 _MOST_CLASSES = 200
 

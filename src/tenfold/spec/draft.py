@@ -18,6 +18,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@-]*( [A-Za-z0-9_./+@-]+)*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Text for YAML 1.2, but YAML 1.1 readers (editors among them) take these for booleans.
 _OLD_BOOLEANS = frozenset({"yes", "no", "on", "off", "y", "n"})
+# What needs no line: markers that nobody would take for a value.
+_USUAL = re.compile(r"; '(NA|N/A|n/a|NaN|nan|null|NULL|\?)' means missing$")
 _MOST_COLUMNS = 40
 _WIDTH = 118
 
@@ -307,7 +309,8 @@ def _is_notable(column: Column) -> bool:
         return bool(read.datetime_format)
     if column.role == "target":
         return bool(read.unit or read.brackets or read.thousands or read.decimal_comma)
-    converted = read.unit or read.brackets or read.thousands or read.decimal_comma or ";" in read.reason
+    converted = read.unit or read.brackets or read.thousands or read.decimal_comma
+    converted = converted or ";" in _USUAL.sub("", read.reason)
     return bool(column.role != "feature" or read.kind in ("datetime", "text") or column.notes or converted)
 
 

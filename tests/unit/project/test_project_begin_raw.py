@@ -14,6 +14,8 @@ from tenfold.project.table_reports import InitReport
 from tenfold.project.tables import ingest_options
 from tenfold.spec.load import parse_spec
 from tenfold.spec.schema import Spec
+from tenfold.stages.data.options import DataOptions
+from tenfold.stages.data.profile import hold_to_contract
 
 
 def begin(folder: Path, text: str, target: str, name: str = "t.csv") -> tuple[InitReport, Spec, str]:
@@ -109,6 +111,16 @@ def test_rows_without_a_target_are_counted_and_conversions_stand_in_the_file(tmp
     assert any("'price' is missing in 200 rows" in note for note in report.notes)
     assert "with '%', read as written" in written
     assert "with '€', which is left out" in written
+
+
+def test_the_rows_without_a_target_keep_the_contract_as_well(tmp_path: Path) -> None:
+    text = "seen,rank,fan\n" + rows(lambda n: f",,\n{n % 2},{n % 6},{'yes' if n % 3 else 'no'}", 200)
+    report, spec, _ = begin(tmp_path, text, "fan")
+    assert report.contract is not None
+    read = ingest(ingest_options(spec), workdir=tmp_path / "read")
+    options = DataOptions(contract=report.contract.read_text())
+    held = hold_to_contract(pl.read_parquet(read.table), read.fields, options)
+    assert (report.rows, [finding.message for finding in held.findings]) == (200, [])
 
 
 def test_what_a_stranger_may_look_for_stands_in_the_file(tmp_path: Path) -> None:
