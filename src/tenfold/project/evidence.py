@@ -168,7 +168,7 @@ def _newest(found: Iterable[Evidence]) -> tuple[Evidence, ...]:
 def _kinds(every: Iterable[Evidence], names: Collection[str]) -> Mapping[str, int]:
     """Return how many judgements of some requirements there are, by place, in the order of a version's life."""
     found = Counter(each.verdict.place for each in every if each.verdict.requirement in names)
-    order = {place: number for number, place in enumerate(PLACES)}
+    order: dict[str, int] = {place: number for number, place in enumerate(PLACES)}
     return {place: found[place] for place in sorted(found, key=lambda place: (order.get(place, len(order)), place))}
 
 

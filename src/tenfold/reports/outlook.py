@@ -89,7 +89,7 @@ def _ceiling(ceiling: Ceiling | None) -> Sequence[Line]:
 def _curve(curve: LearningCurve | None) -> Sequence[Line]:
     if curve is None:
         return ()
-    figures = curve.says
+    figures: str = curve.says
     if curve.rows_low is not None and curve.rows_high is not None and curve.says == "range":
         figures = f"{count(curve.rows_low)} to {count(curve.rows_high)}"
     lines = [Line(name="rows needed", figures=figures, told=curve.reason)]
