@@ -31,6 +31,7 @@ class ValidationPlan:
     - ``kfold``: fold i validates on block i and trains on the other blocks of the development rows;
     - ``expanding``: fold i trains on blocks 0..i and validates on block i + 1 (time).
 
+    ``class_counts`` holds for each class the rows that each fold measures, then those of the test part.
     ``split`` is the hash of the payload; ``groups`` the column that may not stand on both sides.
     """
 
@@ -46,6 +47,7 @@ class ValidationPlan:
     stratified: bool = False
     gap_seconds: float = 0.0
     findings: tuple[str, ...] = field(default_factory=tuple)
+    class_counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def folds(self, part: npt.NDArray[np.str_], block: npt.NDArray[np.int16]) -> tuple[Fold, ...]:
         """Return the folds over the development rows, given the payload's two columns as arrays."""
