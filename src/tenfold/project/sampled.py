@@ -21,6 +21,8 @@ CELL_BYTES = 160
 """What a run holds for each value at its widest: the table, its features in two views, a learner's copy of a fold."""
 _SHARE_OF_MEMORY = 0.5
 _FEWEST_ROWS = 100_000
+_MOST_CELLS = 30_000_000
+"""Of more values the preparation alone takes minutes, and no usual budget leaves time to learn."""
 _CHUNK_ROWS = 131_072
 
 
@@ -44,9 +46,10 @@ class Sampled:
 
 
 def fitting_rows(columns: int, memory_bytes: int | None = None) -> int:
-    """Return how many rows of so many columns a run can hold in half of the machine's memory."""
+    """Return how many rows of so many columns a run can hold in half of the machine's memory, and prepare in time."""
     memory = machine_memory() if memory_bytes is None else memory_bytes
-    return max(_FEWEST_ROWS, int(_SHARE_OF_MEMORY * memory / (CELL_BYTES * max(columns, 1))))
+    cells = min(int(_SHARE_OF_MEMORY * memory / CELL_BYTES), _MOST_CELLS)
+    return max(_FEWEST_ROWS, cells // max(columns, 1))
 
 
 def machine_memory() -> int:
@@ -86,7 +89,7 @@ def sample_of(whole: Path, rows: Rows, *, time: str | None, seed: int, into: Pat
         raise DataError(f"the time '{time}' is not a column.{did_you_mean(time, names)}")
     chosen = _drawn(height, most, seed) if time is None else _newest(lazy, time, most)
     _write(lazy, chosen, height, into)
-    why = "as many as half of the memory holds in a run" if rows == "auto" else "as `data: {rows: …}` says"
+    why = "as many as memory holds and minutes can prepare" if rows == "auto" else "as `data: {rows: …}` says"
     which = "drawn evenly" if time is None else f"the newest by '{time}'"
     return Sampled(path=into, whole=whole, rows=len(chosen), of=height, reason=f"{which}, {why}")
 
