@@ -57,8 +57,10 @@ class TraceReport:
 
     @property
     def unproved(self) -> tuple[str, ...]:
-        """Ids of musts, of all or of the one that was asked for, that no judgement shows to hold."""
-        musts = [link for link in self.links if link.level == "must" and self.asked in (None, link.id)]
+        """Ids of musts that no judgement shows to hold: of all, or of what was asked for and what that rests on."""
+        rests_on = [name for link in self.links if link.id == self.asked for name in link.rests_on]
+        about = None if self.asked is None else {self.asked, *rests_on}
+        musts = [link for link in self.links if link.level == "must" and (about is None or link.id in about)]
         return tuple(link.id for link in musts if link.standing != "pass")
 
     @property
