@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from tenfold.bundle.signature import hide_column
+from tenfold.bundle.signature import canonical_type, hide_column
 from tenfold.foundation.personal import MAYBE, find_personal, hide_number, mask_personal
 from tenfold.records.dataset import Field, Personal
 
@@ -16,6 +16,7 @@ HIDING = 1
 """Raised when other values are hidden, so that cached tables are made anew."""
 
 _LOOKED_AT = 20_000
+_ROW_GROUP = 131_072
 _MOST = 0.5
 _LONG_CODE = 10
 _LONG_NUMBER = 1e10
@@ -44,10 +45,20 @@ def hide_personal(table: Path, fields: Sequence[Field]) -> tuple[Field, ...]:
     told = tuple(_as_read(field, found[field.name]) for field in fields)
     hidden = [field for field in told if field.personal in {"some", "most"}]
     if hidden:
-        read = pl.read_parquet(table)
-        columns = [hide_column(_as_words(read[field.name], field), field) for field in hidden]
-        read.with_columns(columns).write_parquet(table, compression="lz4")
+        rows.with_columns(_hidden(field) for field in hidden).sink_parquet(
+            beside := table.with_name(f"{table.name}.hidden"), compression="lz4", row_group_size=_ROW_GROUP
+        )
+        beside.replace(table)
     return told
+
+
+def _hidden(field: Field) -> pl.Expr:
+    """Return the expression that hides what a column holds, stretch by stretch."""
+    dtype = canonical_type(field.kind)
+    column = pl.col(field.name)
+    return column.map_batches(
+        lambda values: hide_column(_as_words(values, field), field), return_dtype=dtype, is_elementwise=True
+    )
 
 
 def _looked_at(rows: pl.LazyFrame, field: Field) -> Personal:
