@@ -235,7 +235,7 @@ def moved_hours(before: Floats, now: Floats) -> int:
     if len(before) != 24 or before.sum() < _FEWEST_KNOWN or now.sum() < _FEWEST:
         return 0
     usual = before / before.sum()
-    # Even hours of so few rows are as uneven as this by chance (mean total variation); a move of even ones says nothing.
+    # Even hours of so few rows are as uneven as this by chance (mean total variation); moving even ones says nothing.
     chance = 12 * math.sqrt(2 / (math.pi * 24 * float(before.sum())))
     if float(np.abs(usual - 1 / 24).sum()) / 2 < _UNEVEN + 2 * chance:
         return 0
