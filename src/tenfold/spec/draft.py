@@ -280,7 +280,7 @@ def _columns_section(draft: Draft) -> Iterator[str]:
         yield f"    {_text(name)}: {{{setting}}}   {_one_line(reason)}"
     for name, reason in doubtful.items():
         yield f"  #   {_text(name)}: {{available: later}}   {_one_line(reason)}"
-    yield from _columns(notable)
+    yield from _columns(notable, time=draft.time)
 
 
 def _one_line(text: str) -> str:
@@ -288,9 +288,10 @@ def _one_line(text: str) -> str:
     return line
 
 
-def _columns(notable: Sequence[Column]) -> Iterator[str]:
+def _columns(notable: Sequence[Column], *, time: str | None) -> Iterator[str]:
     for column in notable[:_MOST_COLUMNS]:
-        asked = column.role in {"target", "time"}
+        # What `problem` names has its role from there, and may have no other.
+        asked = column.role in {"target", "time"} or column.name == time
         written = [*(() if asked else (f"role: {column.role}",)), f"kind: {column.field.kind}"]
         if column.field.missing_markers:
             written.append(f"missing: [{', '.join(_text(marker) for marker in column.field.missing_markers)}]")
