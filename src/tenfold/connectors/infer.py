@@ -12,6 +12,7 @@ from tenfold.connectors.canonical import bare, canonical, number_pattern, stripp
 from tenfold.connectors.moments import check_zone, find_format, looks_compact, what_counts
 from tenfold.connectors.values import ALWAYS_MISSING, MISSING_AMONG_OTHERS, UNITS, is_date, is_number
 from tenfold.foundation.errors import DataError, did_you_mean
+from tenfold.foundation.personal import mask_personal
 from tenfold.records.dataset import Field, Kind
 
 LEVELS_LISTED = 1000
@@ -331,7 +332,7 @@ def _near_miss(words: pl.Series) -> str:
     if share < 0.8:
         return _nearly_moments(words)
     odd = words.filter(~number).unique(maintain_order=True).head(3).to_list()
-    named = ", ".join(f"'{value}'" for value in odd)
+    named = ", ".join(f"'{mask_personal(value)}'" for value in odd)
     return f"; {share:.1%} of the values are numbers, but not {named}: name such under `missing` to read numbers"
 
 

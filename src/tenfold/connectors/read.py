@@ -21,6 +21,7 @@ from tenfold.connectors.request import SourceRequest
 from tenfold.connectors.text_file import open_text
 from tenfold.foundation.errors import DataError, did_you_mean
 from tenfold.foundation.fingerprint import hash_file
+from tenfold.foundation.personal import mask_personal
 from tenfold.records.dataset import Field, Source
 
 # Raised when the same bytes are read differently, so that cached tables are made anew.
@@ -228,7 +229,7 @@ def _does_not_fit(rows: pl.LazyFrame, found: Field, dtype: pl.DataType, odd: pl.
     unread = present(found, dtype) & canonical(found, dtype).is_null()
     row = rows.with_row_index("__row").filter(unread).select("__row").head(1).collect().item() + 1
     return (
-        f"{shown}: column '{found.name}' is declared {found.kind}, but row {row} holds '{odd[0]}'; "
+        f"{shown}: column '{found.name}' is declared {found.kind}, but row {row} holds '{mask_personal(str(odd[0]))}'; "
         f"name that value under `missing`, or declare another kind"
     )
 
@@ -398,7 +399,9 @@ def _conform(
         if lost.any():
             at = int(lost.arg_max() or 0)
             value = frame[found.name][at]
-            raise DataError(f"{shown}: column '{found.name}' is {found.kind}, but row {start + at + 1} holds '{value}'")
+            raise DataError(
+                f"{shown}: column '{found.name}' is {found.kind}, but row {start + at + 1} holds '{mask_personal(str(value))}'"
+            )
     return read
 
 
