@@ -398,10 +398,8 @@ def _conform(
         lost = given & read[found.name].is_null()
         if lost.any():
             at = int(lost.arg_max() or 0)
-            value = frame[found.name][at]
-            raise DataError(
-                f"{shown}: column '{found.name}' is {found.kind}, but row {start + at + 1} holds '{mask_personal(str(value))}'"
-            )
+            value = mask_personal(str(frame[found.name][at]))
+            raise DataError(f"{shown}: column '{found.name}' is {found.kind}, but row {start + at + 1} holds '{value}'")
     return read
 
 
