@@ -72,7 +72,7 @@ RUN: dict[str, Any] = {
             "low": 0.6,
             "high": 0.8,
             "seconds": 3.0,
-            "weight": 0.5,
+            "weight": 0.5 if n in (0, 6) else 0.0,
             "row_cpu_us": 2.0,
         }
         for n in range(7)
@@ -106,7 +106,7 @@ def test_a_run_ends_with_verdicts_intervals_the_board_where_things_are_and_what_
         "fast: not measured",
         "0.7123 [0.701, 0.724]",
         "50 %",
-        "2 more",
+        "1 more",
         "tenfold predict flights@3 NEW.csv --output scored.csv",
     ):
         assert words in text
