@@ -249,4 +249,4 @@ def test_the_log_keeps_pseudonyms_by_which_categories_still_count(lived: tuple[P
     assert 2 <= rows["contact"].drop_nulls().n_unique() <= len(CONTACTS)
     assert rows["shop"].is_in(["east", "west", "north"]).sum() > 40
     assert rows["remark"].str.contains("[e-mail address]", literal=True).any()
-    assert rows["amount"].max() == 5_500_000_000_000_000.0
+    assert rows["amount"].drop_nulls().is_between(0, 100).all(), "a card among amounts is missing, as in training"
