@@ -72,7 +72,11 @@ def reading_of(dataset: Dataset, problem: Problem) -> dict[str, str]:
     if len(dataset.sources) != 1 or "header" not in dataset.sources[0].dialect:
         return {}
     written = dataset.sources[0].dialect
-    kept = {key: written[key] for key in ("delimiter", "quote", "header", "columns", "header_rows", "names") if key in written}
+    kept = {
+        key: written[key]
+        for key in ("delimiter", "quote", "header", "columns", "header_rows", "names")
+        if key in written
+    }
     return {**kept, "target": problem.target}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tenfold.connectors.dialect import Dialect, DialectHints, find_dialect
-from tenfold.foundation.errors import DataError
 
 
 def find(text: str, **hints: object) -> Dialect:

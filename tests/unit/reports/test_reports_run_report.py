@@ -361,7 +361,14 @@ def test_what_the_data_can_do_is_shown_with_the_curve() -> None:
         ceiling=ceiling, curve=curve(),
     )  # fmt: skip
     page = render_run_report(replace(shown, problem=replace(shown.problem, feasibility=found)))
-    for words in ("signal found", "0.1000 (0.05000 to 0.1500)", "too-much", "570 to 11,000", "Learning curve", "0.8000"):
+    for words in (
+        "signal found",
+        "0.1000 (0.05000 to 0.1500)",
+        "too-much",
+        "570 to 11,000",
+        "Learning curve",
+        "0.8000",
+    ):
         assert words in page
     drawn = draw_curve(curve())
     assert drawn is not None
