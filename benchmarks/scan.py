@@ -19,6 +19,7 @@ import json
 import statistics
 import sys
 import tempfile
+import zipfile
 from dataclasses import replace
 from importlib.metadata import distribution
 from pathlib import Path
@@ -154,7 +155,12 @@ def _read(folder: Path, name: str) -> pl.DataFrame:
     if path.exists():
         table = pl.read_parquet(path)
     else:
-        table = pl.read_csv(next(folder.glob(f"{name}.csv*")), null_values="NA", infer_schema_length=None)
+        written = next(folder.glob(f"{name}.csv*"))
+        content: Path | bytes = written
+        if written.suffix == ".zip":
+            with zipfile.ZipFile(written) as archive:
+                content = archive.read(archive.namelist()[0])
+        table = pl.read_csv(content, null_values="NA", infer_schema_length=None)
     if table.schema["time_hour"] == pl.String:
         table = table.with_columns(pl.col("time_hour").str.to_datetime(time_zone="UTC", strict=False))
     return table
