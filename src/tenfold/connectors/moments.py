@@ -43,10 +43,10 @@ _HOURS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S%.f", " %I:%M %p", " %I:%M:%S %p"
 # What a number counts, by the name of the format: how many microseconds are one, and where it begins.
 COUNTED: Mapping[str, tuple[float, datetime]] = {
     "epoch seconds": (1e6, datetime(1970, 1, 1)),  # noqa: DTZ001  # the zone is the field's
-    "epoch milliseconds": (1e3, datetime(1970, 1, 1)),  # noqa: DTZ001
-    "epoch microseconds": (1.0, datetime(1970, 1, 1)),  # noqa: DTZ001
+    "epoch milliseconds": (1e3, datetime(1970, 1, 1)),  # noqa: DTZ001  # likewise
+    "epoch microseconds": (1.0, datetime(1970, 1, 1)),  # noqa: DTZ001  # likewise
     # Excel holds 1900 for a leap year, so that its first of March is day 61.
-    "excel days": (86_400e6, datetime(1899, 12, 30)),  # noqa: DTZ001
+    "excel days": (86_400e6, datetime(1899, 12, 30)),  # noqa: DTZ001  # likewise
 }
 _TIMELY = frozenset(
     {

@@ -222,7 +222,14 @@ def test_predict_hands_on_everything_it_was_given(tenfold: Tenfold, project: Any
         (
             "predict",
             ("m@1", "in.csv", Path("out.csv")),
-            {"folder": Path("there"), "keep": ("a", "b"), "history": "h.csv", "table": "t", "chunk_rows": 5},
+            {
+                "folder": Path("there"),
+                "keep": ("a", "b"),
+                "history": "h.csv",
+                "table": "t",
+                "chunk_rows": 5,
+                "join": False,
+            },
         )
     ]
 

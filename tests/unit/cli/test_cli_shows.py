@@ -265,10 +265,10 @@ def test_a_plan_says_why_each_stage_would_run(tenfold: Tenfold, project: Any) ->
                 "stopped": "leakage",
                 "metric": {"name": "roc_auc", "reason": "why"},
                 "feasibility": {"status": "leaking", "reason": "x tells"},
-                "findings": [{"severity": "critical", "message": "bad"}],
+                "warnings": [{"severity": "critical", "source": "data", "message": "bad", "override": "data.x"}],
             },
             ("check",),
-            ["check  failed", "leakage", "roc_auc: why", "leaking: x tells", "bad"],
+            ["check  failed", "leakage", "roc_auc: why", "leaking: x tells", "bad", "data.x"],
         ),
         (
             {"output": "o.csv", "model": "m@1", "rows": 50, "columns": ["prediction", "proba_a"], "seconds": 1.0},
