@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tenfold.cli.elapsed import Elapsed
 from tenfold.cli.main import execute
 from tenfold.foundation.clock import ManualClock
 from tenfold.foundation.errors import CheckFailed
@@ -42,7 +43,7 @@ data:
 validation: {test: 0.2}
 training: {budget: {trials: 1}, learners: [linear]}
 deployment: {promote: ask}
-monitoring: {window: 1d, alerts: ["file:///dev/null"]}
+monitoring: {window: 1d, alerts: ["json://127.0.0.1:9/alerts"]}
 retraining: {promote: ask}
 """
 CONTRACT = "contract: 1\ncolumns:\n  spent: {kind: numeric}\n"
@@ -57,7 +58,7 @@ TAKEN_AWAY = {
     "approval": ("deployment: {promote: ask}", "deployment: {promote: auto}"),
     "sealed-rows": ("validation: {test: 0.2}", "validation: {test: 0}"),
     "data-contract": ("  contract: contract.yaml\n", ""),
-    "alerts": (', alerts: ["file:///dev/null"]', ""),
+    "alerts": (', alerts: ["json://127.0.0.1:9/alerts"]', ""),
     "feasibility": ("feasibility: check", "feasibility: warn"),
 }
 
@@ -93,9 +94,9 @@ def test_without_a_duty_check_and_promote_end_in_one(
     trained: Path, duty: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written(trained, duty)
-    assert execute(["check", "--project", str(trained)]) == 1
+    assert execute(["check", "--project", str(trained)], Elapsed.begin()) == 1
     assert duty in capsys.readouterr().out
-    assert execute(["model", "promote", "visits@1", "--project", str(trained)]) == 1
+    assert execute(["model", "promote", "visits@1", "--project", str(trained)], Elapsed.begin()) == 1
 
 
 def test_with_every_duty_done_it_goes_live(trained: Path) -> None:

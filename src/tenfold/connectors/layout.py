@@ -169,7 +169,7 @@ def _rows_below(
     sparse = sum(_is_note(row, width) for row in body[:-_MOST_FOOTERS])
     below = 0
     if sparse <= 0.01 * len(body):
-        while below < min(_MOST_FOOTERS, len(last) - 3) and _is_note(last[-1 - below], width):
+        while below < min(_MOST_FOOTERS, len(last) - 3) and _is_remark(last[-1 - below], body, width):
             below += 1
     # Where the end was cut inside a quoted field, no row of it looks like the others.
     if any(len(row) != width for row in last[len(last) - below - 3 : len(last) - below]):
@@ -183,6 +183,19 @@ def _rows_below(
     return below, (
         f"{_rows(below)} below the table {_is(below)} left out ('{shown}'): `footer: 0` reads them as rows of it",
     )
+
+
+def _is_remark(row: Row, body: Sequence[Row], width: int) -> bool:
+    """Whether a last row is prose: a row of the table of which little is known but its key must not be taken for it."""
+    if not _is_note(row, width):
+        return False
+    if len(row) < width:
+        return True
+    place = next((place for place, cell in enumerate(row) if cell.strip()), None)
+    if place is None:
+        return True
+    longest = max((len(other[place]) for other in body if len(other) == width and other != row), default=0)
+    return " " in row[place].strip() and len(row[place]) > longest
 
 
 def _is_total(body: Sequence[Row]) -> bool:
