@@ -18,12 +18,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from importlib.metadata import distribution
 from pathlib import Path
@@ -31,6 +27,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from measured import HEADING, in_own_process, line, load_told, timed
 
 NUMBERS = (
     "dep_delay",
@@ -144,13 +141,11 @@ def write_rows(source: Path, rows: int, into: Path) -> None:
 
 def run_one(what: str, path: Path, into: Path) -> None:
     """Time one contestant, keep some of what it came to, and print what it took as JSON."""
-    from scan import peak_mb
-
     prepare = CONTESTANTS[what](path)
     prepare()
-    wall, processor = time.perf_counter(), time.process_time()
-    values, names = prepare()
-    took = {"wall_s": time.perf_counter() - wall, "processor_s": time.process_time() - processor, "peak_mb": peak_mb()}
+    came: list[tuple[Floats, Names]] = []
+    took = timed(lambda: came.append(prepare()))
+    ((values, names),) = came
     kept = {name: values[:: max(len(values) // 5000, 1), place] for place, name in enumerate(names)}
     np.savez(into / f"{what}.npz", rows=np.array(len(values)), **kept)
     print(json.dumps(took))
@@ -163,22 +158,19 @@ def compare(args: argparse.Namespace) -> bool:
     with tempfile.TemporaryDirectory(prefix="tenfold-prepare-", dir=args.workdir) as folder:
         path = Path(folder) / "rows.parquet"
         write_rows(source, args.rows, path)
-        print("load of the machine", *(f"{each:.1f}" for each in os.getloadavg()), f"on {os.cpu_count()} processors")
-        print(f"{args.rows:,} rows, {len(NUMBERS)} numbers, {len(WORDS)} categories")
-        print(f"{'contestant':<10} {'wall s':>8} {'processor s':>12} {'peak MB':>8}")
-        for _ in range(args.rounds):
-            for name in CONTESTANTS:
-                command = [sys.executable, __file__, "--run", name, "--path", str(path), "--into", folder]
-                answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-                each = json.loads(answer.stdout)
-                took[name].append(each["wall_s"])
-                print(f"{name:<10} {each['wall_s']:>8.2f} {each['processor_s']:>12.2f} {each['peak_mb']:>8.0f}")
+        with load_told():
+            print(f"{args.rows:,} rows, {len(NUMBERS)} numbers, {len(WORDS)} categories")
+            print(f"{'contestant':<10} {HEADING}")
+            for _ in range(args.rounds):
+                for name in CONTESTANTS:
+                    each = in_own_process(__file__, ["--run", name, "--path", str(path), "--into", folder])
+                    took[name].append(each["wall_s"])
+                    print(f"{name:<10} {line(each)}")
         _same(Path(folder))
     to_polars = statistics.median(own / bare for own, bare in zip(took["tenfold"], took["polars"], strict=True))
     to_sklearn = statistics.median(other / own for own, other in zip(took["tenfold"], took["sklearn"], strict=True))
     print(f"tenfold / polars: {to_polars:.2f} times the wall time (median of {args.rounds})")
     print(f"sklearn with pandas / tenfold: {to_sklearn:.2f} times the wall time")
-    print("load of the machine", *(f"{each:.1f}" for each in os.getloadavg()))
     return to_polars <= MOST_TIMES_POLARS and to_sklearn >= FEWEST_TIMES_SKLEARN
 
 

@@ -16,18 +16,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
+import zipfile
 from dataclasses import replace
 from importlib.metadata import distribution
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from measured import HEADING, in_own_process, line, load_told, timed
 
 WEATHER = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure")
 MEASURED = (
@@ -156,7 +155,12 @@ def _read(folder: Path, name: str) -> pl.DataFrame:
     if path.exists():
         table = pl.read_parquet(path)
     else:
-        table = pl.read_csv(next(folder.glob(f"{name}.csv*")), null_values="NA", infer_schema_length=None)
+        written = next(folder.glob(f"{name}.csv*"))
+        content: Path | bytes = written
+        if written.suffix == ".zip":
+            with zipfile.ZipFile(written) as archive:
+                content = archive.read(archive.namelist()[0])
+        table = pl.read_csv(content, null_values="NA", infer_schema_length=None)
     if table.schema["time_hour"] == pl.String:
         table = table.with_columns(pl.col("time_hour").str.to_datetime(time_zone="UTC", strict=False))
     return table
@@ -164,11 +168,8 @@ def _read(folder: Path, name: str) -> pl.DataFrame:
 
 def measured(what: str, path: Path, contract: Path | None) -> dict[str, float]:
     """Run one contestant in a process of its own."""
-    command = [sys.executable, __file__, "--run", what, "--path", str(path)]
-    if contract is not None:
-        command += ["--contract", str(contract)]
-    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return dict(json.loads(answer.stdout))
+    arguments = ["--run", what, "--path", str(path)]
+    return in_own_process(__file__, arguments if contract is None else [*arguments, "--contract", str(contract)])
 
 
 def run_one(what: str, path: Path, contract: Path | None) -> None:
@@ -177,27 +178,7 @@ def run_one(what: str, path: Path, contract: Path | None) -> None:
 
     import tenfold.measures.table_scan  # noqa: F401  # neither pays for imports
 
-    wall, processor = time.perf_counter(), time.process_time()
-    if what == "duckdb":
-        ask_duckdb(path)
-    else:
-        scan(path, contract)
-    print(
-        json.dumps(
-            {
-                "wall_s": time.perf_counter() - wall,
-                "processor_s": time.process_time() - processor,
-                "peak_mb": peak_mb(),
-            }
-        )
-    )
-
-
-def peak_mb() -> float:
-    """Return the most memory that this process held, in MB."""
-    # What getrusage says of a process begins with what its parent held.
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    print(json.dumps(timed(lambda: ask_duckdb(path) if what == "duckdb" else scan(path, contract))))
 
 
 def compare(args: argparse.Namespace) -> bool:
@@ -210,22 +191,20 @@ def compare(args: argparse.Namespace) -> bool:
         contract = Path(folder) / "contract.yaml"
         write_contract(sizes[args.smaller], contract)
         peaks, times = {}, {}
-        print("load of the machine", *(f"{each:.1f}" for each in os.getloadavg()), f"on {os.cpu_count()} processors")
-        print(f"{'rows':>12} {'contestant':<10} {'wall s':>8} {'processor s':>12} {'peak MB':>8}")
-        for rows, path in sizes.items():
-            ratios = []
-            for _ in range(args.rounds):
-                bare, own = measured("duckdb", path, None), measured("scan", path, contract)
-                ratios.append(own["wall_s"] / bare["wall_s"])
-                peaks[rows] = max(peaks.get(rows, 0.0), own["peak_mb"])
-                for name, each in (("duckdb", bare), ("tenfold", own)):
-                    took = f"{each['wall_s']:>8.2f} {each['processor_s']:>12.2f} {each['peak_mb']:>8.0f}"
-                    print(f"{rows:>12,} {name:<10} {took}")
-            times[rows] = statistics.median(ratios)
-            print(f"{rows:>12,} tenfold / duckdb: {times[rows]:.2f} times the wall time (median of {args.rounds})")
-        growth = peaks[args.rows] / peaks[args.smaller]
-        print(f"peak memory from {args.smaller:,} to {args.rows:,} rows: {growth:.2f} times")
-        print("load of the machine", *(f"{each:.1f}" for each in os.getloadavg()))
+        with load_told():
+            print(f"{'rows':>12} {'contestant':<10} {HEADING}")
+            for rows, path in sizes.items():
+                ratios = []
+                for _ in range(args.rounds):
+                    bare, own = measured("duckdb", path, None), measured("scan", path, contract)
+                    ratios.append(own["wall_s"] / bare["wall_s"])
+                    peaks[rows] = max(peaks.get(rows, 0.0), own["peak_mb"])
+                    for name, each in (("duckdb", bare), ("tenfold", own)):
+                        print(f"{rows:>12,} {name:<10} {line(each)}")
+                times[rows] = statistics.median(ratios)
+                print(f"{rows:>12,} tenfold / duckdb: {times[rows]:.2f} times the wall time (median of {args.rounds})")
+            growth = peaks[args.rows] / peaks[args.smaller]
+            print(f"peak memory from {args.smaller:,} to {args.rows:,} rows: {growth:.2f} times")
     return times[args.rows] <= MOST_TIMES and growth <= MOST_GROWTH
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenfold.engine.code import code_fingerprint
 from tenfold.engine.stage import Stage
+from tenfold.foundation.clock import Clock, SystemClock
 from tenfold.foundation.context import Received, StageContext, StageResult
 from tenfold.gates.stops import stop_if_broken, stop_if_infeasible, stop_if_leaking
 from tenfold.records.dataset import Dataset, Field, Source
@@ -52,11 +53,21 @@ EVALUATION_SECONDS = 6.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """The rows as they come from the sources: one canonical table, its columns, and where it came from."""
+    """The rows as they come from the sources: one canonical table, its columns, and where it came from.
+
+    Attributes
+    ----------
+    whole : Path or None
+        All rows, where ``path`` holds a sample of them.
+    chosen : str
+        How the sample was drawn, and why.
+    """
 
     path: Path
     fields: tuple[Field, ...]
     sources: tuple[Source, ...]
+    whole: Path | None = None
+    chosen: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +83,14 @@ class Options:
     evaluation: EvaluationOptions
 
 
-def lifecycle(options: Options) -> tuple[Stage, ...]:
-    """Return the graph that turns a table into a judged model.
+def lifecycle(options: Options, clock: Clock | None = None) -> tuple[Stage, ...]:
+    """Return the graph that turns a table into a judged model; ``clock`` says how old its rows are.
 
     It needs the external ``table``, and where a requirement speaks of the champion, ``champion``: a
     `tenfold.stages.evaluation.champion.Champion`, or None when nothing is live; where the search goes on from another
     one's trials, ``earlier``: a `tenfold.stages.tuning.earlier.EarlierSearch`.
     """
+    clock = clock or SystemClock()
     judged_by: tuple[str, ...] = ("problem", "data", "validation", "features", "tuning")
     if compares_with_champion(options):
         judged_by = (*judged_by, "champion")
@@ -93,7 +105,7 @@ def lifecycle(options: Options) -> tuple[Stage, ...]:
 
     return (
         stage("problem", _problem, needs=("table",), gate=stop_if_infeasible),
-        stage("data", _data, needs=("problem", "table"), gate=stop_if_broken),
+        stage("data", _data, needs=("problem", "table"), gate=lambda data: stop_if_broken(data, now=clock.now())),
         stage("validation", _validation, needs=("problem", "data")),
         stage("features", _features, needs=("problem", "data", "validation"), gate=stop_if_leaking),
         stage("training", _training, needs=("problem", "data", "validation", "features"), timed=True),
@@ -135,9 +147,11 @@ def _problem(table: Table, options: ProblemOptions, ctx: StageContext) -> StageR
 
 
 def _data(problem: Received[Problem], table: Table, options: DataOptions, ctx: StageContext) -> StageResult[Dataset]:
+    from tenfold.stages.data.profile import Sampled
     from tenfold.stages.data.run import run
 
-    return run(problem, table.path, table.fields, table.sources, options, ctx)
+    sampled = None if table.whole is None else Sampled(whole=table.whole, reason=table.chosen)
+    return run(problem, table.path, table.fields, table.sources, options, ctx, sampled=sampled)
 
 
 def _validation(

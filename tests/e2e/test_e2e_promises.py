@@ -100,7 +100,7 @@ def test_a_high_risk_keeps_to_its_duties_or_stays_where_it_is(calls: Path, tenfo
     document = checked.document()
     assert checked.code == 1
     missing = {duty["id"] for duty in document["duties"] if duty["missing"]}
-    assert missing == {"owner-sign-off", "second-sign-off", "data-contract", "alerts"}
+    assert missing == {"owner-sign-off", "second-sign-off", "data-contract", "alerts", "human-review"}
     assert document["serving"]["strategy"] == "batch"
     assert {test["proves"] for test in document["tests"]} >= {"ranks", "worth-it", "fair"}
     assert document["feasibility"]["ceiling"]["low"] < document["feasibility"]["ceiling"]["high"]

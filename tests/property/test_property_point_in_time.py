@@ -10,8 +10,9 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tenfold.connectors.point_in_time import Joined, PointInTimeJoin, Timed, join_as_known
+from tenfold.connectors.point_in_time import join_as_known
 from tenfold.connectors.request import SourceRequest
+from tenfold.connectors.timed import Joined, PointInTimeJoin, Timed
 from tenfold.records.dataset import Field
 
 SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
@@ -64,7 +65,8 @@ def joined(base: Base, events: Events, values: list[float] | None = None, **requ
             at="at",
             sources={"events": Joined(on={"key": "key"}, columns=("value",), oldest_seconds=oldest)},  # type: ignore[arg-type]
         )
-        made = pl.read_parquet(join_as_known(tables, join, Path(folder, "joined.parquet")))
+        join_as_known(tables, join, Path(folder, "joined.parquet"))
+        made = pl.read_parquet(Path(folder, "joined.parquet"))
     assert made.select("key", "at").equals(left)
     return made["value"].to_list()
 

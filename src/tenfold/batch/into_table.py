@@ -29,7 +29,7 @@ from tenfold.batch.job import (
     release,
     renew,
 )
-from tenfold.batch.rows import beside, in_chunks, kept, read_history, read_rows
+from tenfold.batch.rows import beside, finite, in_chunks, kept, read_history, read_rows
 from tenfold.bundle.format import bundle_name, load_bundle
 from tenfold.bundle.model import PREDICTION, PROBABILITY, Model
 from tenfold.connectors.sinks.open import open_sink, table_in
@@ -128,7 +128,7 @@ class _Scorer:
     def rows(self, frame: pl.DataFrame, *, before: int) -> pl.DataFrame:
         """Return what is written of input rows that stand after ``before`` others."""
         numbers = pl.int_range(before + 1, before + frame.height + 1, eager=True).alias(_ROW)
-        predictions = self.model.predict(frame, history=self.history)
+        predictions = finite(self.model.predict(frame, history=self.history), before=before)
         rows = beside(kept(frame, self.keep), pl.DataFrame([numbers, *predictions.get_columns()]))
         return storable(
             rows.with_columns(

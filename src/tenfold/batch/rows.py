@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 
+import numpy as np
 import polars as pl
 
 from tenfold.bundle.model import Model
@@ -88,6 +89,24 @@ def beside(columns: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
         if name in predictions.columns:
             raise InputError(f"the column '{name}' to keep is called as a column of the predictions: rename it")
     return pl.DataFrame([*columns.get_columns(), *predictions.get_columns()])
+
+
+def finite(predictions: pl.DataFrame, *, before: int) -> pl.DataFrame:
+    """Return predictions that are numbers all of them.
+
+    Raises
+    ------
+    DataError
+        When the model gives none for a row; ``before`` rows of the input stand before these.
+    """
+    numbers = predictions.select(pl.selectors.float()).to_numpy()
+    odd = ~np.isfinite(numbers).all(axis=1) if numbers.size else np.zeros(0, dtype=np.bool_)
+    if odd.any():
+        raise DataError(
+            f"the model has no finite prediction for row {before + int(odd.argmax()) + 1} of the input: look for"
+            " numbers of a wrong unit or size in it"
+        )
+    return predictions
 
 
 def in_chunks(frames: Iterator[pl.DataFrame], size: int, *, after: int) -> Iterator[pl.DataFrame]:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from tenfold.batch.output import write_whole, writer_for
-from tenfold.batch.rows import beside, kept, read_history, read_rows
+from tenfold.batch.rows import beside, finite, kept, read_history, read_rows
 from tenfold.bundle.format import load_bundle
 from tenfold.bundle.model import Model
 
@@ -112,7 +112,7 @@ class _Batch:
         with closing(frames):
             for frame in frames:
                 columns = kept(frame, options.keep)
-                written = beside(columns, self._predicted(frame))
+                written = beside(columns, finite(self._predicted(frame), before=self.rows))
                 self.rows += written.height
                 self.columns = tuple(written.columns)
                 yield written

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from tenfold.foundation.errors import InputError
+from tenfold.foundation.personal import hide_number, hide_value, mask_personal
 from tenfold.records.dataset import Field, Kind
 
 Value = float | str | bool | datetime | None
@@ -21,11 +22,20 @@ BLANKS = "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace())
 """Every sign that counts as blank, named so that one value and a column of them are stripped alike."""
 
 _LONGEST_SHOWN = 40
+_NONE_PERSONAL = frozenset({"", "codes"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _ISO = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2})?(?:\.(\d{1,6})\d*)?)?\s*(Z|z|UTC|[+-]\d{2}:?\d{2})?", re.ASCII
 )
 _LARGEST_WHOLE = 2.0**63
+_PADDED = re.compile(r"[+-]?0\d+", re.ASCII)
+# Seconds of the epoch are counted in UTC, Excel's days in the zone of the column.
+_COUNTED: Mapping[str, tuple[float, datetime]] = {
+    "epoch seconds": (1e6, datetime(1970, 1, 1, tzinfo=UTC)),
+    "epoch milliseconds": (1e3, datetime(1970, 1, 1, tzinfo=UTC)),
+    "epoch microseconds": (1.0, datetime(1970, 1, 1, tzinfo=UTC)),
+    "excel days": (86_400e6, datetime(1899, 12, 30)),  # noqa: DTZ001  # its zone is the field's
+}
 
 
 class Unreadable(InputError):
@@ -92,7 +102,8 @@ def _from_numpy(value: np.generic) -> object:
 
 
 def _refused(found: object, needed: str) -> Unreadable:
-    shown = repr(found)
+    # What is refused is told, and what is told is kept: in a log, a ticket, somebody's terminal.
+    shown = mask_personal(repr(found))
     if len(shown) > _LONGEST_SHOWN:
         shown = shown[:_LONGEST_SHOWN] + "..."
     return Unreadable(f"{_nature(found)} {shown} where {needed} is needed")
@@ -114,8 +125,15 @@ def _finite(value: float, found: object) -> float:
     return value
 
 
-def _number_from_text(field: Field, text: str) -> float:
-    plain = text
+def _number_from_text(field: Field, text: str) -> float | None:
+    plain = _bare(field, text) if field.unit or field.brackets else text
+    if not field.padded and _PADDED.fullmatch(text):
+        raise _refused(text, "a number without leading zeros")
+    if (field.thousands or field.decimal_comma) and _pattern(field.thousands, field.decimal_comma).fullmatch(
+        plain
+    ) is None:
+        # Marks stand between groups of three, or the text means something else: 1.5 is not 15, 31.12.25 no number.
+        raise _refused(text, "a number")
     if field.thousands:
         for mark in (" ", "\u00a0", "\u202f") if field.thousands == " " else (field.thousands,):
             plain = plain.replace(mark, "")
@@ -123,16 +141,36 @@ def _number_from_text(field: Field, text: str) -> float:
         plain = plain.replace(",", ".")
     if _NUMBER.fullmatch(plain) is None:
         raise _refused(text, "a number")
-    return _finite(float(plain), text)
+    number = _finite(float(plain), text)
+    return None if field.personal and hide_number(number) != number else number
 
 
-def _number(field: Field, value: object) -> float:
-    del field
+def _bare(field: Field, text: str) -> str:
+    """Return a number without the sign of what it counts, and with a minus instead of brackets."""
+    if field.brackets:
+        text = re.sub(r"^\(\s*([^()]+?)\s*\)$", r"-\1", text)
+    if field.unit:
+        sign = f"(?i:{re.escape(field.unit)})"
+        text = re.sub(rf"^([+-]?)[ \u00a0]?{sign}[ \u00a0]?([+-]?[0-9.,])", r"\1\2", text)
+        text = re.sub(rf"^([+-]?[0-9.,].*?)[ \u00a0\u202f]?{sign}$", r"\1", text)
+    return text
+
+
+@cache
+def _pattern(thousands: str, decimal_comma: bool) -> re.Pattern[str]:
+    mark = "[ \u00a0\u202f]" if thousands == " " else re.escape(thousands)
+    point = "," if decimal_comma else r"\."
+    whole = rf"(?:[1-9]\d{{0,2}}(?:{mark}\d{{3}})+|\d+)" if thousands else r"\d+"
+    return re.compile(rf"[+-]?(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+
+
+def _number(field: Field, value: object) -> float | None:
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         try:
-            return _finite(float(value), value)
+            number = _finite(float(value), value)
         except OverflowError as error:
             raise _refused(value, "a number of ordinary size") from error
+        return None if field.personal and hide_number(number) != number else number
     raise _refused(value, "a number")
 
 
@@ -154,25 +192,37 @@ def _truth(field: Field, value: object) -> bool:
 
 
 def _words_from_text(field: Field, text: str) -> str:
-    del field
     if any("\ud800" <= sign <= "\udfff" for sign in text):
         raise _refused(text, "text in valid Unicode")
-    return text
+    return text if field.personal in _NONE_PERSONAL else without_personal(field, text)
+
+
+def without_personal(field: Field, text: str) -> str:
+    """Return a word or a text as a column that was found to hold personal data keeps it."""
+    return mask_personal(text) if field.kind == "text" else hide_value(text)
 
 
 def _words(field: Field, value: object) -> str | None:
     if isinstance(value, bool):
         text = "true" if value else "false"
+    elif field.padded and isinstance(value, int | float):
+        raise _refused(value, "a text with the leading zeros that the column's values have")
     elif isinstance(value, int):
         text = str(value)
     elif isinstance(value, float):
         text = words_of_number(_finite(value, value))
     else:
         raise _refused(value, "a text")
-    return None if text in field.missing_markers else text
+    if text in field.missing_markers:
+        return None
+    return text if field.personal in _NONE_PERSONAL else without_personal(field, text)
 
 
 def _moment_from_text(field: Field, text: str) -> datetime:
+    if field.datetime_format in _COUNTED:
+        if _NUMBER.fullmatch(text) is None:
+            raise _refused(text, f"a number of {field.datetime_format}")
+        return _counted(field, float(text))
     moment = _iso(text) if field.datetime_format is None else _by_pattern(field.datetime_format, text)
     if moment is None:
         written = (
@@ -193,7 +243,19 @@ def _moment(field: Field, value: object) -> datetime:
         return _in_utc(field, exact)
     if isinstance(value, date):
         return _in_utc(field, datetime(value.year, value.month, value.day))  # noqa: DTZ001  # its zone is the field's
+    if field.datetime_format in _COUNTED and isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return _counted(field, float(value))
     raise _refused(value, "a time")
+
+
+def _counted(field: Field, number: float) -> datetime:
+    """Return the moment that a number counts up to."""
+    length, begin = _COUNTED[field.datetime_format or ""]
+    try:
+        moment = begin + timedelta(microseconds=round(number * length))
+    except (OverflowError, ValueError) as error:
+        raise _refused(number, "a time between the years 1 and 9999") from error
+    return _in_utc(field, moment)
 
 
 def _in_utc(field: Field, moment: datetime) -> datetime:

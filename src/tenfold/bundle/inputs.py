@@ -53,7 +53,13 @@ def field_of(name: str, dataset: Dataset, problem: Problem) -> Field:
     """Return how a column of the table is read; the target of a classification is words there, however written."""
     field = dataset.column(name).field
     if name == problem.target and problem.task != "regression":
-        return Field(name=name, kind="categorical", levels=problem.classes, missing_markers=field.missing_markers)
+        return Field(
+            name=name,
+            kind="categorical",
+            levels=problem.classes,
+            missing_markers=field.missing_markers,
+            personal=field.personal,
+        )
     # Why a column is read as it is says nothing about how: equal models have equal signatures.
     return replace(field, reason="")
 
@@ -66,7 +72,11 @@ def reading_of(dataset: Dataset, problem: Problem) -> dict[str, str]:
     if len(dataset.sources) != 1 or "header" not in dataset.sources[0].dialect:
         return {}
     written = dataset.sources[0].dialect
-    kept = {key: written[key] for key in ("delimiter", "quote", "header", "columns") if key in written}
+    kept = {
+        key: written[key]
+        for key in ("delimiter", "quote", "header", "columns", "header_rows", "names")
+        if key in written
+    }
     return {**kept, "target": problem.target}
 
 

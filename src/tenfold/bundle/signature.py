@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tenfold.bundle.canonical import BLANKS, Unreadable, Value, canonical_value
+from tenfold.bundle.canonical import BLANKS, Unreadable, Value, canonical_value, without_personal
 from tenfold.foundation.errors import DataError, did_you_mean
+from tenfold.foundation.personal import MAYBE, hide_number
 from tenfold.records.dataset import Field, Kind
 
 _MOMENT = pl.Datetime("us", "UTC")
@@ -22,6 +23,7 @@ _TYPES: Mapping[Kind, pl.DataType] = {
     "datetime": _MOMENT,
 }
 _NAMES_SHOWN = 8
+_LEAST_PERSONAL = 1e10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +169,27 @@ def _conformed(field: Field, values: pl.Series | list[Any]) -> pl.Series:
     return joined["read"].rename(field.name)
 
 
+def hide_column(values: pl.Series, field: Field) -> pl.Series:
+    """Return a column in canonical form without the personal data that its field says it holds.
+
+    A word is replaced by its pseudonym, personal data in a text by their kind, a number that is none of its column's
+    kind but that of a card or a person is missing. What was replaced already stays as it is.
+    """
+    if field.personal in {"", "codes"}:
+        return values
+    if field.kind == "numeric":
+        large = values.filter(values.abs() >= _LEAST_PERSONAL).drop_nulls().unique().to_list()
+        gone = [number for number in large if hide_number(number) != number]
+        return values.set(values.is_in(gone).fill_null(value=False), None) if gone else values
+    if field.kind not in {"categorical", "text"}:
+        return values
+    found = values.filter(values.str.contains(MAYBE)).drop_nulls().unique(maintain_order=True)
+    if found.is_empty():
+        return values
+    hidden = {value: without_personal(field, value) for value in found.to_list()}
+    return values.replace({value: other for value, other in hidden.items() if value != other})
+
+
 def _each(field: Field, values: Iterable[object], *, within: pl.Series | None = None) -> list[Value]:
     result = []
     for place, value in enumerate(values):
@@ -193,13 +216,14 @@ def _at_once(field: Field, values: pl.Series) -> pl.Series | None:
             row = numbers.is_infinite().arg_max() or 0
             found = Unreadable(f"the number {numbers[row]!r} where a finite number (or none at all) is needed")
             raise DataError(f"column '{field.name}', row {row + 1}: {found}")
-        return numbers
+        return hide_column(numbers, field)
     if field.kind == "boolean" and isinstance(dtype, pl.Boolean):
         return values
     if field.kind in {"categorical", "text"} and isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
         text = values.cast(pl.String).str.strip_chars(BLANKS)
         missing = (text == "") | text.is_in(list(field.missing_markers))
-        return text.set(missing.fill_null(value=False), None)
+        text = text.set(missing.fill_null(value=False), None)
+        return hide_column(text, field)
     if field.kind == "datetime" and isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
         return values.dt.convert_time_zone("UTC").cast(_MOMENT)
     return None

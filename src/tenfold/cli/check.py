@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tenfold.cli.command import Command, Document, Reply
-from tenfold.cli.data import show_findings
 from tenfold.cli.options import HERE, AsJson, ProjectPath
-from tenfold.cli.table import heading, interval, pairs, rows, styled
+from tenfold.cli.table import heading, interval, number, pairs, rows, styled
 from tenfold.foundation.units import format_seconds
 
 if TYPE_CHECKING:
@@ -65,9 +64,44 @@ def show_check(document: Document, console: Console) -> None:
         ),
     )
     _show_outlook(feasibility, console)
-    show_findings(document, console)
+    _show_warnings(document, console)
+    _show_quarantine(document.get("quarantine") or {}, console)
     _show_duties(document.get("duties") or [], console)
     _show_serving(document, console)
+
+
+def _show_warnings(document: Document, console: Console) -> None:
+    """Print what a person should know, where it was found, and the line that overrules it."""
+    warnings = document.get("warnings") or []
+    if not warnings:
+        return
+    console.print()
+    rows(
+        console,
+        ("severity", "of", "what", "overruled by"),
+        (
+            (
+                styled(each.get("severity", "")),
+                each.get("source", ""),
+                each.get("message", ""),
+                each.get("override", ""),
+            )
+            for each in warnings
+        ),
+    )
+
+
+def _show_quarantine(quarantine: Mapping[str, Any], console: Console) -> None:
+    if not quarantine:
+        return
+    dropped = quarantine.get("dropped") or 0
+    broken = ", ".join(f"{rule} ({number(count)})" for rule, count in (quarantine.get("by_rule") or {}).items())
+    fate = f"a run leaves out {number(dropped)} of them" if dropped else "a run keeps them"
+    text = (
+        f"{number(quarantine.get('rows'))} of {number(quarantine.get('of'))} rows break the contract: {broken}; {fate}"
+    )
+    console.print()
+    pairs(console, (("quarantine", f"{text} ({quarantine.get('override')} changes that)"),))
 
 
 def _show_outlook(feasibility: Mapping[str, Any], console: Console) -> None:

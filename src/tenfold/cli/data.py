@@ -80,6 +80,7 @@ def show_init(document: Document, console: Console) -> None:
             ("metric", document.get("metric")),
             ("why", "\n".join(document.get("reasons") or [])),
             ("contract", document.get("contract")),
+            ("noted", "\n".join(document.get("notes") or [])),
         ),
     )
     suggest(console, ("tenfold check", "tenfold run --budget 60s"))
@@ -87,8 +88,9 @@ def show_init(document: Document, console: Console) -> None:
 
 def show_profile(document: Document, console: Console) -> None:
     """Print one line for each column, and what a person should know."""
-    columns = document.get("columns") or []
-    total = document.get("rows")
+    whole = document.get("whole") or document
+    columns = whole.get("columns") or []
+    total = whole.get("rows")
     heading(console, f"{number(total)} rows, {len(columns)} columns")
     for note in document.get("notes") or []:
         console.print(note, style="dim", markup=False)

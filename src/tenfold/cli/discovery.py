@@ -53,6 +53,35 @@ def show_discovery(document: Document, console: Console) -> None:
             ),
             right=("found",),
         )
+    many = document.get("many") or []
+    if many:
+        console.print()
+        rows(
+            console,
+            ("a row of", "by", "has rows of", "by", "each", "found", "happened at"),
+            (
+                (
+                    each["table"],
+                    ", ".join(each["columns"]),
+                    each["other"],
+                    ", ".join(each["other_columns"]),
+                    f"{each['each']:.1f}",
+                    f"{100 * each['share']:.1f} %",
+                    each["time"] or "",
+                )
+                for each in many
+            ),
+            right=("each", "found"),
+        )
+    limits = document.get("limits") or {}
+    if limits:
+        console.print(
+            f"looked at {number(limits['columns'])} columns of {number(limits['tables'])} tables, of a database at the"
+            f" first {number(limits['rows_of_a_database_table'])} rows of each; keys are one column, or two of the"
+            f" {limits['columns_in_pairs']} with the most values",
+            style="dim",
+            markup=False,
+        )
     if document.get("data"):
         console.print("\nOne table of them, for tenfold.yaml:\n")
         console.print(document["data"], markup=False, highlight=False, soft_wrap=True)

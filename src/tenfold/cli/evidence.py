@@ -81,6 +81,7 @@ def show_trace(document: Document, console: Console) -> None:
                 ("level", promise.get("level")),
                 ("rests on", ", ".join(promise.get("rests_on") or [])),
                 ("serves", ", ".join(promise.get("serves") or [])),
+                ("judged at", ", ".join(f"{place} {many}" for place, many in (promise.get("kinds") or {}).items())),
             ),
         )
         if not asked:

@@ -23,6 +23,7 @@ from tenfold.foundation.errors import (
     StoreError,
     TenfoldError,
 )
+from tenfold.foundation.personal import mask_personal
 from tenfold.spec.faults import SpecFaults
 
 DONE, FAILED_CHECK, WRONG_USE, FAILURE, INTERRUPTED = 0, 1, 2, 3, 130
@@ -133,4 +134,5 @@ def _write_traceback(error: BaseException, state: Path) -> str | None:
 
 
 def _hide_passwords(text: str) -> str:
-    return _PASSWORD_IN_URL.sub(r"\1***@", text)
+    # What fails unforeseen may quote a value of a row as well.
+    return mask_personal(_PASSWORD_IN_URL.sub(r"\1***@", text))

@@ -67,6 +67,10 @@ def predict(
             "`evaluation: {intervals: 0.9}`.",
         ),
     ] = False,
+    join: Annotated[
+        bool,
+        typer.Option("--join", help="INPUT holds rows of the join's base: put the project's sources beside them."),
+    ] = False,
     project: ProjectPath = HERE,
     as_json: AsJson = False,
 ) -> Command:
@@ -91,6 +95,7 @@ def predict(
             table=input_table or table,
             chunk_rows=chunk_rows,
             intervals=intervals,
+            join=join,
         )
         return Reply(document=report.document(), ok=report.ok, show=show_predict)
 
@@ -112,7 +117,7 @@ def predict(
             input_table=input_table,
             insistence=Insistence(take_over=take_over, accept_change=accept_change),
         )
-        report = predict_into_table(model, data, output, options, folder=folder_of(project))
+        report = predict_into_table(model, data, output, options, folder=folder_of(project), join=join)
         return Reply(document=report.document(), ok=report.ok, show=show_predict)
 
     return Command(work=work, as_json=as_json)

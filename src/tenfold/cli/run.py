@@ -101,6 +101,8 @@ def _facts(document: Document) -> list[tuple[str, object]]:
         ("intervals", _intervals(document.get("intervals") or {})),
         ("model", (document.get("model") or {}).get("path")),
         ("report", document.get("report")),
+        ("changed", "; ".join(document.get("changed") or []) or None),
+        ("sealed", (document.get("sealed") or {}).get("reason")),
         ("live", _promotion(document.get("promotion") or {})),
     ]
 
@@ -223,6 +225,8 @@ def _show_leaderboard(document: Document, console: Console) -> None:
     board = document.get("leaderboard") or []
     if not board:
         return
+    # The best by the score that is shown, and whatever else is a part of the model.
+    shown = [row for place, row in enumerate(board) if place < _TOP_ROWS or row.get("weight")]
     console.print()
     rows(
         console,
@@ -235,12 +239,12 @@ def _show_leaderboard(document: Document, console: Console) -> None:
                 format_seconds(float(row["seconds"])) if row.get("seconds") is not None else "–",
                 number(row.get("row_cpu_us"), 3),
             )
-            for row in board[:_TOP_ROWS]
+            for row in shown
         ),
         right=("weight", "fitted in", "µs a row"),
     )
-    if len(board) > _TOP_ROWS:
-        console.print(f"[dim]{len(board) - _TOP_ROWS} more: tenfold runs show {document.get('run', '')} --json[/]")
+    if len(board) > len(shown):
+        console.print(f"[dim]{len(board) - len(shown)} more: tenfold runs show {document.get('run', '')} --json[/]")
 
 
 def _next(document: Document, model: Mapping[str, Any]) -> list[str]:

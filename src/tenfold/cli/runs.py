@@ -131,7 +131,7 @@ def show_record(document: Document, console: Console) -> None:
 def show_diff(document: Document, console: Console) -> None:
     """Print what differs, side by side."""
     before, after = str(document.get("before", "before")), str(document.get("after", "after"))
-    kinds = ("stages", "metrics", "requirements")
+    kinds = ("environment", "stages", "metrics", "requirements")
     if not any(document.get(kind) for kind in (*kinds, "spec")):
         heading(console, f"{before} and {after} do not differ")
         return
@@ -171,5 +171,13 @@ def show_reproduction(document: Document, console: Console) -> None:
             ("found", document.get("found")),
             ("time", format_seconds(float(seconds)) if seconds is not None else None),
             ("why", document.get("reason")),
+            ("differs", "; ".join(str(each) for each in document.get("differing") or []) or None),
+            (
+                "libraries",
+                ", ".join(
+                    f"{x['name']} {x['before']} then, {x['after']} now" for x in document.get("environment") or []
+                )
+                or None,
+            ),
         ),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tenfold.foundation.rounding import digits_of, outwards
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
@@ -34,16 +36,20 @@ def number(value: object, digits: int = 4) -> str:
 
 
 def interval(row: Mapping[str, Any]) -> str:
-    """Return ``0.712 [0.70, 0.72]``: a value with its interval, or what there is of it."""
+    """Return ``0.712 [0.70, 0.72]``: a value with its interval, or what there is of it.
+
+    Ends are rounded outwards, so that the interval as printed holds its point; what was measured exactly has none.
+    """
     value, low, high = row.get("value"), row.get("low"), row.get("high")
-    if low is None and high is None:
+    if low == high:
         return number(value)
+    digits = digits_of(low, high)
     # One-sided judgements leave one end open.
-    return f"{number(value)} [{_end(low)}, {_end(high)}]"
+    return f"{number(value)} [{_end(low, digits, down=True)}, {_end(high, digits, down=False)}]"
 
 
-def _end(value: object) -> str:
-    return "…" if value is None else number(value, 3)
+def _end(value: float | None, digits: int, *, down: bool) -> str:
+    return "…" if value is None else number(outwards(float(value), digits, down=down), digits)
 
 
 def minute(at: object) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import polars as pl
 
-from tenfold.connectors.moments import in_utc, moments
+from tenfold.connectors.moments import COUNTED, counted, in_utc, moments
 from tenfold.records.dataset import Field
 
 MOMENT = pl.Datetime("us", "UTC")
@@ -81,7 +82,8 @@ def number_pattern(*, decimal_comma: bool, thousands: str) -> str:
 def _from_text(field: Field) -> pl.Expr:
     text = stripped(field.name, field.missing_markers)
     if field.kind == "numeric":
-        return _numbers(text, field)
+        # Digits after a leading zero are a code, unless the column was declared to hold numbers written so.
+        return _numbers(text if field.padded else pl.when(~text.str.contains(r"^[+-]?0\d+$")).then(text), field)
     if field.kind == "boolean":
         lower = text.str.to_lowercase()
         return pl.when(lower == "true").then(True).when(lower == "false").then(False)
@@ -90,7 +92,19 @@ def _from_text(field: Field) -> pl.Expr:
     return text
 
 
+def bare(text: pl.Expr, *, unit: str, brackets: bool) -> pl.Expr:
+    """Return numbers without the sign of what they count, and with a minus instead of brackets."""
+    if brackets:
+        text = text.str.replace(r"^\(\s*([^()]+?)\s*\)$", "-${1}")
+    if unit:
+        sign = f"(?i:{re.escape(unit)})"
+        text = text.str.replace(rf"^([+-]?)[ \u00a0]?{sign}[ \u00a0]?([+-]?[\d.,])", "${1}${2}")
+        text = text.str.replace(rf"^([+-]?[\d.,].*?)[ \u00a0\u202f]?{sign}$", "${1}")
+    return text
+
+
 def _numbers(text: pl.Expr, field: Field) -> pl.Expr:
+    text = bare(text, unit=field.unit, brackets=field.brackets)
     if field.thousands or field.decimal_comma:
         pattern = number_pattern(decimal_comma=field.decimal_comma, thousands=field.thousands)
         text = pl.when(text.str.contains(pattern)).then(text)
@@ -122,6 +136,9 @@ def _from_typed(field: Field, dtype: pl.DataType) -> pl.Expr:
             if dtype.time_zone is None:
                 return in_utc(column.cast(pl.Datetime("us")), field.timezone)
             return column.cast(pl.Datetime("us", dtype.time_zone)).dt.convert_time_zone("UTC")
+        if dtype.is_numeric() and field.datetime_format in COUNTED:
+            number = column.cast(pl.Float64)
+            return counted(pl.when(number.is_finite()).then(number), field.datetime_format, field.timezone)
         return pl.lit(None, MOMENT)
     text = as_words(column, dtype)
     if field.missing_markers:

@@ -8,25 +8,52 @@ from pathlib import Path
 import polars as pl
 
 from tenfold.connectors.dialect import Dialect
-from tenfold.connectors.text_file import PlainText
+from tenfold.connectors.text_file import PlainText, cut
 from tenfold.foundation.errors import DataError
 
 # Up to here a text is parsed into memory at once; beyond, it streams.
 IN_MEMORY_BYTES = 512 << 20
 
 
-def scan_delimited(text: PlainText, dialect: Dialect, *, shown: str) -> pl.LazyFrame:
+def scan_delimited(text: PlainText, dialect: Dialect, *, shown: str, workdir: Path) -> pl.LazyFrame:
     """Return the rows of a text as strings, in order; empty fields are null, empty lines are no rows.
+
+    Where notes, totals or comments stand about the table, a copy without them is made in ``workdir``.
 
     Raises
     ------
     DataError
         When a row has too many or too few fields; the line is named.
     """
+    above = dialect.preamble_lines + int(dialect.header)
+    if dialect.cut:
+        text, above = _cut(text, dialect, workdir), 0
+    rows = _scan(text, dialect, above, shown)
+    if dialect.trailing and rows.select(pl.col(dialect.names[-1]).is_null().all()).collect(engine="streaming").item():
+        return rows.drop(dialect.names[-1])
+    return rows
+
+
+def _cut(text: PlainText, dialect: Dialect, workdir: Path) -> PlainText:
+    width = len(dialect.names)
+
+    def no_row(line: str) -> bool:
+        return line.startswith(dialect.comment) and line.count(dialect.delimiter) != width - 1
+
+    return cut(
+        text,
+        workdir,
+        lines_above=dialect.rows_at if dialect.rows_at is not None else dialect.preamble_lines,
+        bytes_below=dialect.bytes_below,
+        left_out=no_row if dialect.comment else lambda _: False,
+    )
+
+
+def _scan(text: PlainText, dialect: Dialect, above: int, shown: str) -> pl.LazyFrame:
     rows = pl.scan_csv(
         text.path,
         has_header=False,
-        skip_rows=dialect.preamble_lines + int(dialect.header),
+        skip_rows=above,
         separator=dialect.delimiter,
         quote_char='"' if dialect.quote else None,
         schema=dict.fromkeys(dialect.names, pl.String),
@@ -39,8 +66,8 @@ def scan_delimited(text: PlainText, dialect: Dialect, *, shown: str) -> pl.LazyF
             rows = rows.collect().lazy()
         last_missing, all_missing = _missing(rows, dialect)
     except pl.exceptions.PolarsError as error:
-        raise DataError(_ragged(text.path, dialect, shown) or _unparsed(error, shown)) from error
-    if last_missing > 0 and len(dialect.names) > 1 and (message := _ragged(text.path, dialect, shown)):
+        raise DataError(_ragged(text.path, dialect, above, shown) or _unparsed(error, shown)) from error
+    if last_missing > 0 and len(dialect.names) > 1 and (message := _ragged(text.path, dialect, above, shown)):
         raise DataError(message)
     if all_missing and len(dialect.names) > 1:
         return _without_empty_lines(rows, text, dialect, all_missing)
@@ -55,7 +82,7 @@ def _missing(rows: pl.LazyFrame, dialect: Dialect) -> tuple[int, int]:
     return int(counts["last"][0]), int(counts["every"][0])
 
 
-def _ragged(path: Path, dialect: Dialect, shown: str) -> str:
+def _ragged(path: Path, dialect: Dialect, above: int, shown: str) -> str:
     """Return the sentence that names the first row of another width; empty when all have the same.
 
     polars fills short rows in silence, so a stricter parser looks where the last field is missing.
@@ -63,12 +90,12 @@ def _ragged(path: Path, dialect: Dialect, shown: str) -> str:
     import pyarrow
     from pyarrow import csv
 
-    first_row = dialect.preamble_lines + int(dialect.header)
+    cut_above = dialect.rows_at or 0 if dialect.cut else 0
     try:
         reader = csv.open_csv(
             path,
             read_options=csv.ReadOptions(
-                column_names=list(dialect.names), skip_rows=first_row, block_size=32 << 20, use_threads=False
+                column_names=list(dialect.names), skip_rows=above, block_size=32 << 20, use_threads=False
             ),
             parse_options=csv.ParseOptions(
                 delimiter=dialect.delimiter,
@@ -86,6 +113,7 @@ def _ragged(path: Path, dialect: Dialect, shown: str) -> str:
         if match is None:
             return f"{shown} cannot be cut into columns ({str(error).splitlines()[0]})"
         row, expected, got = (int(number) for number in match.groups())
+        row += cut_above
         fields = "1 field" if got == 1 else f"{got} fields"
         return f"{shown} has {fields} in line {row} where {expected} are expected; mend that line or name the delimiter"
     return ""

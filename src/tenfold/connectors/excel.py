@@ -7,11 +7,13 @@ from pathlib import Path
 
 import polars as pl
 
+from tenfold.connectors.layout import LayoutHints, lay_out
 from tenfold.connectors.text_file import EXPANSION_MATTERS_BYTES, LARGEST_EXPANSION
 from tenfold.foundation.errors import DataError, did_you_mean
 from tenfold.foundation.optional import require
 
-_UNNAMED = "__UNNAMED__"
+_LOOKED_AT = 1000
+_END = 60
 
 
 def sheets_of(path: Path, *, shown: str) -> list[str]:
@@ -25,11 +27,13 @@ def sheets_of(path: Path, *, shown: str) -> list[str]:
     return list(_open(path, shown).sheet_names)
 
 
-def read_sheet(path: Path, *, shown: str, sheet: str | None) -> tuple[pl.LazyFrame, dict[str, str], tuple[str, ...]]:
+def read_sheet(
+    path: Path, *, shown: str, sheet: str | None, hints: LayoutHints
+) -> tuple[pl.LazyFrame, dict[str, str], tuple[str, ...]]:
     """Return the rows of a sheet as text, with what was found and what a person should know.
 
-    The first row that is not empty names the columns. Of a formula the value that Excel stored is read; a cell with an
-    error (``#DIV/0!``) is missing. Rows without any value are no rows.
+    The first row of the table names the columns; notes above and totals below it are no rows. Of a formula the value
+    that Excel stored is read; a cell with an error (``#DIV/0!``) is missing. Rows without any value are no rows.
 
     Parameters
     ----------
@@ -50,7 +54,7 @@ def read_sheet(path: Path, *, shown: str, sheet: str | None) -> tuple[pl.LazyFra
         filled = {
             name: loaded
             for name in ([sheet] if sheet is not None else names)
-            if (loaded := book.load_sheet(name, dtypes="string")).width and loaded.total_height
+            if (loaded := book.load_sheet(name, header_row=None, dtypes="string")).width and loaded.total_height > 1
         }
         if not filled:
             raise DataError(f"{shown} has no rows")
@@ -60,10 +64,7 @@ def read_sheet(path: Path, *, shown: str, sheet: str | None) -> tuple[pl.LazyFra
         frame = loaded.to_polars()
     except errors.FastExcelError as error:
         raise DataError(f"{shown} cannot be read: {str(error).splitlines()[0]}") from error
-    frame, notes = _named(frame, shown)
-    frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
-    if frame.is_empty():
-        raise DataError(f"{shown} has no rows")
+    frame, notes = _laid_out(frame, hints, shown)
     return frame.lazy(), {"sheet": name, "columns": str(frame.width)}, notes
 
 
@@ -80,16 +81,27 @@ def _open(path: Path, shown: str):  # type: ignore[no-untyped-def]  # the librar
         raise DataError(f"{shown} is not an Excel workbook, or damaged or locked by a password") from error
 
 
-def _named(frame: pl.DataFrame, shown: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """Give columns without a heading a number, and leave out those that are empty all along."""
-    unnamed = [name for name in frame.columns if name.startswith(_UNNAMED)]
-    empty = [name for name in unnamed if frame[name].null_count() == frame.height]
-    frame = frame.drop(empty)
-    places = {name: f"column_{at}" for at, name in enumerate(frame.columns, start=1) if name.startswith(_UNNAMED)}
-    stripped = {name: " ".join(name.split()) for name in frame.columns if name not in places}
-    names = list({**places, **stripped}.values())
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"{shown} names '{twice}' twice; rename one of the columns")
-    note = f"{shown}: {len(places)} columns have no heading; the first row that is not empty is taken for the headings"
-    return frame.rename({**places, **stripped}), (note,) if places else ()
+def _laid_out(frame: pl.DataFrame, hints: LayoutHints, shown: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Return the table of a sheet, and what was left out about it."""
+    filled = frame.filter(~pl.all_horizontal(pl.all().is_null()))
+    # A column that holds a title alone is none of the table.
+    full = filled.filter(pl.sum_horizontal(pl.all().is_not_null()) > 1)
+    filled = filled.select(name for name in filled.columns if full.is_empty() or full[name].null_count() < full.height)
+    if filled.is_empty():
+        raise DataError(f"{shown} has no rows")
+    rows = _cells(filled.head(_LOOKED_AT))
+    whole = filled.height <= _LOOKED_AT
+    found = lay_out(rows, hints, last=rows if whole else _cells(filled.tail(_END)), whole=whole)
+    if hints.names is not None and len(hints.names) != filled.width:
+        raise DataError(f"`names` names {len(hints.names)} columns, but the rows of {shown} have {filled.width}")
+    above = found.notes_above + found.header_rows
+    table = filled.slice(above, filled.height - above - found.rows_below)
+    if table.is_empty():
+        raise DataError(f"{shown} has no rows")
+    return table.rename(dict(zip(table.columns, found.names, strict=True))), tuple(
+        f"{shown}: {told}" for told in found.told
+    )
+
+
+def _cells(frame: pl.DataFrame) -> list[list[str]]:
+    return [[cell or "" for cell in row] for row in frame.rows()]

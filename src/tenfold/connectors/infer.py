@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from tenfold.connectors.canonical import canonical, number_pattern, stripped
-from tenfold.connectors.moments import check_zone, find_format, looks_compact
-from tenfold.connectors.values import ALWAYS_MISSING, MISSING_AMONG_OTHERS
+from tenfold.connectors.canonical import bare, canonical, number_pattern, stripped
+from tenfold.connectors.moments import check_zone, find_format, looks_compact, what_counts
+from tenfold.connectors.values import ALWAYS_MISSING, MISSING_AMONG_OTHERS, UNITS, is_date, is_number
 from tenfold.foundation.errors import DataError, did_you_mean
+from tenfold.foundation.personal import mask_personal
 from tenfold.records.dataset import Field, Kind
 
 LEVELS_LISTED = 1000
@@ -104,7 +105,8 @@ def _as_typed(values: pl.Series, override: FieldOverride | None, timezone: str |
         return infer_column(values, override, timezone)
     words = values.str.strip_chars().drop_nulls()
     kind, reason = _words_or_text(words)
-    return Field(name=values.name, kind=kind, missing_markers=override.missing or () if override else ()), reason
+    markers = override.missing or () if override else ()
+    return Field(name=values.name, kind=kind, missing_markers=markers, padded=_padded(words)), reason
 
 
 def is_readable(dtype: pl.DataType) -> bool:
@@ -122,6 +124,8 @@ def _from_type(values: pl.Series, zone: str | None) -> tuple[Field, str]:
     if isinstance(dtype, pl.Duration):
         return Field(name=name, kind="numeric"), "a duration at the source, read as seconds"
     if dtype.is_integer():
+        if counts := what_counts(values, name):
+            return Field(name=name, kind="datetime", datetime_format=counts, timezone=zone), _counting(counts)
         low, high = values.min(), values.max()
         if isinstance(low, int) and isinstance(high, int) and max(-low, high) > _LARGEST_EXACT:
             return Field(name=name, kind="categorical"), "whole numbers too long for a quantity: codes"
@@ -164,7 +168,12 @@ def _from_text(values: pl.Series, override: FieldOverride, zone: str | None, *, 
     words = text.filter(~text.is_in(always.implode()))
     kind, reason = _words_or_text(words)
     markers = _markers(declared, always)
-    return Field(name=name, kind=kind, missing_markers=markers), reason + _near_miss(words) + _marked(always)
+    field = Field(name=name, kind=kind, missing_markers=markers, padded=_padded(words))
+    return field, reason + _near_miss(words) + _marked(always)
+
+
+def _padded(words: pl.Series) -> bool:
+    return bool(words.str.contains(r"^[+-]?0\d+$").any())
 
 
 def _truth(name: str, distinct: pl.Series) -> tuple[Field, str] | None:
@@ -173,29 +182,81 @@ def _truth(name: str, distinct: pl.Series) -> tuple[Field, str] | None:
     return Field(name=name, kind="boolean"), "true or false"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """How the numbers of a column are written."""
+
+    decimal_comma: bool = False
+    thousands: str = ""
+    unit: str = ""
+    brackets: bool = False
+
+    @property
+    def told(self) -> str:
+        """What a person should know of it."""
+        said = ""
+        if self.unit in {"%", "‰"}:
+            said += f" with '{self.unit}', read as written: '12{self.unit}' is 12"
+        elif self.unit:
+            said += f" with '{self.unit}', which is left out"
+        if self.brackets:
+            said += ", those in brackets negative"
+        if self.thousands:
+            said += f" with '{self.thousands}' between the thousands"
+        if self.decimal_comma:
+            said += " with a decimal comma"
+        return said
+
+
+def _how_written(distinct: pl.Series, *, comma: bool) -> _Written | None:
+    """Return how a column in which every value is a number is written; None where not every one is."""
+    style = _style(distinct, comma=comma)
+    if style is not None:
+        return _Written(decimal_comma=style[0], thousands=style[1])
+    few = distinct.head(20).to_list()
+    if not few or not all(is_number(value) for value in few):
+        return None
+    brackets = bool(distinct.str.contains(r"^\(.*\)$").any())
+    signs = "|".join(re.escape(unit) for unit in UNITS)
+    found = distinct.str.extract(rf"(?i)^\(?[+-]?\s*({signs})").fill_null(
+        distinct.str.extract(rf"(?i)[\d.,]\s*({signs})\)?$")
+    )
+    units = found.drop_nulls().str.to_uppercase().unique().to_list()
+    # Two currencies in one column are two columns: their numbers do not compare.
+    if len(units) > 1 or not (units or brackets):
+        return None
+    unit = found.drop_nulls()[0] if units else ""
+    plain = distinct.to_frame("value").select(bare(pl.col("value"), unit=unit, brackets=brackets))["value"]
+    style = _style(plain, comma=comma)
+    if style is None:
+        return None
+    return _Written(decimal_comma=style[0], thousands=style[1], unit=unit, brackets=brackets)
+
+
 def _number(name: str, distinct: pl.Series, *, comma: bool) -> tuple[Field, str] | None:
     if distinct.is_empty():
         return None
-    style = _style(distinct, comma=comma)
-    if style is None:
+    written = _how_written(distinct, comma=comma)
+    if written is None:
         return None
-    decimal_comma, thousands = style
     if bool(distinct.str.contains(r"^[+-]?0\d+$").any()):
         example = distinct.filter(distinct.str.contains(r"^[+-]?0\d+$"))[0]
         return Field(
-            name=name, kind="categorical"
+            name=name, kind="categorical", padded=True
         ), f"digits with leading zeros such as '{example}': codes, not quantities"
-    field = Field(name=name, kind="numeric", decimal_comma=decimal_comma, thousands=thousands)
+    field = Field(
+        name=name,
+        kind="numeric",
+        decimal_comma=written.decimal_comma,
+        thousands=written.thousands,
+        unit=written.unit,
+        brackets=written.brackets,
+    )
     numbers = distinct.to_frame(name).select(canonical(field, pl.String()))[name]
     if bool((distinct.str.contains(r"^[+-]?\d+$") & (numbers.abs() > _LARGEST_EXACT)).any()):
         return Field(name=name, kind="categorical"), "whole numbers too long for a quantity: codes"
     whole = bool((numbers == numbers.floor()).all())
-    reason = "whole numbers" if whole else "numbers"
-    if thousands:
-        reason += f" with '{thousands}' between the thousands"
-    if decimal_comma:
-        reason += " with a decimal comma"
-    return replace(field, integer=whole), reason
+    return replace(field, integer=whole), ("whole numbers" if whole else "numbers") + written.told
 
 
 def _style(distinct: pl.Series, *, comma: bool) -> tuple[bool, str] | None:
@@ -222,9 +283,19 @@ def _style(distinct: pl.Series, *, comma: bool) -> tuple[bool, str] | None:
 
 
 def _moment_digits(name: str, distinct: pl.Series, zone: str | None) -> tuple[Field, str] | None:
-    if distinct.is_empty() or not looks_compact(distinct, name):
+    if distinct.is_empty():
+        return None
+    if bool(distinct.head(20).str.contains(r"^\d{5,16}(?:\.\d+)?$").all()):
+        numbers = distinct.cast(pl.Float64, strict=False)
+        if not numbers.null_count() and (counts := what_counts(numbers, name)):
+            return Field(name=name, kind="datetime", datetime_format=counts, timezone=zone), _counting(counts)
+    if not looks_compact(distinct, name):
         return None
     return Field(name=name, kind="datetime", datetime_format="%Y%m%d", timezone=zone), "dates written as eight digits"
+
+
+def _counting(counts: str) -> str:
+    return f"times written as {counts} by name and size; `kind: numeric` reads them as numbers"
 
 
 def _moment(name: str, distinct: pl.Series, zone: str | None) -> tuple[Field, str] | None:
@@ -259,10 +330,26 @@ def _near_miss(words: pl.Series) -> str:
     number = words.cast(pl.Float64, strict=False).is_not_null()
     share = number.sum() / len(words)
     if share < 0.8:
-        return ""
+        return _nearly_moments(words)
     odd = words.filter(~number).unique(maintain_order=True).head(3).to_list()
-    named = ", ".join(f"'{value}'" for value in odd)
+    named = ", ".join(f"'{mask_personal(value)}'" for value in odd)
     return f"; {share:.1%} of the values are numbers, but not {named}: name such under `missing` to read numbers"
+
+
+def _nearly_moments(words: pl.Series) -> str:
+    """Say that a column holds times that are not all written alike."""
+    some = words.unique(maintain_order=True).head(200)
+    dated = [value for value in some.to_list() if is_date(value)]
+    if len(dated) < 0.8 * len(some):
+        return ""
+    kinds: dict[str, str] = {}
+    for value in some.to_list():
+        kinds.setdefault(re.sub(r"\d+", "0", value), value)
+    named = ", ".join(f"'{value}'" for value in list(kinds.values())[:3])
+    return (
+        f"; times that do not all follow one pattern ({named}): even them out in `data.query`, or name a"
+        " `datetime_format` and what does not follow it under `missing`"
+    )
 
 
 def _are_letter_codes(distinct: pl.Series, always: pl.Series) -> bool:
@@ -294,11 +381,22 @@ def _declared(values: pl.Series, override: FieldOverride, zone: str | None, *, c
         inferred, _ = _from_text(text, replace(override, kind=None), zone, comma=comma)
         found = replace(inferred, kind=kind)
         if kind != inferred.kind:
-            found = Field(name=name, kind=kind, missing_markers=_declared_markers(text, override, kind))
+            found = Field(
+                name=name,
+                kind=kind,
+                missing_markers=_declared_markers(text, override, kind),
+                padded=kind in {"numeric", "categorical"} and _padded(text.str.strip_chars()),
+            )
             if kind == "numeric":
                 distinct = text.to_frame().select(stripped(name, found.missing_markers))[name].drop_nulls().unique()
-                style = _style(distinct, comma=comma) or (False, "")
-                found = replace(found, decimal_comma=style[0], thousands=style[1])
+                written = _how_written(distinct, comma=comma) or _Written()
+                found = replace(
+                    found,
+                    decimal_comma=written.decimal_comma,
+                    thousands=written.thousands,
+                    unit=written.unit,
+                    brackets=written.brackets,
+                )
     else:
         found = replace(_from_type(values, zone)[0], kind=kind, missing_markers=override.missing or ())
     if kind != "numeric":

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -21,11 +23,18 @@ class _Number(str):
     __slots__ = ()
 
 
-def scan_json(path: Path, *, shown: str, workdir: Path) -> pl.LazyFrame:
+def scan_json(path: Path, *, shown: str, workdir: Path, flat: bool = True) -> tuple[pl.LazyFrame, tuple[str, ...]]:
     """Return records as strings, written as the source writes them: ``1.50`` stays ``1.50``, true is ``true``.
 
-    Columns come in the order of their first occurrence; a record without one has null there. Nested values are kept as
-    JSON text.
+    Columns come in the order of their first occurrence; a record without one has null there. Lists are kept as JSON
+    text; so are objects unless ``flat``, which makes ``{"at": {"lat": 1}}`` the column ``at.lat``. Records that lie in
+    the one list of one object, as servers answer, are taken out of it.
+
+    Returns
+    -------
+    rows : polars.LazyFrame
+    told : tuple of str
+        What was done, with the line of the file that overrules it.
 
     Raises
     ------
@@ -34,8 +43,12 @@ def scan_json(path: Path, *, shown: str, workdir: Path) -> pl.LazyFrame:
     """
     parts: list[pl.LazyFrame] = []
     rows: list[dict[str, str | None]] = []
-    for record in _records(path, shown):
-        rows.append(record)
+    records = _records(path, shown)
+    first = list(islice(records, 2))
+    wrapped = _wrapped(first[0]) if len(first) == 1 and flat else ""
+    opened: dict[str, None] = {}
+    for record in first[0][wrapped] if wrapped else chain(first, records):
+        rows.append(_as_row(record, opened, flat=flat))
         if len(rows) == _ROWS_AT_ONCE:
             part = workdir / f"{path.name}.{len(parts)}.parquet"
             _frame(rows).write_parquet(part)
@@ -45,7 +58,41 @@ def scan_json(path: Path, *, shown: str, workdir: Path) -> pl.LazyFrame:
         parts.append(_frame(rows).lazy())
     if not parts:
         raise DataError(f"{shown} holds no record")
-    return pl.concat(parts, how="diagonal")
+    told = []
+    if wrapped:
+        told.append(f"the records are those in the list '{wrapped}': `nested: text` reads the object as one row")
+    if opened:
+        named = ", ".join(f"'{name}'" for name in list(opened)[:5]) + (" ..." if len(opened) > 5 else "")
+        told.append(
+            f"{named} {'holds' if len(opened) == 1 else 'hold'} objects: each of their values is a column of its own"
+            f" ('{next(iter(opened))}.…'); `nested: text` keeps them as texts"
+        )
+    return pl.concat(parts, how="diagonal"), tuple(told)
+
+
+def _wrapped(record: dict[str, Any]) -> str:
+    """Return the name of the one list of records that an object holds; empty when it is a record itself."""
+    lists = [
+        name
+        for name, value in record.items()
+        if isinstance(value, list) and len(value) > 1 and all(isinstance(each, dict) for each in value)
+    ]
+    return lists[0] if len(lists) == 1 else ""
+
+
+def _as_row(record: dict[str, Any], opened: dict[str, None], *, flat: bool) -> dict[str, str | None]:
+    """Return a record as texts; the names of objects whose values become columns are added to ``opened``."""
+    row: dict[str, str | None] = {}
+    for name, value in record.items():
+        stripped = str(name).strip()
+        if flat and isinstance(value, dict) and value:
+            inner = _as_row({f"{stripped}.{each}": below for each, below in value.items()}, {}, flat=True)
+            if not inner.keys() & (record.keys() | row.keys()):
+                opened[stripped] = None
+                row |= inner
+                continue
+        row[stripped] = _text(value)
+    return row
 
 
 def _frame(rows: list[dict[str, str | None]]) -> pl.DataFrame:
@@ -53,7 +100,7 @@ def _frame(rows: list[dict[str, str | None]]) -> pl.DataFrame:
     return pl.DataFrame({name: pl.Series(name, [row.get(name) for row in rows], pl.String) for name in names})
 
 
-def _records(path: Path, shown: str) -> Iterator[dict[str, str | None]]:
+def _records(path: Path, shown: str) -> Iterator[dict[str, Any]]:
     decoder = json.JSONDecoder(parse_float=_Number, parse_int=_Number, parse_constant=_Number)
     buffer, at, ended, lines_before = "", 0, False, 1
     array = False
@@ -85,7 +132,7 @@ def _records(path: Path, shown: str) -> Iterator[dict[str, str | None]]:
                 raise DataError(
                     f"{shown} holds {_what(record)} in line {line} where an object with named values is expected"
                 )
-            yield {str(name).strip(): _text(value) for name, value in record.items()}
+            yield record
 
 
 def _skip(buffer: str, at: int, *, array: bool) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -37,6 +38,30 @@ _DAYS = (
 )  # fmt: skip
 _HOURS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S%.f", " %I:%M %p", " %I:%M:%S %p", "T%H:%M", "T%H:%M:%S",
           " %H:%M:%S %z", ":%H:%M:%S %z")  # fmt: skip
+
+
+# What a number counts, by the name of the format: how many microseconds are one, and where it begins.
+COUNTED: Mapping[str, tuple[float, datetime]] = {
+    "epoch seconds": (1e6, datetime(1970, 1, 1)),  # noqa: DTZ001  # the zone is the field's
+    "epoch milliseconds": (1e3, datetime(1970, 1, 1)),  # noqa: DTZ001  # likewise
+    "epoch microseconds": (1.0, datetime(1970, 1, 1)),  # noqa: DTZ001  # likewise
+    # Excel holds 1900 for a leap year, so that its first of March is day 61.
+    "excel days": (86_400e6, datetime(1899, 12, 30)),  # noqa: DTZ001  # likewise
+}
+_TIMELY = frozenset(
+    {
+        "time", "date", "datetime", "timestamp", "ts", "epoch", "at", "created", "updated", "modified", "when",
+        "unixtime", "unix", "datum", "dt", "tstamp", "moment", "zeit",
+    }
+)  # fmt: skip
+_DATED = frozenset({"date", "datum", "datetime", "dt", "day", "tag"})
+# From 1980 to 2100, and for Excel from 1980 to 2078.
+_SPANS = (
+    ("epoch seconds", 315_532_800.0, 4_102_444_800.0, _TIMELY),
+    ("epoch milliseconds", 315_532_800e3, 4_102_444_800e3, _TIMELY),
+    ("epoch microseconds", 315_532_800e6, 4_102_444_800e6, _TIMELY),
+    ("excel days", 29_221.0, 65_380.0, _DATED),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +112,39 @@ def looks_compact(values: pl.Series, name: str) -> bool:
     return _all(read_text(values, "%Y%m%d", None).is_not_null())
 
 
+def words_of(name: str) -> frozenset[str]:
+    """Return the words of a column's name, in small letters: those of ``createdAt`` are ``created`` and ``at``."""
+    return frozenset(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().replace("_", " ").split()) | frozenset(
+        re.findall(r"[a-z]+", name.lower())
+    )
+
+
+def what_counts(numbers: pl.Series, name: str) -> str | None:
+    """Return as what numbers count time, such as ``epoch seconds``; None where they do not seem to.
+
+    The name must speak of a time, and every number must lie between 1980 and 2100.
+    """
+    low, high = numbers.min(), numbers.max()
+    if not isinstance(low, int | float) or not isinstance(high, int | float):
+        return None
+    words = words_of(name)
+    for counts, first, last, named in _SPANS:
+        if first <= low and high <= last and words & named:
+            whole = bool((numbers == numbers.floor()).all()) if numbers.dtype.is_float() else True
+            return counts if whole or counts == "excel days" else None
+    return None
+
+
+def counted(numbers: pl.Expr, counts: str | None, timezone: str | None) -> pl.Expr:
+    """Return the expression that reads numbers as the moments that they count up to.
+
+    Seconds of the epoch are counted in UTC; Excel's days in the zone.
+    """
+    length, begin = COUNTED[counts or "epoch seconds"]
+    moment = pl.lit(begin, pl.Datetime("us")) + (numbers * length).round().cast(pl.Int64).cast(pl.Duration("us"))
+    return in_utc(moment, timezone if counts == "excel days" else None)
+
+
 def read_text(values: pl.Series, pattern: str | None, timezone: str | None) -> pl.Series:
     """Return moments in UTC from strings; null where a string does not follow the pattern."""
     return values.alias("value").to_frame().select(moments(pl.col("value"), pattern, timezone).alias("value"))["value"]
@@ -106,6 +164,8 @@ def moments(text: pl.Expr, pattern: str | None, timezone: str | None) -> pl.Expr
     """
     if pattern is None:
         return _iso_moments(text, timezone)
+    if pattern in COUNTED:
+        return counted(text.cast(pl.Float64, strict=False), pattern, timezone)
     # A pattern without a day means the first of the month.
     day = "" if "%d" in pattern else " 01"
     followed = pl.when(text.str.contains(_regex(pattern).pattern)).then(text)

@@ -12,7 +12,7 @@ import polars as pl
 from tenfold.connectors.arrow import scan_arrow
 from tenfold.connectors.canonical import canonical, present, value_given
 from tenfold.connectors.delimited import scan_delimited
-from tenfold.connectors.dialect import DialectHints, find_dialect, hints_from
+from tenfold.connectors.dialect import find_dialect, hints_from, hints_of, names_recorded, sheet_hints
 from tenfold.connectors.excel import read_sheet
 from tenfold.connectors.infer import LEVELS_LISTED, FieldOverride, infer_column, infer_fields, is_readable
 from tenfold.connectors.json_records import scan_json
@@ -21,10 +21,11 @@ from tenfold.connectors.request import SourceRequest
 from tenfold.connectors.text_file import open_text
 from tenfold.foundation.errors import DataError, did_you_mean
 from tenfold.foundation.fingerprint import hash_file
+from tenfold.foundation.personal import mask_personal
 from tenfold.records.dataset import Field, Source
 
 # Raised when the same bytes are read differently, so that cached tables are made anew.
-READER = 1
+READER = 2
 
 _SAMPLE_ROWS = 200_000
 _ROW_GROUP = 131_072
@@ -228,7 +229,7 @@ def _does_not_fit(rows: pl.LazyFrame, found: Field, dtype: pl.DataType, odd: pl.
     unread = present(found, dtype) & canonical(found, dtype).is_null()
     row = rows.with_row_index("__row").filter(unread).select("__row").head(1).collect().item() + 1
     return (
-        f"{shown}: column '{found.name}' is declared {found.kind}, but row {row} holds '{odd[0]}'; "
+        f"{shown}: column '{found.name}' is declared {found.kind}, but row {row} holds '{mask_personal(str(odd[0]))}'; "
         f"name that value under `missing`, or declare another kind"
     )
 
@@ -246,22 +247,19 @@ def _stage(landed: Landed, request: SourceRequest, workdir: Path) -> _Staged:
     if landed.format == "arrow":
         return _typed(scan_arrow(path, shown=shown, workdir=workdir))
     if landed.format == "excel":
-        rows, dialect, notes = read_sheet(path, shown=shown, sheet=request.table)
+        rows, dialect, notes = read_sheet(path, shown=shown, sheet=request.table, hints=sheet_hints(request))
         return _Staged(rows=rows, dialect=dialect, notes=notes)
     if landed.format == "json":
         text = open_text(path, shown=shown, workdir=workdir, encoding=request.encoding, lines=False)
-        rows = scan_json(text.path, shown=shown, workdir=workdir)
-        return _Staged(rows=rows, dialect={"encoding": text.encoding, "compression": text.compression or "none"})
+        rows, told = scan_json(text.path, shown=shown, workdir=workdir, flat=not request.nested)
+        dialect = {"encoding": text.encoding, "compression": text.compression or "none"}
+        return _Staged(rows=rows, dialect=dialect, notes=tuple(f"{shown}: {each}" for each in told))
     text = open_text(path, shown=shown, workdir=workdir, encoding=request.encoding)
-    hints = DialectHints(delimiter=request.delimiter, quote=request.quote, header=request.header)
-    found = find_dialect(text.head, shown=shown, whole=text.whole, hints=hints)
-    rows = scan_delimited(text, found, shown=shown)
+    found = find_dialect(text.head, shown=shown, whole=text.whole, hints=hints_of(request), tail=text.tail)
+    rows = scan_delimited(text, found, shown=shown, workdir=workdir)
     recorded = {**found.recorded(), "encoding": text.encoding, "compression": text.compression or "none"}
     note = f"{shown}: {'a header was found' if found.header else 'no header was found'} ({found.reason})"
-    told = [note]
-    if found.second_header:
-        told.append(f"{shown}: the first row under the header looks like a second header; leave it out by the query")
-    return _Staged(rows=rows, dialect=recorded, notes=tuple(told))
+    return _Staged(rows=rows, dialect=recorded, notes=(note, *(f"{shown}: {told}" for told in found.told)))
 
 
 def _typed(rows: pl.LazyFrame) -> _Staged:
@@ -341,18 +339,19 @@ def _stage_for_model(
 ) -> pl.LazyFrame:
     landed = land(request, workdir)
     if landed.format != "csv":
-        return _stage(landed, request, workdir).rows
+        # No row at the end is taken for a total: every row that is given is predicted.
+        return _stage(landed, replace(request, footer=0), workdir).rows
     shown = request.label
     recorded = dict(dialect or {})
     text = open_text(landed.path, shown=shown, workdir=workdir)
     names = [found.name for found in fields]
-    hints = hints_from(recorded) if _cut_alike(text.head, recorded) else DialectHints()
+    hints = hints_from(recorded if _cut_alike(text.head, recorded) else None)
     found = find_dialect(text.head, shown=shown, whole=text.whole, hints=hints, known=names)
     if not found.header or not set(names) & set(found.names):
         placed = _names_by_place(len(found.names), names, recorded)
         if placed is not None:
-            found = replace(found, header=False, names=placed)
-    return scan_delimited(text, found, shown=shown)
+            found = replace(found, header=found.header and "names" in recorded, names=placed)
+    return scan_delimited(text, found, shown=shown, workdir=workdir)
 
 
 def _cut_alike(head: str, recorded: Mapping[str, str]) -> bool:
@@ -363,9 +362,9 @@ def _cut_alike(head: str, recorded: Mapping[str, str]) -> bool:
 
 def _names_by_place(width: int, names: Sequence[str], recorded: Mapping[str, str]) -> tuple[str, ...] | None:
     """Return the names of columns that have none, by their place; None when their number tells nothing."""
-    if recorded.get("header") != "no":
+    if recorded.get("header") != "no" and "names" not in recorded:
         return None
-    trained = tuple(f"column_{number}" for number in range(1, int(recorded.get("columns", "0")) + 1))
+    trained = names_recorded(recorded)
     if width == len(trained):
         return trained
     without_target = tuple(name for name in trained if name != recorded.get("target"))
@@ -399,14 +398,19 @@ def _conform(
         lost = given & read[found.name].is_null()
         if lost.any():
             at = int(lost.arg_max() or 0)
-            value = frame[found.name][at]
+            value = mask_personal(str(frame[found.name][at]))
             raise DataError(f"{shown}: column '{found.name}' is {found.kind}, but row {start + at + 1} holds '{value}'")
     return read
 
 
 def _read_again(found: Field, dtype: pl.DataType) -> pl.Expr:
     """Return the expression that reads a column of rows to predict, leniently where nothing can be mistaken."""
-    if found.kind == "datetime" and isinstance(dtype, pl.String):
+    if found.kind == "numeric" and isinstance(dtype, pl.Boolean):
+        return pl.lit(None, pl.Float64).alias(found.name)
+    if found.kind == "categorical" and found.padded and dtype.is_numeric():
+        return pl.lit(None, pl.String).alias(found.name)
+    year_first = (found.datetime_format or "").startswith("%Y")
+    if found.kind == "datetime" and isinstance(dtype, pl.String) and not year_first:
         own, iso = canonical(found, dtype), canonical(replace(found, datetime_format=None), dtype)
         return pl.coalesce(own, iso).alias(found.name)
     if found.kind == "boolean" and dtype.is_numeric():

@@ -15,8 +15,14 @@ from tenfold.records.dataset import Field
 # A key may be broken by a few rows: two readings of an hour that the clock showed twice.
 _LARGEST_REPEATED = 0.001
 _MOST_KEYS = 3
-_MOST_PAIRED = 8
+MOST_PAIRED = 8
+"""How many columns of a table are tried in pairs, those with the most values, where no single one is a key."""
 _FEWEST_WORDS = 3
+# Two tables that share a column without a key: only where it tells rows apart like the name of a person or a thing.
+_FEWEST_VALUES = 20
+_FEWEST_EACH = 1.05
+_LARGEST_EACH = 0.05
+_MOST_MANY = 20
 _SHARE_BY_NAME = 0.5
 _SHARE_BY_VALUES = 0.9
 _ANY_TABLES = frozenset({"id", "key", "code", "name", "no", "nr", "num", "number", "index", "uuid"})
@@ -63,6 +69,23 @@ class Link:
     time: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Many:
+    """Rows of another table that belong to a row, several of them: what could be aggregated.
+
+    ``share`` of the rows that could find some do, ``each`` of them ``each`` rows on average; ``time`` is the column of
+    the other table that says when its rows happened, None where it has none.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    other: str
+    other_columns: tuple[str, ...]
+    share: float
+    each: float
+    time: str | None = None
+
+
 def find_keys(path: Path, fields: Sequence[Field], rows: int) -> tuple[Key, ...]:
     """Return the keys of a table: single columns, else pairs, names such as ``id`` first.
 
@@ -81,7 +104,7 @@ def find_keys(path: Path, fields: Sequence[Field], rows: int) -> tuple[Key, ...]
     if single:
         return tuple(sorted(single, key=lambda key: not _ID.search(key.columns[0])))[:_MOST_KEYS]
     # Only columns that tell enough rows apart together can be a key.
-    likely = sorted(distinct, key=lambda name: -distinct[name])[:_MOST_PAIRED]
+    likely = sorted(distinct, key=lambda name: -distinct[name])[:MOST_PAIRED]
     order = [field.name for field in fields]
     pairs = [sorted(pair, key=order.index) for pair in combinations(likely, 2)]
     pairs = [pair for pair in pairs if distinct[pair[0]] * distinct[pair[1]] >= rows]
@@ -110,6 +133,65 @@ def find_links(tables: Sequence[Looked]) -> tuple[Link, ...]:
     for link in sorted(links, key=lambda each: -each.share):
         best.setdefault((link.table, link.columns, link.other), link)
     return tuple(best.values())
+
+
+def find_many(tables: Sequence[Looked], links: Sequence[Link]) -> tuple[Many, ...]:
+    """Return which rows of a table have many rows of another, the surest first.
+
+    They are the other side of each link, and tables that have a column of the same name, a key of neither.
+    """
+    by_name = {table.name: table for table in tables}
+    asked = [(link.other, link.other_columns, link.table, link.columns) for link in links if link.time is None]
+    for table in tables:
+        for other in tables:
+            if other.name != table.name:
+                asked += [(table.name, (name,), other.name, (name,)) for name in _shared(table, other)]
+    found = []
+    for name, columns, other_name, other_columns in dict.fromkeys(asked):
+        many = _many(by_name[name], columns, by_name[other_name], other_columns)
+        if many is not None:
+            found.append(many)
+    return tuple(sorted(found, key=lambda many: (-many.share, many.table, many.other)))[:_MOST_MANY]
+
+
+def _shared(table: Looked, other: Looked) -> list[str]:
+    """Return the columns that both have and that could name the same things, the keys of either aside."""
+    theirs = {field.name: field for field in other.fields}
+    keys = {key.columns for key in (*table.keys, *other.keys)}
+    return [
+        field.name
+        for field in table.fields
+        if field.name in theirs
+        and (field.name,) not in keys
+        and field.name.casefold() not in _ANY_TABLES
+        and _alike(field, theirs[field.name])
+        and (field.kind == "categorical" or (field.integer and _ID.search(field.name)))
+    ]
+
+
+def _many(table: Looked, columns: tuple[str, ...], other: Looked, other_columns: tuple[str, ...]) -> Many | None:
+    counted = pl.scan_parquet(other.path).select(other_columns).drop_nulls().group_by(other_columns).len("__each")
+    asked = pl.scan_parquet(table.path).select(columns).drop_nulls()
+    met = asked.join(counted, left_on=list(columns), right_on=list(other_columns), how="left").select(
+        share=pl.col("__each").is_not_null().mean(), each=pl.col("__each").mean()
+    )
+    share, each = met.collect(engine="streaming").row(0)
+    distinct = int(counted.select(pl.len()).collect(engine="streaming").item())
+    is_key = any(key.columns == columns for key in table.keys)
+    if share is None or each is None or share < _SHARE_BY_NAME or each < _FEWEST_EACH:
+        return None
+    if not is_key and (distinct < _FEWEST_VALUES or each > _LARGEST_EACH * other.rows):
+        return None
+    time = next((name for name in other.times if name not in other_columns), None)
+    return Many(
+        table=table.name,
+        columns=columns,
+        other=other.name,
+        other_columns=other_columns,
+        share=round(float(share), 6),
+        each=round(float(each), 3),
+        time=time,
+    )
 
 
 def _by_key(table: Looked, other: Looked, key: tuple[str, ...]) -> list[Link]:

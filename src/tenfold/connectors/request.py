@@ -46,6 +46,11 @@ class SourceRequest:
         The address of the server that speaks S3, where it is not Amazon's; may hold a secret.
     delimiter, quote, header, encoding : optional
         What the user said about a text; None is found.
+    header_rows, names, skip, footer, comment : optional
+        The rows that name the columns, or their names; lines above the table, rows below it, and the sign of lines that
+        are no rows (empty for none); None is found.
+    nested : bool
+        Objects within JSON records stay one text each, instead of columns of their own.
     """
 
     name: str
@@ -67,6 +72,12 @@ class SourceRequest:
     quote: bool | None = None
     header: bool | None = None
     encoding: str | None = None
+    header_rows: int | None = None
+    names: tuple[str, ...] | None = None
+    skip: int | None = None
+    footer: int | None = None
+    comment: str | None = None
+    nested: bool = False
 
     @property
     def scheme(self) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
 
@@ -15,6 +16,7 @@ from tenfold.foundation.errors import DataError, did_you_mean
 
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 20
+TAIL_BYTES = 1 << 16
 LONGEST_LINE_BYTES = 16 << 20
 # A file of zeros shrinks about 1000-fold: beyond that, and beyond this size, it is made to fill the disk.
 LARGEST_EXPANSION = 1000
@@ -56,6 +58,8 @@ class PlainText:
         The head is the whole file.
     blank_lines : bool
         There may be empty lines.
+    tail : str
+        The last 64 kB of text, from the first whole line on; empty where the head is the whole file.
     """
 
     path: Path
@@ -64,6 +68,7 @@ class PlainText:
     head: str
     whole: bool
     blank_lines: bool
+    tail: str = ""
 
 
 def check_readable(path: Path, shown: str) -> None:
@@ -168,6 +173,7 @@ def open_text(path: Path, *, shown: str, workdir: Path, encoding: str | None = N
         head=head,
         whole=whole,
         blank_lines=survey.blank_lines,
+        tail="" if whole else _tail(plain),
     )
 
 
@@ -292,6 +298,31 @@ def _head(path: Path) -> tuple[str, bool]:
     if not whole:
         start = start[: start.rfind(b"\n") + 1] or start
     return start.decode("utf-8", "replace"), whole
+
+
+def _tail(path: Path) -> str:
+    with path.open("rb") as stream:
+        stream.seek(-TAIL_BYTES, os.SEEK_END)
+        end = stream.read()
+    return end[end.find(b"\n") + 1 :].decode("utf-8", "replace")
+
+
+def cut(
+    text: PlainText, workdir: Path, *, lines_above: int, bytes_below: int, left_out: Callable[[str], bool]
+) -> PlainText:
+    """Return a text without its first lines, its end, and lines that are no rows, as a copy in ``workdir``."""
+    target = workdir / f"{text.path.name}.rows"
+    end = text.path.stat().st_size - bytes_below
+    with text.path.open("rb") as source, target.open("wb") as sink:
+        for _ in range(lines_above):
+            source.readline()
+        at = source.tell()
+        while at < end and (line := source.readline()):
+            at += len(line)
+            kept = line if at <= end else line[: end - at]
+            if not left_out(kept.decode("utf-8", "replace")):
+                sink.write(kept)
+    return replace(text, path=target)
 
 
 def _neighbours(path: Path) -> str:

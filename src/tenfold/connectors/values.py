@@ -29,9 +29,40 @@ MISSING_AMONG_OTHERS = frozenset(
 )  # fmt: skip
 
 
+UNITS = ("US$", "R$", "CHF", "EUR", "USD", "GBP", "kr", "Rs", "zł", "$", "€", "£", "¥", "₹", "₽", "₩", "%", "‰")
+"""Signs beside a number that say what it counts, and change nothing in it."""
+_SIGNS = "|".join(re.escape(unit) for unit in UNITS)
+_BRACKETED = re.compile(r"^\((?P<inside>[^()]+)\)$")
+_UNIT_BEFORE = re.compile(rf"^(?P<sign>[+-]?)[ \u00a0]?(?:{_SIGNS})[ \u00a0]?(?P<number>[+-]?[\d.,].*)$", re.IGNORECASE)
+_UNIT_AFTER = re.compile(rf"^(?P<number>[+-]?[\d.,].*?)[ \u00a0\u202f]?(?:{_SIGNS})$", re.IGNORECASE)
+
+
 def is_number(text: str) -> bool:
-    """Whether ``text`` is written like a number, in any common style."""
-    return bool(_NUMBER.match(text.strip()))
+    """Whether ``text`` is written like a number, in any common style, with a currency or percent sign or without."""
+    return bool(_NUMBER.match(bare_number(text)))
+
+
+def bare_number(text: str) -> str:
+    """Return a number without its currency or percent sign and without brackets that say minus."""
+    bare = text.strip()
+    if match := _BRACKETED.match(bare):
+        bare = "-" + match["inside"].strip()
+    if match := _UNIT_BEFORE.match(bare):
+        bare = match["sign"] + match["number"]
+    if match := _UNIT_AFTER.match(bare):
+        bare = match["number"]
+    return bare
+
+
+def number_in(text: str) -> float | None:
+    """Return the number that is written, thousands separators left out; None where there is none."""
+    bare = bare_number(text)
+    if not _NUMBER.match(bare):
+        return None
+    plain = re.sub(r"[ \u00a0\u202f']", "", bare)
+    if re.fullmatch(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?|[+-]?\d+,\d{1,2}", plain):
+        plain = plain.replace(".", "").replace(",", ".")
+    return float(plain.replace(",", ""))
 
 
 def is_date(text: str) -> bool:

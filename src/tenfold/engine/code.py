@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -62,6 +63,22 @@ def sources_of(*modules: str, folder: Path = _PACKAGE_FOLDER) -> dict[str, str]:
 def library_versions() -> dict[str, str]:
     """Return the installed version of each numeric library, without importing any."""
     return {name: _version_of(name) for name in LIBRARIES}
+
+
+def environment() -> dict[str, str]:
+    """Return what a result may depend on beside code and data: Python, the kind of machine, the numeric libraries."""
+    return {"python": platform.python_version(), "machine": platform.machine(), **library_versions()}
+
+
+def environment_changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[dict[str, str], ...]:
+    """Return what differs between two environments: ``name``, ``before``, ``after``; nothing of one that is unknown."""
+    if not before or not after:
+        return ()
+    return tuple(
+        {"name": name, "before": before.get(name, "absent"), "after": after.get(name, "absent")}
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    )
 
 
 def _version_of(library: str) -> str:

@@ -1,10 +1,28 @@
-"""Personal data in text: recognised by form and check digits, and masked before anything is told or kept."""
+"""Personal data in text: recognised by form and check digits, and masked before anything is told or kept.
+
+A value of a table that is personal is replaced by a *pseudonym*: its kind and a hash, the same for the same value, so
+that what counts, joins and groups values goes on working without them. It hides a value from who reads; who can guess
+the value can check the guess, as for any hash without a secret key.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+
+MAYBE = r"@|\d(?:\D{0,3}\d){5}"
+"""What every text with personal data has in it; the regular expressions of Python and of polars read it alike."""
+
+_MAYBE = re.compile(MAYBE)
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
+_SALT = b"tenfold-personal"
+_LEAST_NUMBER = 1e10
+_LARGEST_WHOLE = 2.0**53
+_DIGITS_KEPT = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +51,20 @@ def find_personal(text: str) -> dict[str, int]:
     return counts
 
 
+def find_hidden(text: str) -> dict[str, int]:
+    """Return how often each kind of personal data was replaced in a text: what `find_personal` no longer finds.
+
+    Examples
+    --------
+    >>> find_hidden("[e-mail address] paid with [card number]")
+    {'e-mail address': 1, 'card number': 1}
+    """
+    counts: dict[str, int] = {}
+    for kind in _HIDDEN.findall(text) if "[" in text else ():
+        counts[kind] = counts.get(kind, 0) + 1
+    return counts
+
+
 def mask_personal(text: str) -> str:
     """Return a text with personal data replaced by their kind in brackets.
 
@@ -44,7 +76,66 @@ def mask_personal(text: str) -> str:
     return _replaced(text, lambda kind, _: f"[{kind}]")
 
 
+def hide_value(text: str, *, codes: bool = False) -> str:
+    """Return a value of a table as it may be kept: its pseudonym where it holds personal data, else itself.
+
+    Parameters
+    ----------
+    codes : bool
+        Values of digits alone are codes of the column's own, which fit check digits by chance: they stay.
+
+    Examples
+    --------
+    >>> hide_value("ann@example.org")
+    '[e-mail address khcfppjnepef]'
+    >>> hide_value(hide_value("ann@example.org")) == hide_value("ann@example.org")
+    True
+    >>> hide_value("web")
+    'web'
+    """
+    if _MAYBE.search(text) is None or (codes and _ONLY_DIGITS.fullmatch(text)):
+        return text
+    kinds = find_personal(text)
+    return pseudonym(next(iter(kinds)), text) if kinds else text
+
+
+def hide_id(text: str) -> str:
+    """Return the id of a prediction as it is kept; UUIDs, which most are, hold nothing.
+
+    Examples
+    --------
+    >>> hide_id("01890a5d-ac96-774b-bcce-b302099a8057")
+    '01890a5d-ac96-774b-bcce-b302099a8057'
+    """
+    return text if _UUID.fullmatch(text) else hide_value(text)
+
+
+def pseudonym(kind: str, text: str) -> str:
+    """Return what stands for a value: its kind, and twelve letters that are the same for the same value."""
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6, person=_SALT).hexdigest()
+    # Letters alone: no digits that could look like personal data themselves.
+    return f"[{kind} {digest.translate(_LETTERS)}]"
+
+
+def hide_number(value: float) -> float:
+    """Return a number as it may be logged: one with the check digits of a card or an id keeps four digits.
+
+    Examples
+    --------
+    >>> hide_number(4111111111111111.0), hide_number(41.5), hide_number(12345678901.0)
+    (4111000000000000.0, 41.5, 12345678901.0)
+    """
+    if not (_LEAST_NUMBER <= abs(value) <= _LARGEST_WHOLE) or value != math.floor(value):
+        return value
+    digits = str(abs(int(value)))
+    if not find_personal(digits):
+        return value
+    return math.copysign(float(digits[:_DIGITS_KEPT] + "0" * (len(digits) - _DIGITS_KEPT)), value)
+
+
 def _replaced(text: str, by: Callable[[str, str], str]) -> str:
+    if _MAYBE.search(text) is None:
+        return text
     for name, kind in KINDS:
 
         def replace(found: re.Match[str], name: str = name, kind: PersonalKind = kind) -> str:
@@ -109,6 +200,9 @@ def _insee(text: str) -> bool:
     return len(digits) == 15 and 97 - int(digits[:13]) % 97 == int(digits[13:])
 
 
+_ONLY_DIGITS = re.compile(r"[\d ]+")
+
+
 def _any(_: str) -> bool:
     return True
 
@@ -139,3 +233,4 @@ KINDS: tuple[tuple[str, PersonalKind], ...] = (
     ),
 )
 """What is recognised, in this order: what is found first is no longer looked at."""
+_HIDDEN = re.compile(rf"\[({'|'.join(sorted({name for name, _ in KINDS}))})(?: [a-p]{{12}})?\]")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from tenfold.foundation.context import Received
+from tenfold.measures.contract.age import with_age
 from tenfold.records.dataset import Dataset
 from tenfold.records.features import FeaturePlan
 from tenfold.records.problem import Problem
@@ -22,9 +25,13 @@ def stop_if_infeasible(problem: Received[Problem]) -> str | None:
     return None
 
 
-def stop_if_broken(dataset: Received[Dataset]) -> str | None:
-    """Stop when the data break their contract, or a fault makes every later figure meaningless."""
-    critical = [finding.message for finding in dataset.record.findings if finding.severity == "critical"]
+def stop_if_broken(dataset: Received[Dataset], *, now: datetime | None = None) -> str | None:
+    """Stop when the data break their contract, or a fault makes every later figure meaningless.
+
+    Whether they are too old is judged at ``now``, however long ago they were read.
+    """
+    found = with_age(dataset.record, now).findings
+    critical = [finding.message for finding in found if finding.severity == "critical"]
     return _listed("the data are not fit for a model", critical) if critical else None
 
 

@@ -134,6 +134,8 @@ def _refusal(place: int, field: Field, found: Any) -> Refused:
     fix = _NEEDED[field.kind]
     if field.kind == "datetime" and field.datetime_format is not None:
         fix = f"send a text written as {field.datetime_format}, or null"
+    if field.padded and isinstance(found, int | float):
+        fix = "send it as a text, with the leading zeros that a number does not keep"
     return Refused(
         "wrong_type",
         f"'{field.name}' of instance {place} is {_FOUND[type(found)]} that cannot be read as {_NATURE[field.kind]}",

@@ -11,6 +11,7 @@ import orjson
 
 from tenfold.foundation.clock import Clock
 from tenfold.foundation.errors import StoreError
+from tenfold.foundation.personal import hide_id
 from tenfold.gateway.body import Asked, read_body
 from tenfold.gateway.endpoint import Live, ServedEndpoint
 from tenfold.gateway.ids import make_ids
@@ -69,7 +70,8 @@ class Predicting:
             at=at or now,
             recorded=now,
             replay=at is not None,
-            ids=ids,
+            # Whoever sends outcomes by these ids finds them: they are hidden there alike.
+            ids=ids if asked.ids is None else [hide_id(each) for each in ids],
             columns=scored.columns,
             scores=scored.scores,
             decisions=scored.decisions,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from tenfold.foundation.errors import TenfoldError
+from tenfold.foundation.personal import mask_personal
 
 Code = Literal[
     "bad_ids",
@@ -31,6 +32,7 @@ Code = Literal[
 ]
 
 _LONGEST_NAME = 80
+_LONGEST_LOOKED_AT = 1_000
 
 
 class Refused(TenfoldError):
@@ -58,6 +60,7 @@ class Refused(TenfoldError):
 
 
 def shown(name: str) -> str:
-    """Return a name that a caller sent, short and printable."""
+    """Return a name that a caller sent, short and printable; personal data in it are masked."""
+    name = mask_personal(name[:_LONGEST_LOOKED_AT])
     plain = "".join(sign if sign.isprintable() else "?" for sign in name[:_LONGEST_NAME])
     return plain + "..." if len(name) > _LONGEST_NAME else plain

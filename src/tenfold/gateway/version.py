@@ -61,6 +61,7 @@ class Version:
                 bundle=bundle,
                 kinds={field.name: field.kind for field in model.signature.fields},
                 outputs=probabilities or (SCORE,),
+                codes=frozenset(field.name for field in model.signature.fields if field.personal == "codes"),
             ),
         )
 

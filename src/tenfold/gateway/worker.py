@@ -17,6 +17,7 @@ import orjson
 from granian.constants import Interfaces
 
 from tenfold.foundation.clock import SystemClock
+from tenfold.foundation.personal import mask_personal
 from tenfold.foundation.serial import from_json
 from tenfold.gateway.app import Application, AppOptions
 from tenfold.gateway.listener import Listener
@@ -109,7 +110,8 @@ def _teller(worker: int) -> Callable[[str], None]:
         stream=sys.stderr, level=logging.INFO, format=f"%(asctime)s gateway {worker} %(message)s", datefmt="%H:%M:%S"
     )
     logger = logging.getLogger("tenfold.gateway")
-    return lambda sentence: logger.info("%s", sentence)
+    # An error inside may quote what it choked on.
+    return lambda sentence: logger.info("%s", mask_personal(sentence))
 
 
 if __name__ == "__main__":

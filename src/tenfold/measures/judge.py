@@ -35,7 +35,10 @@ _MOST_NEEDED = 1_000_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
-    """What is held against the bound, all in the metric's unit; ``missing`` says why there is nothing to hold."""
+    """What is held against the bound, all in the metric's unit; ``missing`` says why there is nothing to hold.
+
+    ``undefined``: there are rows, but the metric has no value on such rows.
+    """
 
     value: float | None = None
     low: float | None = None
@@ -45,6 +48,7 @@ class _Held:
     method: str = ""
     reason: str = ""
     missing: str = ""
+    undefined: bool = False
 
 
 def judge(
@@ -76,8 +80,9 @@ def judge(
     -------
     Verdict
         ``low`` and ``high`` are one-sided bounds, each at the requirement's confidence. ``pending``: nothing to judge
-        on, or the metric has no value there. Fewer rows than ``FEWEST_ROWS`` (30), fewer of a class than 5 for a
-        ranking metric or fewer groups than 5 are ``inconclusive`` whatever they show.
+        on. A metric that has no value on the rows that there are (one class alone), fewer rows than ``FEWEST_ROWS``
+        (30), fewer of a class than 5 for a ranking metric or fewer groups than 5 are ``inconclusive`` whatever they
+        show.
     """
     asked = Verdict(
         requirement=requirement.id,
@@ -96,7 +101,7 @@ def judge(
     else:
         held = _hold_predictions(requirement, slice, outcome, reference, rng)
     if held.missing:
-        return replace(asked, n=held.n, reason=held.missing)
+        return replace(asked, n=held.n, reason=held.missing, verdict="inconclusive" if held.undefined else "pending")
     found = replace(
         asked, value=held.value, low=held.low, high=held.high, bound=held.bound, n=held.n, method=held.method
     )
@@ -204,7 +209,7 @@ def _hold_predictions(
     metric = metric_called(requirement.metric)
     objection = metric.objection(outcome)
     if objection:
-        return _Held(missing=objection, n=outcome.n)
+        return _Held(missing=objection, n=outcome.n, undefined=bool(metric.undefined(outcome)))
     two_sided = 2.0 * requirement.confidence - 1.0
     bound = requirement.bound
     if bound.reference is None:

@@ -40,6 +40,8 @@ class TableScan:
         The columns counted so that two tables counted by the same shapes can be compared and added.
     findings : tuple of Finding
         What breaks the contract, the gravest first.
+    newest : mapping of str to datetime
+        Of the columns whose age the contract limits, the newest moment.
     sample : DataFrame
         Rows drawn evenly, in their order; all rows of a small table.
     """
@@ -50,6 +52,7 @@ class TableScan:
     state: TableState
     findings: tuple[Finding, ...]
     sample: pl.DataFrame = field(repr=False)
+    newest: Mapping[str, datetime] = field(default_factory=dict)
 
     def with_columns_of(self, other: TableScan) -> TableScan:
         """Return this scan with the columns of another one, of the same rows, in place of its own."""
@@ -211,6 +214,7 @@ class _Pass:
             state=TableState(rows=self.rows, columns={name: each.state for name, each in found.items()}),
             findings=findings,
             sample=sample,
+            newest={} if self.judge is None else dict(self.judge.newest),
         )
 
 

@@ -100,7 +100,7 @@ def adopt(project: Project, adoption: Adoption, *, events: Events | None = None)
         When a gate stops the project's own data.
     """
     foreign = _read(adoption.path)
-    stages = lifecycle(options_of(project.spec))
+    stages = lifecycle(options_of(project.spec), project.clock)
     externals = {
         "table": table_of(project.spec, project.store),
         CHAMPION: champion_external(project.store, project.spec.name),

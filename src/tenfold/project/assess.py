@@ -18,6 +18,7 @@ from tenfold.project.open import open_project
 from tenfold.project.run_reports import CheckReport
 from tenfold.records.problem import Feasibility
 from tenfold.reports.assess_page import render_assess_page
+from tenfold.reports.words import between, number
 from tenfold.spec.schema import Spec
 
 WEIGHTS: Mapping[str, float] = {"value": 0.4, "feasibility": 0.3, "effort": 0.15, "risk": 0.15}
@@ -155,7 +156,7 @@ def _value(one: _Looked, most: float) -> Part:
     found = one.check.feasibility
     assert found is not None  # money was measured with it
     score = max(one.money, 0.0) / most if most > 0 else 0.0
-    told = f"{found.gain:.4g} a row [{found.gain_low:.3g}, {found.gain_high:.3g}], {one.money:,.0f} a year"
+    told = f"{number(found.gain)} a row ({between(found.gain_low, found.gain_high)}), {one.money:,.0f} a year"
     return Part(score=score, told=told, measured=True)
 
 
@@ -181,8 +182,8 @@ def _feasibility(check: CheckReport) -> Part:
     rows = 1.0 if found.curve is None else _ROWS[found.curve.says]
     beyond = found.ceiling is not None and bool(found.ceiling.out_of_reach)
     score = lift * _STATUS[found.status] * rows * (0.5 if beyond else 1.0)
-    told = f"{found.status}: {found.metric} {found.value:.4g} [{found.low:.3g}, {found.high:.3g}]"
-    told += f", chance {found.chance:.4g}"
+    told = f"{found.status}: {found.metric} {number(found.value)} ({between(found.low, found.high)})"
+    told += f", chance {number(found.chance)}"
     if found.curve is not None and found.curve.says != "enough":
         told += f"; {found.curve.reason}"
     if beyond and found.ceiling is not None:

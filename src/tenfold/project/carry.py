@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,20 @@ from tenfold.foundation.errors import CheckFailed
 from tenfold.foundation.events import Event, Events, Silent
 from tenfold.foundation.serial import from_json
 from tenfold.gates.policy import may_register
+from tenfold.measures.contract.age import FRESHNESS, with_age
 from tenfold.measures.judge import overall
 from tenfold.project.champion import CHAMPION, NOBODY, champion_external
+from tenfold.project.changed import data_changes
 from tenfold.project.earlier import earlier_externals
 from tenfold.project.run_reports import RunReport
+from tenfold.project.sealed import looks_at, sealed_part, wear
+from tenfold.records.dataset import Dataset
 from tenfold.records.evaluation import Evaluation
 from tenfold.records.evidence import Verdict
 from tenfold.records.model import Candidates
 from tenfold.reports.data_report import DataFacts, render_data_report
 from tenfold.reports.run_report import RunFacts, render_run_report
+from tenfold.stages.evaluation.worn import Wear
 from tenfold.store.open import Store
 from tenfold.store.rows import RunStatus, Version
 
@@ -58,6 +64,8 @@ class Journey:
         What the command had already used when the run was asked for.
     inline : bool
         Everything in this process, for debugging; else in worker processes.
+    now : datetime or None
+        The project's time, at which the rows must be fresh; None is the clock's.
     """
 
     name: str
@@ -70,6 +78,7 @@ class Journey:
     started_seconds_ago: float = 0.0
     until: str | None = None
     inline: bool = False
+    now: datetime | None = None
     clock: Clock = field(default_factory=SystemClock)
 
 
@@ -105,11 +114,27 @@ def carry(journey: Journey, store: Store, events: Events | None = None) -> RunRe
             around=around,
             until=journey.until,
         )
+        outcome = _aged(outcome, journey.now or journey.clock.now(), events)
         report = _conclude(outcome, journey, store, run, champion=_compared_with(journey.stages, externals))
-        report = replace(report, seconds=journey.clock.monotonic() - began)
+        changed = data_changes(outcome.results.get("data"), run.id, store)
+        for message in changed:
+            events.emit(Event(kind="warning", stage="data", message=message))
+        report = replace(report, changed=changed, seconds=journey.clock.monotonic() - began)
         run.finish(report.status, document=_written(report), reason=outcome.stopped or "")
     events.emit(Event(kind="run", message=report.status, facts={"state": "done", "seconds": report.seconds}))
     return report
+
+
+def _aged(outcome: RunOutcome, now: datetime, events: Events) -> RunOutcome:
+    """Say of the data how old they are by now: they may have been read long ago."""
+    data = outcome.results.get("data")
+    if data is None:
+        return outcome
+    record = with_age(data.record, now)
+    for finding in record.findings:
+        if finding.rule == FRESHNESS:
+            events.emit(Event(kind="warning", stage="data", message=finding.message, facts={"rule": finding.rule}))
+    return replace(outcome, results={**outcome.results, "data": replace(data, record=record)})
 
 
 def _compared_with(stages: Sequence[Stage], externals: Mapping[str, External]) -> str | None:
@@ -125,12 +150,15 @@ def _conclude(outcome: RunOutcome, journey: Journey, store: Store, run: OpenRun,
     candidates: Candidates | None = None
     version: Version | None = None
     page: Path | None = None
+    worn = Wear(looks=0)
     if evaluated is not None and outcome.stopped is None:
+        worn = _wear(outcome, store)
         verdicts = from_json(tuple[Verdict, ...], evaluated.files["verdicts.json"].read_bytes())
+        verdicts = tuple(replace(verdict, reused=worn.earlier) for verdict in verdicts)
         candidates = from_json(Candidates, outcome.results["tuning"].files["candidates.json"].read_bytes())
         version = _register(evaluated, journey.name, store, run.id)
         _keep_evidence(verdicts, outcome, store, run.id, champion=champion)
-        page = _write_page(outcome, verdicts, candidates, version, store)
+        page = _write_page(outcome, verdicts, candidates, version, store, worn)
     return RunReport(
         run=run.id,
         status=_status(outcome, verdicts),
@@ -140,7 +168,9 @@ def _conclude(outcome: RunOutcome, journey: Journey, store: Store, run: OpenRun,
         version=version,
         bundle=None if evaluated is None else evaluated.files["bundle.zip"],
         report=page,
-        looks=_looks(outcome, store),
+        looks=worn.looks if evaluated is not None and outcome.stopped is None else _wear(outcome, store).looks,
+        wear=worn.message,
+        worn=worn.worn,
     )
 
 
@@ -166,8 +196,12 @@ def _keep_evidence(
     }
     if champion is not None:
         inputs["champion"] = champion
-    newest = {_asked(each.verdict): (each.verdict, dict(each.inputs)) for each in store.evidence.of(subject=subject)}
-    fresh = [verdict for verdict in verdicts if newest.get(_asked(verdict)) != (verdict, inputs)]
+    # The same verdict from a later look adds nothing to the one from the earlier look.
+    newest = {
+        _asked(each.verdict): (replace(each.verdict, reused=0), dict(each.inputs))
+        for each in store.evidence.of(subject=subject)
+    }
+    fresh = [verdict for verdict in verdicts if newest.get(_asked(verdict)) != (replace(verdict, reused=0), inputs)]
     if fresh:
         store.evidence.append(fresh, subject=subject, run=run, inputs=inputs)
 
@@ -176,10 +210,18 @@ def _asked(verdict: Verdict) -> tuple[str, str, str]:
     return verdict.requirement, verdict.slice, verdict.place
 
 
-def _write_page(
-    outcome: RunOutcome, verdicts: tuple[Verdict, ...], candidates: Candidates, version: Version, store: Store
+def _write_page(  # noqa: PLR0917 - all that stands on the page
+    outcome: RunOutcome,
+    verdicts: tuple[Verdict, ...],
+    candidates: Candidates,
+    version: Version,
+    store: Store,
+    worn: Wear,
 ) -> Path:
     records = {name: received.record for name, received in outcome.results.items()}
+    evaluation: Evaluation = records["evaluation"]
+    if worn.reused:
+        evaluation = replace(evaluation, findings=(*evaluation.findings, worn.message))
     facts = RunFacts(
         run=version.run,
         version=version.ref,
@@ -189,14 +231,19 @@ def _write_page(
         features=records["features"],
         candidates=candidates,
         tuning=records["tuning"],
-        evaluation=records["evaluation"],
+        evaluation=evaluation,
         verdicts=verdicts,
         reading=_reading(outcome, candidates),
+        evidence={
+            (each.verdict.requirement, each.verdict.slice): each.id
+            for each in store.evidence.of(subject=evaluation.bundle)
+            if each.verdict.place == "test"
+        },
     )
     page = store.folder / "reports" / f"{version.ref}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(render_run_report(facts), encoding="utf-8")
-    _write_data_page(outcome, version, page.with_suffix(".data.html"))
+    _write_data_page(outcome, version, page.with_suffix(".data.html"), store)
     return page
 
 
@@ -209,19 +256,35 @@ def _reading(outcome: RunOutcome, candidates: Candidates) -> Reading | None:
     return read_model(load_bundle(outcome.results["evaluation"].files["bundle.zip"], verify=False))
 
 
-def _write_data_page(outcome: RunOutcome, version: Version, page: Path) -> None:
+def _write_data_page(outcome: RunOutcome, version: Version, page: Path, store: Store) -> None:
     """Write the page about the data of a version, once: neither changes."""
     if page.exists():
         return
     data = outcome.results["data"]
+    before, earlier = _earlier_table(data, version, store)
     facts = DataFacts(
         title=version.ref,
         dataset=data.record,
         table=pl.read_parquet(data.files["table.parquet"]),
         problem=outcome.results["problem"].record,
         features=outcome.results["features"].record,
+        earlier=earlier,
+        earlier_name=before,
     )
     page.write_text(render_data_report(facts), encoding="utf-8")
+
+
+def _earlier_table(data: Received[Dataset], version: Version, store: Store) -> tuple[str, pl.DataFrame | None]:
+    """Return the rows of the newest earlier version that learned from others, and its name."""
+    for earlier in reversed(store.registry.versions(version.name)):
+        if earlier.number >= version.number:
+            continue
+        stages = {stage.stage: stage.fingerprint for stage in store.history.stages(earlier.run)}
+        kept = store.results.find(stages["data"]) if "data" in stages else None
+        if kept is None or kept.fingerprint == data.fingerprint or "table.parquet" not in kept.files:
+            continue
+        return earlier.ref, pl.read_parquet(store.blobs.path(kept.files["table.parquet"]))
+    return "", None
 
 
 def _counting_looks(stage: Stage, store: Store, run: str) -> Stage:
@@ -232,16 +295,27 @@ def _counting_looks(stage: Stage, store: Store, run: str) -> Stage:
     def looked(**needed: Any) -> StageResult[Any]:
         plan_record = needed["validation"].record
         if plan_record.counts.get("test", 0):
-            store.lockbox.record_look(plan_record.split, run=run, reason="evaluation of a run")
+            part = sealed_part(needed["problem"].record, needed["data"], needed["validation"])
+            store.lockbox.record_look(part, run=run, reason="evaluation of a run")
         result: StageResult[Any] = stage.run(**needed)
         return result
 
     return replace(stage, run=looked)
 
 
-def _looks(outcome: RunOutcome, store: Store) -> int:
-    validation = outcome.results.get("validation")
-    return 0 if validation is None else len(store.lockbox.looks(validation.record.split))
+def _wear(outcome: RunOutcome, store: Store) -> Wear:
+    """Return how worn the sealed part is by the look that gave the evaluation; a cached one was no look of its own."""
+    kept = outcome.results
+    if "validation" not in kept or not kept["validation"].record.counts.get("test", 0):
+        return Wear(looks=0)
+    part = sealed_part(kept["problem"].record, kept["data"], kept["validation"])
+    looks = looks_at(part, kept["validation"].record.split, store)
+    if "evaluation" not in kept:
+        return Wear(looks=looks)
+    known = store.evidence.of(subject=kept["evaluation"].record.bundle)
+    cached = any(stage.name == "evaluation" and stage.cached for stage in outcome.stages)
+    at = known[-1].verdict.reused + 1 if cached and known else looks
+    return replace(wear(part, at, kept["problem"].record, kept["evaluation"].record), looks=looks)
 
 
 def _workers(journey: Journey, planned: Sequence[PlannedStage]) -> _Workers:

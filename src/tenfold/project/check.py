@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from tenfold.engine.run import Surroundings, run_graph
@@ -12,10 +13,12 @@ from tenfold.engine.session import open_run
 from tenfold.engine.stage import External, Stage
 from tenfold.foundation.events import Events, Silent
 from tenfold.gates.duties import stop_if_duties_open
+from tenfold.measures.contract.age import with_age
 from tenfold.project.champion import CHAMPION, NOBODY
 from tenfold.project.duties import duties
 from tenfold.project.earlier import EARLIER
 from tenfold.project.run_reports import CheckReport
+from tenfold.project.warned import quarantine_of, warnings_of
 from tenfold.records.problem import Problem
 from tenfold.spec.schema import Spec
 from tenfold.stages.problem.checks_planned import plan_checks
@@ -25,8 +28,15 @@ from tenfold.store.open import open_store
 _LAST_STAGE = "features"
 
 
-def check(stages: Sequence[Stage], table: External, spec: Spec, events: Events | None) -> CheckReport:
+def check(
+    stages: Sequence[Stage], table: External, spec: Spec, events: Events | None, *, now: datetime | None = None
+) -> CheckReport:
     """Carry the project up to its feature plan in a store of its own, which is thrown away.
+
+    Parameters
+    ----------
+    now : datetime, optional
+        The moment at which the rows must be fresh.
 
     Raises
     ------
@@ -48,12 +58,16 @@ def check(stages: Sequence[Stage], table: External, spec: Spec, events: Events |
             until=_LAST_STAGE,
         )
         run.finish("stopped", reason="a check")
+        data = outcome.results.get("data")
+        dataset = None if data is None else with_age(data.record, now)
+        warnings, quarantine = warnings_of(outcome, dataset, spec), quarantine_of(outcome, spec)
     problem: Problem = outcome.results["problem"].record
-    dataset = outcome.results.get("data")
-    obliged = duties(spec, problem)
+    obliged = duties(spec, problem, today=None if now is None else now.date())
     serving = propose_serving(problem)
     return CheckReport(
-        findings=() if dataset is None else dataset.record.findings,
+        findings=() if dataset is None else dataset.findings,
+        warnings=warnings,
+        quarantine=quarantine,
         feasibility=problem.feasibility,
         task=problem.task,
         metric=problem.metric.metric,

@@ -71,7 +71,8 @@ def promote(
         raise InputError("accepting a requirement that did not pass needs a reason, which is recorded: --reason TEXT")
     found = standing_of(project, version)
     _check_accepted(project, found, accepted)
-    refused = stop_if_duties_open(duties(project.spec)) or may_promote(found, accepted)
+    today = (clock or project.clock).now().date()
+    refused = stop_if_duties_open(duties(project.spec, today=today)) or may_promote(found, accepted)
     if refused is not None:
         raise CheckFailed(f"{version.ref} is not promoted: {refused}")
     _check_bundle(project.store, version)
@@ -164,7 +165,8 @@ def live_at(project: Project, name: str, time: datetime | str, *, known: datetim
 
 def objection(project: Project, ref: str, accept: Sequence[str] = ()) -> str | None:
     """Return why a version may not go live by itself, or None when it may."""
-    return may_promote(standing_of(project, _own_version(project, ref)), accept)
+    refused = stop_if_duties_open(duties(project.spec, today=project.clock.now().date()))
+    return refused or may_promote(standing_of(project, _own_version(project, ref)), accept)
 
 
 def standing_of(project: Project, version: Version) -> Standing:

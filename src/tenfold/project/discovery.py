@@ -5,12 +5,22 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tenfold.connectors.catalogue import Listed, holds_tables, list_tables
 from tenfold.connectors.read import read_source
-from tenfold.connectors.relations import Key, Link, Looked, find_keys, find_links, largest_with_links
+from tenfold.connectors.relations import (
+    MOST_PAIRED,
+    Key,
+    Link,
+    Looked,
+    Many,
+    find_keys,
+    find_links,
+    find_many,
+    largest_with_links,
+)
 from tenfold.connectors.request import SourceRequest
 from tenfold.foundation.errors import DataError
 from tenfold.foundation.serial import plain
@@ -56,12 +66,16 @@ class TableFound:
 class DiscoveryReport:
     """What was found; the document is ``tenfold.discovery/1``.
 
-    ``data`` is how the section of the file could look that puts the tables together; empty when nothing joins.
+    ``many`` are rows of a table that have several rows of another, which could be aggregated. ``data`` is how the
+    section of the file could look that puts the tables together; empty when nothing joins. ``limits`` says how far the
+    search went: so many columns in so many tables, rows of a table in a database, columns tried in pairs as keys.
     """
 
     location: str
     tables: tuple[TableFound, ...]
     joins: tuple[Link, ...] = ()
+    many: tuple[Many, ...] = ()
+    limits: Mapping[str, int] = field(default_factory=dict)
     data: str = ""
     ok: bool = True
 
@@ -72,6 +86,8 @@ class DiscoveryReport:
             "location": self.location,
             "tables": [plain(table) for table in self.tables],
             "joins": [plain(join) for join in self.joins],
+            "many": [plain(many) for many in self.many],
+            "limits": dict(self.limits),
             "data": self.data,
         }
 
@@ -97,9 +113,16 @@ def discover(location: str) -> DiscoveryReport:
             if seen is not None:
                 looked[each.name] = seen
         links = find_links(list(looked.values()))
+        many = find_many(list(looked.values()), links)
     base = largest_with_links(looked, links)
-    data = "" if base is None else _section(base, {table.name: table for table in found}, links)
-    return DiscoveryReport(location=shown, tables=tuple(found), joins=links, data=data)
+    data = "" if base is None else _section(base, {table.name: table for table in found}, links, many)
+    limits = {
+        "tables": len(looked),
+        "columns": sum(len(table.fields) for table in looked.values()),
+        "rows_of_a_database_table": _FIRST_ROWS,
+        "columns_in_pairs": MOST_PAIRED,
+    }
+    return DiscoveryReport(location=shown, tables=tuple(found), joins=links, many=many, limits=limits, data=data)
 
 
 def _look(listed: Listed, into: Path) -> tuple[TableFound, Looked | None]:
@@ -120,7 +143,7 @@ def _look(listed: Listed, into: Path) -> tuple[TableFound, Looked | None]:
         format=read.source.format,
         rows=rows,
         whole=not listed.database or rows < _FIRST_ROWS,
-        columns=tuple(ColumnFound(name=field.name, kind=field.kind) for field in read.fields),
+        columns=tuple(ColumnFound(name=known.name, kind=known.kind) for known in read.fields),
         keys=seen.keys,
         times=seen.times,
     )
@@ -136,10 +159,11 @@ def _first_rows(request: SourceRequest) -> str:
     return f"SELECT * FROM {name} LIMIT {_FIRST_ROWS}"  # noqa: S608  # the name is quoted, and the database gave it
 
 
-def _section(base: str, tables: Mapping[str, TableFound], links: tuple[Link, ...]) -> str:
-    """Return how the file could put the tables together around one of them."""
+def _section(base: str, tables: Mapping[str, TableFound], links: tuple[Link, ...], many: tuple[Many, ...]) -> str:
+    """Return how the file could put the tables together around one of them; what could be aggregated as comments."""
     chosen = [link for link in links if link.table == base]
-    names = _identifiers([base, *dict.fromkeys(link.other for link in chosen)])
+    several = {each.other: each for each in reversed(many) if each.table == base}
+    names = _identifiers([base, *dict.fromkeys([*(link.other for link in chosen), *several])])
     times = {link.other: link.time for link in reversed(chosen) if link.time is not None}
     lines = ["data:", "  sources:"]
     for name, identifier in names.items():
@@ -148,10 +172,13 @@ def _section(base: str, tables: Mapping[str, TableFound], links: tuple[Link, ...
             written["table"] = str(tables[name].table)
         if name in times:
             written["time"] = times[name]
+        joins = name == base or any(link.other == name for link in chosen)
+        if not joins and several[name].time is not None:
+            written["time"] = str(several[name].time)
         inside = ", ".join(f"{key}: {scalar(value)}" for key, value in written.items())
-        lines.append(f"    {identifier}: {{{inside}}}")
+        lines.append(f"    {'' if joins else '# '}{identifier}: {{{inside}}}")
     lines += ["  join:", f"    base: {names[base]}"]
-    if times and tables[base].times:
+    if tables[base].times and (times or any(each.time is not None for each in several.values())):
         lines.append(f"    at: {scalar(tables[base].times[0])}")
     lines.append("    sources:")
     used: set[str] = set()
@@ -164,6 +191,13 @@ def _section(base: str, tables: Mapping[str, TableFound], links: tuple[Link, ...
         on = ", ".join(f"{scalar(own)}: {scalar(their)}" for own, their in pairs if their != link.time)
         again = "" if alias == source else f"source: {source}, "
         lines.append(f"      {alias}: {{{again}on: {{{on}}}}}")
+    for name, each in several.items():
+        pairs = zip(each.columns, each.other_columns, strict=True)
+        on = ", ".join(f"{scalar(own)}: {scalar(their)}" for own, their in pairs)
+        windows = "" if each.time is None else "windows: [30d, all]"
+        alias = names[name] if names[name] not in used else _identifier(f"{names[name]}_past")
+        again = "" if alias == names[name] else f"source: {names[name]}, "
+        lines.append(f"      # {alias}: {{{again}on: {{{on}}}, aggregate: {{{windows}}}}}  # {each.each:g} rows each")
     return "\n".join(lines) + "\n"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -11,7 +12,7 @@ from tenfold.measures.judge import judge_again
 from tenfold.project.champion import champion_version
 from tenfold.project.evidence_reports import Effect, ImpactReport, Link, TraceReport
 from tenfold.records.evidence import Evidence, Verdict
-from tenfold.records.problem import Requirement
+from tenfold.records.problem import PLACES, Requirement
 from tenfold.spec.requirement import parse_criterion
 from tenfold.store.rows import Version
 
@@ -50,6 +51,7 @@ def trace(project: Project, name: str | None = None) -> TraceReport:
             text=f"{kpi.what or kpi.id}: {kpi.target:g} {kpi.unit} in {kpi.window}",
             line=project.spec.line_of("problem", "kpis", place, "id"),
             rests_on=kpi.measured_by,
+            kinds=_kinds(every, kpi.measured_by),
             standing=_worst(standing[each] for each in kpi.measured_by),
         )
         for place, kpi in enumerate(problem.kpis)
@@ -62,6 +64,7 @@ def trace(project: Project, name: str | None = None) -> TraceReport:
             level=each.level,
             line=project.spec.line_of("problem", "functions", place, "id"),
             rests_on=each.proved_by,
+            kinds=_kinds(every, each.proved_by),
             standing=_worst(standing[one] for one in each.proved_by),
         )
         for place, each in enumerate(problem.functions)
@@ -132,6 +135,7 @@ def _of_requirement(
             *(each.id for each in problem.functions if requirement.id in each.proved_by),
         ),
         evidence=found,
+        kinds=_kinds(found, (requirement.id,)),
         standing=_worst(each.verdict.verdict for each in of_subject),
     )
 
@@ -169,6 +173,13 @@ def _narrowed(report: TraceReport, name: str, every: Sequence[Evidence]) -> Trac
 def _newest(found: Iterable[Evidence]) -> tuple[Evidence, ...]:
     """Return the newest judgement for each place and slice, of what is given oldest first."""
     return tuple({(each.verdict.place, each.verdict.slice): each for each in found}.values())
+
+
+def _kinds(every: Iterable[Evidence], names: Collection[str]) -> Mapping[str, int]:
+    """Return how many judgements of some requirements there are, by place, in the order of a version's life."""
+    found = Counter(each.verdict.place for each in every if each.verdict.requirement in names)
+    order: dict[str, int] = {place: number for number, place in enumerate(PLACES)}
+    return {place: found[place] for place in sorted(found, key=lambda place: (order.get(place, len(order)), place))}
 
 
 def _worst(words: Iterable[str]) -> Standing:

@@ -24,6 +24,8 @@ class Link:
     standing : str
         How it stands for the version that is live, else for the newest: the worst of its newest judgements;
         ``unproved`` without any.
+    kinds : mapping from place to count
+        How many judgements there are of it, or of what it rests on, by the place where they were made.
     """
 
     kind: Literal["requirement", "kpi", "function"]
@@ -35,6 +37,7 @@ class Link:
     rests_on: tuple[str, ...] = ()
     serves: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    kinds: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +57,10 @@ class TraceReport:
 
     @property
     def unproved(self) -> tuple[str, ...]:
-        """Ids of musts, of all or of the one that was asked for, that no judgement shows to hold."""
-        musts = [link for link in self.links if link.level == "must" and self.asked in (None, link.id)]
+        """Ids of musts that no judgement shows to hold: of all, or of what was asked for and what that rests on."""
+        rests_on = [name for link in self.links if link.id == self.asked for name in link.rests_on]
+        about = None if self.asked is None else {self.asked, *rests_on}
+        musts = [link for link in self.links if link.level == "must" and (about is None or link.id in about)]
         return tuple(link.id for link in musts if link.standing != "pass")
 
     @property
@@ -86,6 +91,7 @@ class TraceReport:
                     "standing": link.standing,
                     "rests_on": list(link.rests_on),
                     "serves": list(link.serves),
+                    "kinds": dict(link.kinds),
                     "evidence": [self._line(each) for each in link.evidence],
                 }
                 for link in self.links

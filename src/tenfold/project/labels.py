@@ -11,6 +11,7 @@ from tenfold.bundle.inputs import field_of
 from tenfold.bundle.signature import Signature
 from tenfold.connectors.read import read_for_model
 from tenfold.foundation.errors import DataError, InputError, did_you_mean
+from tenfold.foundation.personal import MAYBE, hide_id, mask_personal
 from tenfold.foundation.serial import from_json
 from tenfold.project.document import Document
 from tenfold.project.window_rows import outcomes_changed, outcomes_known, predicted_ids
@@ -93,7 +94,7 @@ def label_file(
     report = label_rows(outcomes, store, source=location)
     if endpoint is None:
         return report
-    strangers = outcomes[ID].unique().is_in(predicted_ids(store, endpoint).implode()).not_().sum()
+    strangers = _as_logged(outcomes[ID]).unique().is_in(predicted_ids(store, endpoint).implode()).not_().sum()
     return replace(report, strangers=int(strangers))
 
 
@@ -107,12 +108,13 @@ def label_rows(rows: pl.DataFrame, store: Store, *, source: str) -> LabelReport:
     InputError
         When a row has no id, or an outcome is no class that the problem knows.
     """
+    rows = rows.with_columns(_as_logged(rows[ID]))
     missing = rows[ID].null_count()
     if missing:
         raise InputError(f"{missing:,} rows of {source} have no id: the id that came with the prediction is needed")
     unknown = _none_of_the_classes(rows[OUTCOME], store)
     if unknown:
-        shown = ", ".join(f"'{value}'" for value in unknown[:3])
+        shown = ", ".join(f"'{mask_personal(value)}'" for value in unknown[:3])
         raise InputError(f"{source} holds outcomes that are no class of the target: {shown}")
     if not rows.height:
         return LabelReport(batch=None, source=source, rows=0, ids=0, again=0, unknown=0)
@@ -131,6 +133,13 @@ def label_rows(rows: pl.DataFrame, store: Store, *, source: str) -> LabelReport:
         corrected=corrected,
         unknown=rows[OUTCOME].null_count(),
     )
+
+
+def _as_logged(ids: pl.Series) -> pl.Series:
+    """Return ids as the prediction log keeps them: with pseudonyms where personal data stood."""
+    doubtful = ids.filter(ids.str.contains(MAYBE)).drop_nulls().unique().to_list()
+    hidden = {each: hide_id(each) for each in doubtful}
+    return ids.replace({each: other for each, other in hidden.items() if each != other})
 
 
 def _known_before(rows: pl.DataFrame, store: Store) -> tuple[int, int, int]:

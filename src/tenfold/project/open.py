@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tenfold.engine.code import environment_changes
 from tenfold.engine.plan import plan
 from tenfold.engine.stage import External, Stage
 from tenfold.foundation.clock import Clock, SystemClock
@@ -70,6 +71,11 @@ def open_project(
     return Project(spec=spec, store=open_store(spec.store_folder, clock=clock), clock=clock)
 
 
+_LOOKS_AHEAD_FROM_SECONDS = 45.0
+_ROWS_OF_A_RUN = 1_500
+"""On fewer rows than a check takes: the time is the budget's."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """A project and its store. Every command of the command line is a method here."""
@@ -122,12 +128,13 @@ class Project:
             started_seconds_ago=started_seconds_ago,
             until=until,
             inline=workers == "inline",
+            now=self.clock.now(),
         )
         return promote_first(self, carry(journey, self.store, events))
 
     def check(self, *, events: Events | None = None) -> CheckReport:
         """Hold the file against the data without training: columns, contract, feasibility, leaks."""
-        return check(self._stages(None, outlook=True), self._table(), self.spec, events)
+        return check(self._stages(None, outlook=True), self._table(), self.spec, events, now=self.clock.now())
 
     def plan(self, *, budget: str | None = None, until: str | None = None) -> PlanReport:
         """Return what a run would do again, and why."""
@@ -171,6 +178,9 @@ class Project:
                     before,
                     after,
                 )
+            ),
+            environment=environment_changes(
+                old_document.get("environment") or {}, new_document.get("environment") or {}
             ),
         )
 
@@ -276,7 +286,12 @@ class Project:
 
     def _stages(self, budget: str | None, *, outlook: bool = False) -> tuple[Stage, ...]:
         options = options_of(self.spec, budget)
-        return lifecycle(replace(options, problem=replace(options.problem, outlook=outlook)))
+        seconds = options.training.budget_seconds
+        # A look ahead takes a second or two: a run that is over in less than a minute has none to spare.
+        far = outlook or (seconds is not None and seconds >= _LOOKS_AHEAD_FROM_SECONDS)
+        rows = options.problem.outlook_rows if outlook else _ROWS_OF_A_RUN
+        options = replace(options, problem=replace(options.problem, outlook=far, outlook_rows=rows))
+        return lifecycle(options, self.clock)
 
     def _table(self) -> External:
         return table_of(self.spec, self.store)

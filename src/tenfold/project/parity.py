@@ -17,6 +17,7 @@ from tenfold.bundle.inputs import input_table
 from tenfold.bundle.model import PREDICTION, PROBABILITY
 from tenfold.foundation.errors import CheckFailed, InputError
 from tenfold.project.reproduce import kept_results
+from tenfold.project.skew import features_apart
 from tenfold.records.dataset import Field
 from tenfold.records.release import Endpoint, Route
 from tenfold.store.open import Store
@@ -62,6 +63,9 @@ def check_parity(version: Version, endpoint: str, store: Store) -> Parity:
     served = Loader(store.folder).load(Endpoint(name=endpoint, revision=0, routes=(route,), at=version.at))
     compared, deviation = 0, 0.0
     for name, rows, stored in _stored(version, served, store):
+        skew = features_apart(served.model, rows)
+        if skew is not None:
+            raise CheckFailed(f"{version.ref} is not promoted: of {name}, {skew.message}; training and serving differ")
         sendable, expected = _as_sent(served.model.signature.fields, rows, stored)
         if not sendable:
             continue

@@ -297,12 +297,13 @@ class Renewal:
             journey = Journey(
                 name=self.spec.name,
                 spec_text=self.text,
-                stages=lifecycle(asked_options),
+                stages=lifecycle(asked_options, self.clock),
                 table=rows.external,
                 seed=self.spec.training.seed,
                 cores=None if cores == "auto" else cores,
                 budget_seconds=budget.seconds,
                 inline=self.workers == "inline",
+                now=self.clock.now(),
             )
             report = carry(journey, self.store, self.events)
         except (InputError, CheckFailed) as error:

@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tenfold.engine.code import environment
 from tenfold.engine.plan import PlannedStage
 from tenfold.engine.run import RunOutcome
 from tenfold.foundation.serial import plain
 from tenfold.measures.ways import ways_of
 from tenfold.project.document import Document
+from tenfold.project.warned import Quarantine, Warned
 from tenfold.records.dataset import Finding
 from tenfold.records.evaluation import Estimate
 from tenfold.records.evidence import Verdict
 from tenfold.records.model import Candidate, Candidates, LearningCurve
 from tenfold.records.problem import Duty, Feasibility, PlannedTest, Problem, Serving
 from tenfold.records.tuning import Tuning
+from tenfold.reports.leaderboard import best_first
 from tenfold.store.rows import Run, RunStage, RunStatus, Version
 
 _CURVE_POINTS = 24
@@ -37,6 +40,9 @@ class RunReport:
     looks: int = 0
     seconds: float = 0.0
     promotion: Document | None = None
+    wear: str = ""
+    worn: bool = False
+    changed: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -81,6 +87,9 @@ class RunReport:
             "search": self._search(),
             "feasibility": plain(self.feasibility),
             "looks": self.looks,
+            "sealed": {"worn": self.worn, "reason": self.wear} if self.wear else None,
+            "changed": list(self.changed),
+            "environment": environment(),
             "report": None if self.report is None else str(self.report),
             "promotion": self.promotion,
             "seconds": self.seconds,
@@ -169,7 +178,7 @@ class RunReport:
             return []
         weights = dict(self.outcome.results["tuning"].record.members)
         speed = self.outcome.results["evaluation"].record.row_cpu_us
-        return [_standing(each, weights.get(each.key, 0.0), speed) for each in self.candidates.candidates]
+        return [_standing(each, weights.get(each.key, 0.0), speed) for each in best_first(self.candidates)]
 
 
 def _standing(candidate: Candidate, weight: float, speed: Mapping[str, float]) -> Document:
@@ -177,6 +186,7 @@ def _standing(candidate: Candidate, weight: float, speed: Mapping[str, float]) -
         "learner": candidate.learner,
         "key": candidate.key,
         "score": candidate.score,
+        "loss": candidate.loss,
         "low": candidate.low,
         "high": candidate.high,
         "seconds": candidate.seconds,
@@ -231,6 +241,7 @@ def verdict_line(verdict: Verdict) -> Document:
         "confidence": verdict.confidence,
         "method": verdict.method,
         "reason": verdict.reason,
+        "reused": verdict.reused,
     }
 
 
@@ -272,6 +283,8 @@ class CheckReport:
     duties: tuple[Duty, ...] = ()
     serving: Serving | None = None
     tests: tuple[PlannedTest, ...] = ()
+    warnings: tuple[Warned, ...] = ()
+    quarantine: Quarantine | None = None
 
     @property
     def ok(self) -> bool:
@@ -288,6 +301,8 @@ class CheckReport:
             "metric": {"name": self.metric, "reason": self.metric_reason},
             "feasibility": plain(self.feasibility),
             "findings": plain(self.findings),
+            "warnings": plain(self.warnings),
+            "quarantine": plain(self.quarantine),
             "promises": None
             if self.problem is None
             else {
@@ -364,6 +379,7 @@ class DiffReport:
     metrics: tuple[Document, ...]
     requirements: tuple[Document, ...]
     spec: str
+    environment: tuple[Document, ...] = ()
     ok: bool = True
 
     def document(self) -> Document:
@@ -376,6 +392,7 @@ class DiffReport:
             "metrics": list(self.metrics),
             "requirements": list(self.requirements),
             "spec": self.spec,
+            "environment": list(self.environment),
         }
 
 
@@ -387,6 +404,8 @@ class ReproduceReport:
     expected: str
     found: str
     seconds: float
+    differing: tuple[str, ...] = ()
+    environment: tuple[Document, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -402,4 +421,6 @@ class ReproduceReport:
             "expected": self.expected,
             "found": self.found,
             "seconds": self.seconds,
+            "differing": list(self.differing),
+            "environment": list(self.environment),
         }

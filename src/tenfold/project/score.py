@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from tenfold.batch.score import CHUNK_ROWS, ScoreOptions, score
 from tenfold.bundle.format import load_bundle
 from tenfold.bundle.model import Model
 from tenfold.foundation.clock import Clock, SystemClock
-from tenfold.foundation.errors import InputError
+from tenfold.foundation.errors import DataError, InputError
 from tenfold.project.document import Document
+from tenfold.project.joined_input import joined_input
 from tenfold.project.table_reports import PredictReport
 from tenfold.spec.load import load_spec
 from tenfold.spec.secret import Location, Secret, plain_password, substitute
@@ -109,6 +111,7 @@ def predict(
     table: str | None = None,
     chunk_rows: int | None = None,
     intervals: bool = False,
+    join: bool = False,
 ) -> PredictReport:
     """Score the rows of a file or a database table, in their order.
 
@@ -120,6 +123,8 @@ def predict(
         Earlier rows, for a model whose features look back.
     intervals : bool
         Whether ``low`` and ``high``, or ``set``, follow the predictions.
+    join : bool
+        Whether the rows are those of the base of the project's join, and its sources are put beside them first.
 
     Raises
     ------
@@ -131,7 +136,16 @@ def predict(
     options = ScoreOptions(
         keep=keep, history=history, table=table, chunk_rows=chunk_rows or CHUNK_ROWS, intervals=intervals
     )
-    scored = score(bundle_path(model, folder), data, output, options)
+    if join:
+        with joined_input(model, data, folder=folder, table=table) as rows:
+            scored = score(bundle_path(model, folder), str(rows), output, replace(options, table=None, shown=data))
+    else:
+        try:
+            scored = score(bundle_path(model, folder), data, output, options)
+        except DataError as error:
+            if " lacks the column" not in str(error) or not _has_join(folder):
+                raise
+            raise DataError(f"{error} Where the rows are those of the join's base, add --join") from error
     return PredictReport(
         model=model,
         output=str(scored.output),
@@ -142,7 +156,14 @@ def predict(
 
 
 def predict_into_table(
-    model: str, data: str, output: str, options: TableOptions, *, folder: Path, clock: Clock | None = None
+    model: str,
+    data: str,
+    output: str,
+    options: TableOptions,
+    *,
+    folder: Path,
+    clock: Clock | None = None,
+    join: bool = False,
 ) -> TablePredictReport:
     """Score the rows of a file or a database table into a table; see `tenfold.batch.into_table.score_into_table`.
 
@@ -155,6 +176,8 @@ def predict_into_table(
         The project's folder, where the registry lies.
     clock : Clock, optional
         What time it is for the rows; the system's unless told.
+    join : bool
+        As for files.
 
     Raises
     ------
@@ -167,16 +190,23 @@ def predict_into_table(
     began = clock.monotonic()
     place = located(_PLAIN_VARIABLE.sub(r"${env:\1}", output), os.environ)
     source = located(data, os.environ)
+    shown = source.shown if source.database else ""
     ref, bundle = _found(model, folder)
-    written = score_into_table(
-        bundle,
-        source.secret.reveal(),
-        place.secret.reveal(),
-        replace(options, shown=source.shown if source.database else ""),
-        model_ref=ref or load_bundle(bundle).name,
-        shown=place.shown,
-        clock=clock,
-    )
+    with ExitStack() as stack:
+        given = source.secret.reveal()
+        if join:
+            asked = joined_input(model, given, folder=folder, table=options.input_table, shown=shown)
+            given, shown = str(stack.enter_context(asked)), shown or data
+            options = replace(options, input_table=None)
+        written = score_into_table(
+            bundle,
+            given,
+            place.secret.reveal(),
+            replace(options, shown=shown),
+            model_ref=ref or load_bundle(bundle).name,
+            shown=place.shown,
+            clock=clock,
+        )
     return TablePredictReport(
         model=ref or model, output=place.shown, written=written, seconds=clock.monotonic() - began
     )
@@ -189,6 +219,10 @@ def located(written: str, environ: Mapping[str, str]) -> Location:
         raise InputError(f'a password stands on the command line; keep it in the environment and write "{instead}"')
     resolved = substitute(written, environ)
     return Location(shown=written, secret=Secret(resolved), database="://" in resolved)
+
+
+def _has_join(folder: Path) -> bool:
+    return (folder / "tenfold.yaml").exists() and load_spec(folder, os.environ).data.join is not None
 
 
 def _store_folder(folder: Path) -> Path:

@@ -72,6 +72,7 @@ class InitReport:
     reasons: tuple[str, ...]
     columns: int
     rows: int
+    notes: tuple[str, ...] = ()
     ok: bool = True
 
     def document(self) -> Document:
@@ -86,4 +87,5 @@ class InitReport:
             "reasons": list(self.reasons),
             "columns": self.columns,
             "rows": self.rows,
+            "notes": list(self.notes),
         }

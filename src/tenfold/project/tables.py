@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from tenfold.connectors.aggregates.plan import Aggregate, Window
 from tenfold.connectors.infer import FieldOverride
 from tenfold.connectors.ingest import Ingested, IngestOptions, ingest, ingest_fingerprint
-from tenfold.connectors.point_in_time import Joined, PointInTimeJoin
 from tenfold.connectors.request import SourceRequest
+from tenfold.connectors.timed import Joined, PointInTimeJoin
 from tenfold.engine.stage import External
 from tenfold.foundation.errors import DataError
+from tenfold.foundation.fingerprint import fingerprint
 from tenfold.lifecycle import Table
+from tenfold.project.sampled import sample_of
 from tenfold.spec.columns import check_columns
 from tenfold.spec.location import endpoint_key
 from tenfold.spec.schema import ColumnSection, Spec
-from tenfold.spec.sections_sources import JoinSection, SourceSection
+from tenfold.spec.sections_aggregate import AggregateSection
+from tenfold.spec.sections_sources import InnerSource, JoinedSource, JoinSection, SourceSection
 from tenfold.store.open import Store
 
 
@@ -26,8 +32,17 @@ def table_of(spec: Spec, store: Store) -> External:
     known = ingest_fingerprint(options)
     if known is None:
         ingested = _ingest(options, spec, store)
-        return External.of(ingested.fingerprint, _table(ingested))
-    return External(fingerprint=known, load=lambda: _table(_as_hashed(_ingest(options, spec, store), known)))
+        return External.of(_named(ingested.fingerprint, spec), _table(ingested, spec))
+    return External(
+        fingerprint=_named(known, spec), load=lambda: _table(_as_hashed(_ingest(options, spec, store), known), spec)
+    )
+
+
+def _named(known: str, spec: Spec) -> str:
+    """Name a table whose rows the file chooses by how it does; one that fits into memory is named by its bytes."""
+    if spec.data.rows == "auto":
+        return known
+    return fingerprint(known, spec.data.rows, spec.problem.time, spec.training.seed)
 
 
 def _as_hashed(ingested: Ingested, known: str) -> Ingested:
@@ -70,6 +85,12 @@ def _request(name: str, section: SourceSection, spec: Spec) -> SourceRequest:
         quote=section.quote,
         header=section.header,
         encoding=section.encoding,
+        header_rows=section.header_rows,
+        names=section.names,
+        skip=section.skip,
+        footer=section.footer,
+        comment="" if section.comment == "none" else section.comment,
+        nested=section.nested == "text",
     )
 
 
@@ -77,16 +98,31 @@ def _join(section: JoinSection, time: str | None) -> PointInTimeJoin:
     return PointInTimeJoin(
         base=section.base,
         at=section.at or time,
-        sources={
-            name: Joined(
-                on=joined.on,
-                source=joined.source,
-                columns=joined.columns,
-                oldest_seconds=joined.oldest_seconds,
-                age=joined.age,
-            )
-            for name, joined in section.sources.items()
-        },
+        sources={name: _joined(joined) for name, joined in section.sources.items()},
+    )
+
+
+def _joined(section: InnerSource) -> Joined:
+    inner = section.sources if isinstance(section, JoinedSource) else {}
+    return Joined(
+        on=section.on,
+        source=section.source,
+        columns=section.columns,
+        oldest_seconds=section.oldest_seconds,
+        age=section.age,
+        aggregate=None if section.aggregate is None else _aggregate(section.aggregate),
+        sources={name: _joined(each) for name, each in inner.items()},
+    )
+
+
+def _aggregate(section: AggregateSection) -> Aggregate:
+    return Aggregate(
+        columns=section.columns,
+        rows=section.rows,
+        windows=tuple(Window(name=name, seconds=seconds) for name, seconds in section.window_seconds.items()),
+        gap_seconds=section.gap_seconds,
+        id=section.id,
+        most=section.most,
     )
 
 
@@ -106,5 +142,13 @@ def _ingest(options: IngestOptions, spec: Spec, store: Store) -> Ingested:
     return ingested
 
 
-def _table(ingested: Ingested) -> Table:
-    return Table(path=ingested.table, fields=ingested.fields, sources=ingested.sources)
+def _table(ingested: Ingested, spec: Spec) -> Table:
+    whole = Table(path=ingested.table, fields=ingested.fields, sources=ingested.sources)
+    sampled = sample_of(
+        ingested.table,
+        spec.data.rows,
+        time=spec.problem.time,
+        seed=spec.training.seed,
+        into=ingested.table.with_name("sample.parquet"),
+    )
+    return whole if sampled is None else replace(whole, path=sampled.path, whole=sampled.whole, chosen=sampled.reason)

@@ -14,8 +14,10 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
+from tenfold.bundle.model import Model
 from tenfold.foundation.clock import Clock, SystemClock
 from tenfold.foundation.context import StageContext
+from tenfold.foundation.errors import StoreError
 from tenfold.foundation.fingerprint import fingerprint
 from tenfold.foundation.serial import from_json, plain, to_json
 from tenfold.measures.sequential import Detector
@@ -23,14 +25,16 @@ from tenfold.measures.states.column import TableState
 from tenfold.project.document import Document
 from tenfold.project.metric_order import main_metric
 from tenfold.project.reference import Watched, watched_version
+from tenfold.project.skew import MOST_ROWS, scores_apart
 from tenfold.project.window_rows import OWN, Cut, answered, cut, ids_of, outcomes_changed, outcomes_known, rows_of
 from tenfold.records.evidence import Evidence, Verdict
-from tenfold.records.health import Health, Incident, IncidentChange, Judged, Window
+from tenfold.records.health import Health, Incident, IncidentChange, IntegrityFinding, Judged, Window
 from tenfold.spec.schema import Spec
 from tenfold.stages.monitoring.cut import Cutting
 from tenfold.stages.monitoring.incidents import follow
 from tenfold.stages.monitoring.integrity import Past
 from tenfold.stages.monitoring.options import MonitoringOptions
+from tenfold.stages.monitoring.rows import Answered
 from tenfold.stages.monitoring.run import Seen, judged, run
 from tenfold.store.monitoring import KeptWindow, Part
 from tenfold.store.open import Store
@@ -171,6 +175,7 @@ class _Pass:
     options: MonitoringOptions
     versions: dict[tuple[str, float], Watched] = field(default_factory=dict)
     ends: dict[_Key, datetime] = field(default_factory=dict)
+    models: dict[str, Model | None] = field(default_factory=dict)
     outcomes: pl.DataFrame | None = None
     evidence: dict[str, Mapping[str, tuple[Evidence, ...]]] = field(default_factory=dict)
     done: list[KeptWindow] = field(default_factory=list)
@@ -312,6 +317,7 @@ class _Pass:
         if before is None:
             past, detectors = self._past(key, windows, kept)
             seen = run(version.reference, rows, window, version.problem, options, ctx, past=past, detectors=detectors)
+            seen = self._replayed(seen, version, rows)
             # A window out of order leaves the memory of the later ones alone.
             memory = None
             if detectors is not None:
@@ -326,6 +332,32 @@ class _Pass:
         kept[key] = look
         self.done.append(look)
         self.changes += changes
+
+    def _replayed(self, seen: Seen, version: Watched, rows: Answered) -> Seen:
+        """Send a few logged requests through the lab's path again: what was answered must come out."""
+        model = self._model(version)
+        if model is None or not rows.n or not set(model.signature.names) <= set(rows.inputs.columns):
+            return seen
+        places = np.unique(np.linspace(0, rows.n - 1, min(rows.n, MOST_ROWS)).astype(np.int64))
+        skew = scores_apart(model, rows.inputs[places].select(model.signature.names), rows.scores[places])
+        if skew is None:
+            return seen
+        column = skew.columns[0] if skew.columns else None
+        finding = IntegrityFinding(rule="skew", severity="critical", message=skew.message, column=column)
+        return replace(seen, health=replace(seen.health, integrity=(finding, *seen.health.integrity)))
+
+    def _model(self, version: Watched) -> Model | None:
+        """Return a version's model; None where its bundle cannot be read here."""
+        from tenfold.bundle.format import load_bundle
+
+        bundle = version.version.bundle
+        if bundle not in self.models:
+            try:
+                self.models[bundle] = load_bundle(self.store.blobs.path(version.version.blob))
+            except StoreError:
+                # What a window was worth can be judged without its model; `tenfold store doctor` names what is missing.
+                self.models[bundle] = None
+        return self.models[bundle]
 
     def _past(
         self, key: _Key, windows: Mapping[_Key, list[Part]], kept: Mapping[_Key, KeptWindow]

@@ -131,6 +131,7 @@ def answered(rows: pl.DataFrame, problem: Problem, outcomes: pl.DataFrame) -> An
         scores=rows.select(outputs).to_numpy().astype(np.float64),
         decision=decision,
         truth=truth.cast(dtype, strict=False),
+        moments=rows["moment"],
     )
 
 

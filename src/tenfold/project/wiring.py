@@ -80,6 +80,7 @@ def _problem(spec: Spec) -> ProblemOptions:
         owner=section.owner,
         users=section.users,
         decision=section.decision,
+        oversight=section.oversight,
         task=section.task,
         metric=section.metric,
         positive=section.positive_label,

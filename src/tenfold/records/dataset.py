@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["numeric", "categorical", "boolean", "datetime", "text"]
+Personal = Literal["", "some", "most", "codes"]
 Role = Literal["feature", "target", "time", "entity", "group", "assign", "weight", "id", "sensitive", "ignored"]
 
 
@@ -25,14 +26,25 @@ class Field:
         All numbers seen were whole.
     decimal_comma, thousands : bool, str
         How numbers are written in text: ``1.234,5`` has a decimal comma and thousands ``.``.
+    unit : str
+        A sign that stands beside numbers in text and changes nothing in them: ``$``, ``%``.
+    brackets : bool
+        Numbers in brackets are negative: ``(1,234)``.
     datetime_format : str or None
-        strptime pattern; None when the source is typed or ISO 8601.
+        strptime pattern; None when the source is typed or ISO 8601. Numbers that count time:
+        ``epoch seconds``, ``epoch milliseconds``, ``epoch microseconds`` or ``excel days``.
     timezone : str or None
         Zone of times written without an offset; None means UTC.
     levels : tuple of str
         Known values of a categorical column, sorted; empty when there are too many to list.
     reason : str
         Why the column was read so.
+    padded : bool
+        Numbers were written with leading zeros: in a column of words they are part of the word, so that a number cannot
+        stand for it; in one declared numeric they mean nothing.
+    personal : str
+        Whether values hold personal data, which never go beyond reading: ``some`` or ``most`` do (each such value is
+        replaced by its pseudonym, in a text by its kind), ``codes`` are digits that only look so; empty where none do.
     """
 
     name: str
@@ -45,6 +57,10 @@ class Field:
     timezone: str | None = None
     levels: tuple[str, ...] = ()
     reason: str = ""
+    unit: str = ""
+    brackets: bool = False
+    personal: Personal = ""
+    padded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +99,8 @@ class Column:
 class Source:
     """One source as it was read: where, how it was written, how many rows, and the hash of the snapshot.
 
-    ``location`` is what the file says, never a resolved secret.
+    ``location`` is what the file says, never a resolved secret. Of the base of a join, ``fields`` says how its columns
+    were read, and ``joined`` names how the other sources were put beside it: rows to predict are read and joined alike.
     """
 
     name: str
@@ -92,6 +109,8 @@ class Source:
     rows: int
     snapshot: str
     dialect: Mapping[str, str] = field(default_factory=dict)
+    fields: tuple[Field, ...] = ()
+    joined: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +125,22 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """The table of which a run works on a sample: how many rows it has, and what its columns hold over all of them."""
+
+    rows: int
+    columns: tuple[Column, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """The data stage's result. Payload ``table.parquet``: the rows in source order, each column as its Field says.
 
     ``dropped`` counts rows left out by reason (missing target, duplicates and rows that break the contract when asked).
-    ``quarantined`` counts the rows of the payload ``quarantine.parquet``, left out or not.
+    ``quarantined`` counts the rows of the payload ``quarantine.parquet``, left out or not. ``whole`` is the table that
+    the rows were drawn from, where they are a sample; the contract is held against all of it. ``newest`` holds for each
+    column whose age the contract limits the newest moment, so that its age can be judged again later.
     """
 
     rows: int
@@ -122,6 +152,8 @@ class Dataset:
     findings: tuple[Finding, ...] = ()
     contract: str | None = None
     quarantined: int = 0
+    whole: Whole | None = None
+    newest: Mapping[str, str] = field(default_factory=dict)
 
     def column(self, name: str) -> Column:
         """Return the column called ``name``; KeyError when there is none."""

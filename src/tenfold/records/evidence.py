@@ -18,7 +18,8 @@ class Verdict:
 
     ``value`` with ``low`` and ``high`` is the quantity that was held against ``bound``: the metric itself, or for a
     bound by reference the metric with the interval of the paired difference put around it. ``needed`` is the number of
-    rows that would settle an inconclusive verdict, when that can be said. ``slice`` is empty for all rows.
+    rows that would settle an inconclusive verdict, when that can be said. ``slice`` is empty for all rows. ``reused``
+    is how often the sealed rows had been looked at before.
     """
 
     requirement: str
@@ -39,6 +40,7 @@ class Verdict:
     confidence: float = 0.95
     method: str = ""
     reason: str = ""
+    reused: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,11 +133,12 @@ class Function:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignOff:
-    """Who agreed to the problem as it is written, in which role, and on which day (ISO 8601)."""
+    """Who agreed to the problem as it is written, in which role, on which day, and until when (ISO 8601; a year)."""
 
     who: str
     role: str
     on: str
+    until: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,11 +181,15 @@ class PlannedTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duty:
-    """Something that a risk tier obliges to; ``missing`` is empty when it is done, else says what to write where."""
+    """Something that a risk tier obliges to; ``missing`` is empty when it is done, else says what to write where.
+
+    ``line`` is that of the file where it stands or would stand.
+    """
 
     id: str
     what: str
     missing: str = ""
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,9 +222,10 @@ class CurvePoint:
 class LearningCurve:
     """What more rows would bring.
 
-    ``rows_low`` and ``rows_high`` bound, at 90 %, the rows from which on quick models reach ``level`` of ``metric``;
-    ``rows`` is the middle. ``says`` is ``enough`` (reached already), ``range``, ``out of reach`` or ``cannot say``.
-    ``doubled`` is the value to expect of twice the rows, with its bounds.
+    ``rows_low`` and ``rows_high`` bound, at 90 %, the rows from which on the best quick model reaches ``level`` of
+    ``metric``, if fifty times the rows do at all; ``rows`` is the middle, ``beyond`` the chance that they do not.
+    ``says`` is ``enough`` (reached already), ``range``, ``out of reach`` or ``cannot say``. ``doubled`` is the value to
+    expect of twice the rows, with its bounds.
     """
 
     metric: str
@@ -231,6 +237,7 @@ class LearningCurve:
     rows: int | None = None
     rows_low: int | None = None
     rows_high: int | None = None
+    beyond: float | None = None
     doubled: float | None = None
     doubled_low: float | None = None
     doubled_high: float | None = None
@@ -314,6 +321,7 @@ class Problem:
     owner: str = ""
     users: tuple[str, ...] = ()
     decision: str = ""
+    oversight: str = ""
     risk: Literal["minimal", "limited", "high"] = "minimal"
     positive: str | None = None
     classes: tuple[str, ...] = ()

@@ -55,6 +55,7 @@ class ValidationPlan:
     - ``rolling`` and ``crossed``: ``block`` holds for each fold 0 where the row trains, 1 where it is measured and -1
       where it does neither; one more place holds 0 for the rows that train the final model.
 
+    ``class_counts`` holds for each class the rows that each fold measures, then those of the test part.
     ``split`` is the hash of the payload; ``groups`` the column that may not stand on both sides. ``gap_seconds`` lies
     between what trains and what measures, ``embargo_seconds`` of it as embargo; ``window_seconds`` is how far back the
     rows of a fold reach that train (rolling). ``observed`` says what the choice saw in the data. ``optimism`` is
@@ -80,6 +81,7 @@ class ValidationPlan:
     observed: tuple[str, ...] = ()
     optimism: Optimism | None = None
     nested: int = 0
+    class_counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def fold_count(self) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from tenfold.reports.words import number
+from tenfold.reports.words import number, short
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,7 @@ def render_assess_page(document: Mapping[str, Any]) -> str:
         loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = number
+    environment.filters["short"] = short
     cases = [{**case, "scores": _scores(case)} for case in document["cases"]]
     return environment.get_template("assess.html").render(document=document, cases=cases)
 

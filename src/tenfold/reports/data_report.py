@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -123,6 +124,7 @@ def render_data_report(facts: DataFacts) -> str:
 
 
 def _page(facts: DataFacts) -> DataPage:
+    facts = _over_all_rows(facts)
     dataset = facts.dataset
     findings = _findings(facts)
     named = {told.column for told in findings if told.column}
@@ -148,14 +150,27 @@ def _page(facts: DataFacts) -> DataPage:
     )
 
 
+def _over_all_rows(facts: DataFacts) -> DataFacts:
+    """Return the facts with columns as they are over all rows, where the run learned from a sample of them."""
+    whole = facts.dataset.whole
+    if whole is None:
+        return facts
+    return replace(facts, dataset=replace(facts.dataset, rows=whole.rows, columns=whole.columns))
+
+
 def _tiles(facts: DataFacts) -> tuple[tuple[str, str, str], ...]:
     dataset = facts.dataset
     cells = dataset.rows * len(dataset.columns)
     missing = sum(column.missing for column in dataset.columns)
     incomplete = sum(column.missing > 0 for column in dataset.columns)
     dropped = ", ".join(f"{count(rows)} {reason}" for reason, rows in dataset.dropped.items())
+    notes = [f"left out: {dropped}"] if dropped else []
+    if dataset.whole is not None:
+        notes.insert(0, f"{count(facts.table.height)} of them are learned from")
+    if dataset.quarantined:
+        notes.append(f"in quarantine: {count(dataset.quarantined)}")
     return (
-        ("rows", count(dataset.rows), f"left out: {dropped}" if dropped else ""),
+        ("rows", count(dataset.rows), "; ".join(notes)),
         ("columns", count(len(dataset.columns)), _kinds(dataset.columns)),
         ("missing", percent(missing / cells) if cells else "–", f"in {count(incomplete)} columns"),
         ("duplicate rows", count(dataset.duplicate_rows), ""),
@@ -230,10 +245,29 @@ def _done(name: str, plan: FeaturePlan) -> tuple[tuple[str, str], ...]:
     lags = [f"lag: {step.reason}" for step in plan.lags if _reads(step, name)]
     everywhere = len(plan.views)
     found = [("all" if len(views) == everywhere else ", ".join(views), what) for what, views in told.items()]
-    return (*found, *(("all", what) for what in lags))
+    return (*found, *(("all", what) for what in lags), *_worth(name, plan))
+
+
+def _worth(name: str, plan: FeaturePlan) -> list[tuple[str, str]]:
+    """Return what the groups of features that a column is in bring and cost: they are measured together."""
+    told = []
+    for group in plan.groups:
+        if not any(each == name or each.startswith(f"{name}__") for each in group.columns):
+            continue
+        among = f"{group.name}, {count(len(group.columns))} columns" if len(group.columns) > 1 else group.name
+        if group.gain is not None:
+            span = "" if group.low is None else f" ({number(group.low)} to {number(group.high)})"
+            told.append((f"gain of {among}", f"{number(group.gain)} {group.measure}{span}: {group.worth}"))
+        each_row = f"{number(group.row_us)} µs for a row alone, {number(group.batch_row_us)} µs among many"
+        told.append((f"cost of {among}", f"{each_row}{f'; {group.setting}' if group.setting else ''}"))
+    return told
 
 
 def _reads(step: Step, name: str) -> bool:
+    if step.kind == "interactions":
+        # All columns that might have been paired are listed; those that were stand among its settings.
+        pairs = cast("Sequence[Sequence[str]]", step.settings["pairs"])
+        return any(name in pair[1:] for pair in pairs)
     return name in step.columns or any(column.startswith(f"{name}__") for column in step.columns)
 
 

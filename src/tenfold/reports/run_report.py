@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Literal
 
 from tenfold.bundle.reading import Reading
+from tenfold.foundation.units import format_seconds
 from tenfold.measures.judge import overall
 from tenfold.measures.names import METRIC_NAMES, find_metric_name, metric_name
 from tenfold.measures.ways import ways_of
@@ -16,19 +17,24 @@ from tenfold.records.evaluation import Estimate, Evaluation, Perturbation, WeakS
 from tenfold.records.evidence import Verdict
 from tenfold.records.features import FeaturePlan
 from tenfold.records.model import Candidate, Candidates
-from tenfold.records.problem import Problem
+from tenfold.records.problem import Kpi, PlannedTest, Problem, Serving
 from tenfold.records.tuning import Tuning
 from tenfold.records.validation import ValidationPlan
 from tenfold.reports.decisions import Decision, decisions
 from tenfold.reports.figures import Figure, draw_figures, interval_bar, interval_strip
+from tenfold.reports.leaderboard import best_first
 from tenfold.reports.learning import draw_learning
+from tenfold.reports.outlook import Outlook, outlook_of
 from tenfold.reports.reading import ReadPage, read_page
 from tenfold.reports.words import MISSING, between, count, interval, meaning, number, percent, short, unit, with_unit
+from tenfold.stages.problem.checks_planned import plan_checks
+from tenfold.stages.problem.serving import propose_serving
 
 OPERATIONAL = "operational"
 _TEMPLATES = ("run.html", "run.css", "learning.html", "reading.html")
 _MOST_COLUMNS = 60
 _MOST_CANDIDATES = 20
+_DAY_SECONDS = 86_400.0
 _KIND = {"pass": "good", "fail": "bad", "inconclusive": "unsure", "pending": "open"}
 _SIGN = {"pass": "✓", "fail": "✕", "inconclusive": "?", "pending": "…"}
 
@@ -40,6 +46,7 @@ class RunFacts:
     """The records of one run; ``version`` is the registered model's reference, such as ``flights@3``.
 
     ``reading`` is the model itself, where a person can read it.
+    ``evidence`` holds the ids of the judgements that are kept, by requirement and slice.
     """
 
     run: str
@@ -53,6 +60,7 @@ class RunFacts:
     evaluation: Evaluation
     verdicts: tuple[Verdict, ...]
     reading: Reading | None = None
+    evidence: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +84,22 @@ class Judged:
     value: str
     bound: str
     interval: str
+    evidence: str
+    serves: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """One KPI or function: what it asks, what it rests on, and how that stands."""
+
+    id: str
+    kind: str
+    what: str
+    asked: str
+    rests_on: tuple[str, ...]
+    standing: str
+    tone: str
+    sign: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +172,7 @@ class Standing:
     candidate: Candidate
     place: int
     score: str
+    loss: str
     interval: str
     bar: str
     weight: str
@@ -176,6 +201,10 @@ class Page:
     summary: str
     tiles: tuple[Tile, ...]
     judged: tuple[Judged, ...]
+    promises: tuple[Promise, ...]
+    outlook: Outlook | None
+    serving: Serving
+    tests: tuple[PlannedTest, ...]
     measured: tuple[Measured, ...]
     chosen_on: str
     operational: tuple[Measured, ...]
@@ -227,6 +256,7 @@ def _told(sentence: str) -> str:
 
 def _page(facts: RunFacts) -> Page:
     problem, evaluation = facts.problem, facts.evaluation
+    serving = propose_serving(problem)
     status, tone, summary = _status(facts.verdicts)
     parts = [part for part in evaluation.metrics if part not in (evaluation.judged_on, OPERATIONAL)]
     chosen_on = parts[0] if parts else ""
@@ -237,7 +267,11 @@ def _page(facts: RunFacts) -> Page:
         tone=tone,
         summary=summary,
         tiles=_tiles(facts),
-        judged=tuple(_judged(verdict) for verdict in facts.verdicts),
+        judged=tuple(_judged(verdict, facts) for verdict in facts.verdicts),
+        promises=_promises(facts),
+        outlook=outlook_of(problem.feasibility),
+        serving=serving,
+        tests=plan_checks(problem, serving, contract=facts.dataset.contract is None),
         measured=tuple(
             _measured(evaluation, estimate, chosen_on, main=estimate.metric == problem.metric.metric)
             for estimate in _in_order(evaluation, problem.metric.metric)
@@ -339,7 +373,8 @@ def interval_note(estimate: Estimate) -> str:
     return f"{interval(estimate)}"
 
 
-def _judged(verdict: Verdict) -> Judged:
+def _judged(verdict: Verdict, facts: RunFacts) -> Judged:
+    problem = facts.problem
     tone = _KIND[verdict.verdict]
     return Judged(
         verdict=verdict,
@@ -351,7 +386,47 @@ def _judged(verdict: Verdict) -> Judged:
         if verdict.bound is not None
         else MISSING,
         interval=between(verdict.low, verdict.high),
+        evidence=facts.evidence.get((verdict.requirement, verdict.slice), ""),
+        serves=(
+            *(each.id for each in problem.kpis if verdict.requirement in each.measured_by),
+            *(each.id for each in problem.functions if verdict.requirement in each.proved_by),
+        ),
     )
+
+
+def _promises(facts: RunFacts) -> tuple[Promise, ...]:
+    """Return KPIs and functions with how what they rest on stands here: the worst of its verdicts."""
+    problem = facts.problem
+    kpis = [("KPI", one.id, one.what or one.id, _goal(one), one.measured_by) for one in problem.kpis]
+    functions = [("function", one.id, one.what, one.level, one.proved_by) for one in problem.functions]
+    return tuple(_promise(facts, *each) for each in (*kpis, *functions))
+
+
+def _promise(  # noqa: PLR0917 - a row of a table
+    facts: RunFacts, kind: str, name: str, what: str, asked: str, rests_on: tuple[str, ...]
+) -> Promise:
+    found = {verdict.verdict for verdict in facts.verdicts if verdict.requirement in rests_on}
+    known = {verdict.requirement for verdict in facts.verdicts}
+    unproved = not rests_on or not known.issuperset(rests_on)
+    order = ("fail", "inconclusive", "pending", "pass")
+    standing = "fail" if "fail" in found else "unproved" if unproved else next(one for one in order if one in found)
+    return Promise(
+        id=name,
+        kind=kind,
+        what=what,
+        asked=asked,
+        rests_on=rests_on,
+        standing=standing,
+        tone=_KIND.get(standing, "open"),
+        sign=_SIGN.get(standing, "–"),
+    )
+
+
+def _goal(kpi: Kpi) -> str:
+    today = "" if kpi.baseline is None else f"from {number(kpi.baseline)} "
+    days = kpi.window_seconds / _DAY_SECONDS
+    window = f"{days:g} days" if days >= 1 else format_seconds(kpi.window_seconds)
+    return f"{today}{kpi.direction} to {number(kpi.target)} {kpi.unit} in {window}"
 
 
 def _measured(evaluation: Evaluation, estimate: Estimate, chosen_on: str, *, main: bool) -> Measured:
@@ -418,7 +493,7 @@ def _changed(found: Perturbation) -> Changed:
 
 def _leaderboard(facts: RunFacts) -> tuple[Standing, ...]:
     weights = dict(facts.tuning.members)
-    listed = facts.candidates.candidates
+    listed = best_first(facts.candidates)
     first = list(listed[:_MOST_CANDIDATES])
     first += [each for each in listed[_MOST_CANDIDATES:] if each.key in weights or each.origin == "reference"]
     places = {each.key: place for place, each in enumerate(listed, start=1)}
@@ -428,6 +503,7 @@ def _leaderboard(facts: RunFacts) -> tuple[Standing, ...]:
             candidate=each,
             place=places[each.key],
             score=number(each.score),
+            loss=number(each.loss),
             interval=between(each.low, each.high),
             bar=_strip(each, first),
             weight=percent(weights[each.key]) if each.key in weights else "",

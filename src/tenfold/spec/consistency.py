@@ -183,7 +183,8 @@ def _check_columns_section(spec: Spec) -> Iterator[Fault]:
     for name, column in columns.items():
         line = spec.line_of("data", "columns", name)
         for part, chosen in (("target", problem.target), ("time", problem.time)):
-            if name == chosen and column.role is not None:
+            # A time that is no feature orders the rows all the same.
+            if name == chosen and column.role is not None and (part, column.role) != ("time", "ignored"):
                 message = f"'{name}' is the {part} of the problem and cannot have the role {column.role} as well"
                 yield Fault(message=message, line=line)
         if name == problem.target and column.available is not None:

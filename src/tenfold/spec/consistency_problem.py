@@ -15,6 +15,7 @@ def check_promises(spec: Spec) -> Iterator[Fault]:
     yield from _check_ids(spec)
     yield from _check_links(spec)
     yield from _check_kpis(spec)
+    yield from _check_signoff(spec)
     yield from _check_use(spec)
     yield from _check_value(spec)
 
@@ -67,6 +68,16 @@ def _check_kpis(spec: Spec) -> Iterator[Fault]:
                 message=f"the KPI '{kpi.id}' is to go {kpi.direction}, but its target {kpi.target:g} is worse than its"
                 f" baseline {kpi.baseline:g}",
                 line=spec.line_of("problem", "kpis", number, "target"),
+            )
+
+
+def _check_signoff(spec: Spec) -> Iterator[Fault]:
+    for number, sign in enumerate(spec.problem.signoff):
+        # Days of ISO 8601 are in order as text.
+        if sign.until is not None and sign.until < sign.on:
+            yield Fault(
+                message=f"the sign-off of {sign.who} ends on {sign.until}, before it was given on {sign.on}",
+                line=spec.line_of("problem", "signoff", number, "until"),
             )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from tenfold.foundation.errors import did_you_mean
 from tenfold.spec.faults import Fault
 from tenfold.spec.schema import Spec
-from tenfold.spec.sections_sources import SourceSection
+from tenfold.spec.sections_sources import InnerSource, JoinedSource, SourceSection
 
 _DATABASES = ("postgresql://", "postgres://", "mysql://", "mariadb://")
 _STREAMS = ("redis://", "rediss://")
@@ -77,24 +77,82 @@ def _join_faults(spec: Spec) -> Iterator[Fault]:
         )
     for name, joined in join.sources.items():
         at = spec.line_of("data", "join", "sources", name)
-        own = joined.source or name
-        if own not in names:
-            yield Fault(message=f"'{own}' of the join is no source.{did_you_mean(own, names)}", line=at)
-            continue
-        if own == join.base:
-            yield Fault(message=f"'{own}' is the base of the join and cannot join itself", line=at)
-            continue
-        source = names[own]
-        is_timed = source.time is not None or source.valid_from is not None or source.available_at is not None
-        if is_timed and join.at is None and spec.problem.time is None:
-            yield Fault(
-                message=f"rows of '{name}' become known in time: say with `at:`, or with problem.time, which column of"
-                f" '{join.base}' is the moment of prediction",
-                line=line,
-            )
-        if not is_timed and (joined.oldest is not None or joined.age):
-            yield Fault(message=f"`oldest` and `age` of '{name}' need the source's `time:`", line=at)
-    used = {join.base, *(joined.source or name for name, joined in join.sources.items())}
+        for message in _joined_faults(spec, name, joined):
+            yield Fault(message=message, line=at)
+    used = {join.base, *_sources_of(join.sources)}
     unused = [name for name in names if name not in used]
     if unused and join.base in names:
         yield Fault(message=f"the join leaves out the source '{unused[0]}'; join it, or remove it", line=line)
+
+
+def _sources_of(joined: Mapping[str, JoinedSource]) -> Iterator[str]:
+    for name, each in joined.items():
+        yield each.source or name
+        yield from (inner.source or own for own, inner in each.sources.items())
+
+
+def _joined_faults(spec: Spec, name: str, joined: InnerSource) -> Iterator[str]:
+    join, names = spec.data.join, spec.data.sources
+    assert join is not None
+    own = joined.source or name
+    if own not in names:
+        yield f"'{own}' of the join is no source.{did_you_mean(own, names)}"
+        return
+    if own == join.base:
+        yield f"'{own}' is the base of the join and cannot join itself"
+        return
+    is_timed = _is_timed(names[own])
+    if is_timed and join.at is None and spec.problem.time is None:
+        yield (
+            f"rows of '{name}' become known in time: say with `at:`, or with problem.time, which column of"
+            f" '{join.base}' is the moment of prediction"
+        )
+    if not is_timed and (joined.oldest is not None or joined.age):
+        yield f"`oldest` and `age` of '{name}' need the source's `time:`"
+    yield from _aggregate_faults(name, joined, is_timed=is_timed)
+    if not isinstance(joined, JoinedSource) or not joined.sources:
+        return
+    if joined.aggregate is None:
+        yield f"`sources` of '{name}' stand beside its rows before they are aggregated: say how with `aggregate:`"
+    for inner_name, inner in joined.sources.items():
+        yield from _joined_faults(spec, inner_name, inner)
+        inner_source = names.get(inner.source or inner_name)
+        if inner.aggregate is None and inner_source is not None and _is_timed(inner_source):
+            yield (
+                f"'{inner_name}' changes in time: beside the rows of '{name}' write"
+                " `aggregate: {columns: {COLUMN: last}}` for its last values"
+            )
+
+
+def _is_timed(source: SourceSection) -> bool:
+    return source.time is not None or source.valid_from is not None or source.available_at is not None
+
+
+def _aggregate_faults(name: str, joined: InnerSource, *, is_timed: bool) -> Iterator[str]:
+    asked = joined.aggregate
+    if asked is None:
+        return
+    taken = [key for key, is_set in _LAST_ROW.items() if is_set(joined)]
+    if taken:
+        yield (
+            f"`{taken[0]}` of '{name}' is for the last row, and `aggregate` looks at all of them: join the last one"
+            f" under another name with `source: {joined.source or name}`"
+        )
+    if not is_timed and (asked.gap_seconds or asked.id is not None or any(asked.window_seconds.values())):
+        yield f"`windows`, `gap` and `id` of '{name}' need the source's `time:`"
+    if len(set(asked.windows)) < len(asked.windows):
+        yield f"a window of '{name}' is written twice"
+    if 0.0 in asked.window_seconds.values():
+        yield f"a window of '{name}' is empty: write how far it goes back, such as 90d, or all"
+    if asked.count == 0 or (asked.count is not None and asked.count > asked.most):
+        yield (
+            f"'{name}' would make {asked.count} columns, and at most {asked.most} are allowed: name fewer functions or"
+            " windows, or raise `most`"
+        )
+
+
+_LAST_ROW: Mapping[str, Callable[[InnerSource], bool]] = {
+    "columns": lambda joined: joined.columns is not None,
+    "oldest": lambda joined: joined.oldest is not None,
+    "age": lambda joined: joined.age,
+}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tenfold.foundation.errors import InputError
 from tenfold.records.dataset import Column
-from tenfold.records.problem import MetricChoice, Task
+from tenfold.records.problem import Leak, MetricChoice, Task
 from tenfold.spec.secret import escape
 from tenfold.spec.sections_problem import label_of
 from tenfold.spec.tree import resolve_scalar
@@ -18,6 +18,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@-]*( [A-Za-z0-9_./+@-]+)*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Text for YAML 1.2, but YAML 1.1 readers (editors among them) take these for booleans.
 _OLD_BOOLEANS = frozenset({"yes", "no", "on", "off", "y", "n"})
+# What needs no line: markers that nobody would take for a value.
+_USUAL = re.compile(r"; '(NA|N/A|n/a|NaN|nan|null|NULL|\?)' means missing$")
 _MOST_COLUMNS = 40
 _WIDTH = 118
 
@@ -49,7 +51,15 @@ class Draft:
     positive : str or None
         The positive class of a binary task, as a label.
     time : str or None
-        The column that says when the prediction is made, when one plausibly does.
+        The column that says when the prediction is made, when one plausibly does; ``time_reason`` says why or why not.
+    query : str or None
+        The query that makes a time of several columns.
+    made : tuple of str
+        The columns that the query adds: they order the rows, and rows to predict need not have them.
+    codes : mapping of column name to str
+        Numbers that are read as words, and why.
+    leaks : tuple of Leak
+        Columns that seem to know the answer: those that block are left out, the others are told.
     columns : tuple of Column
         All columns with inferred role and reason; the notable ones are listed as comments.
     contract : str or None
@@ -71,6 +81,10 @@ class Draft:
     positive_reason: str = ""
     time: str | None = None
     time_reason: str = ""
+    query: str | None = None
+    made: tuple[str, ...] = ()
+    codes: Mapping[str, str] = field(default_factory=dict)
+    leaks: tuple[Leak, ...] = ()
     columns: tuple[Column, ...] = ()
     contract: str | None = None
     notes: tuple[str, ...] = ()
@@ -147,6 +161,8 @@ def _problem(draft: Draft) -> Iterator[str]:
     yield "problem:"
     yield '  objective: ""          # what the model is for, in one sentence'
     yield '  owner: ""              # who answers for it'
+    yield "  # users: [WHO]         # who uses the answers, and"
+    yield '  # decision: ""         # what they decide by them'
     yield f"  target: {_text(draft.target)}"
     yield from _comment(f"The task: {draft.task_reason}. Others: binary, multiclass, regression.", "  ")
     yield f"  task: {draft.task}"
@@ -170,6 +186,10 @@ def _problem(draft: Draft) -> Iterator[str]:
     yield from _comment(f"{meaning[0].upper()}{meaning[1:]}; tighten it to what the decision needs.", "    ")
     yield f"    - {{id: beats-baseline, that: {that}}}"
     yield "    - {id: fast, that: latency_p99_ms <= 50, level: should}"
+    yield from _comment("Groups that are looked at on their own, the figures of the business, and who agreed:", "  ")
+    yield '  # slices: {NAME: "COLUMN >= 17"}'
+    yield "  # kpis: [{id: NAME, what: WORDS, unit: UNIT, direction: up, baseline: 0, target: 1, window: 30d}]"
+    yield "  # signoff: [{who: NAME, role: ROLE, on: 2026-01-31}]"
 
 
 def _metric(metric: MetricChoice) -> Iterator[str]:
@@ -181,10 +201,10 @@ def _metric(metric: MetricChoice) -> Iterator[str]:
 
 def _time(draft: Draft) -> Iterator[str]:
     if draft.time is None:
+        why = f"No column surely says when a prediction is made ({draft.time_reason})" if draft.time_reason else ""
+        why = why or "No column says when a prediction is made"
         yield from _comment(
-            "No column says when a prediction is made, so rows are split at random. If one does, name it: the split is"
-            " then in time.",
-            "  ",
+            f"{why}, so rows are split at random. If one does, name it: the split is then in time.", "  "
         )
         yield "  # time: COLUMN"
         return
@@ -206,34 +226,93 @@ def _data(draft: Draft) -> Iterator[str]:
         yield f"  allow: [{', '.join(_text(host) for host in draft.allow)}]     # the hosts that may be asked over HTTP"
     if draft.contract is not None:
         yield f"  contract: {_text(draft.contract)}       # inferred; checked on every later batch"
+    yield from _query(draft)
     yield "  duplicates: report     # or drop; copies stay on one side of every split in any case"
-    notable = tuple(column for column in draft.columns if _is_notable(column))
-    if not notable:
+    yield from _columns_section(draft)
+
+
+def _query(draft: Draft) -> Iterator[str]:
+    if draft.query is None:
         return
-    yield from _comment("To overrule what was inferred of a column, uncomment `columns:` and its line.", "  ")
     yield from _comment(
-        "Roles: feature, entity, group, assign, weight, id, sensitive, ignored. available: later is known with the"
-        " outcome only.",
-        "  ",
+        f"Every row of the source, {' and '.join(_made_by_query(draft))}; change it where it is wrong.", "  "
     )
-    yield "  # columns:"
-    yield from _columns(notable)
+    yield "  query: |"
+    yield f"    {draft.query}"
 
 
-def _columns(notable: Sequence[Column]) -> Iterator[str]:
+def _made_by_query(draft: Draft) -> Iterator[str]:
+    if draft.made:
+        yield "with the time that its columns make together"
+    if not draft.made or "REPLACE" in (draft.query or ""):
+        yield "with one spelling of each class"
+
+
+def _columns_section(draft: Draft) -> Iterator[str]:
+    """Write what was decided of columns as lines that hold, and what else was inferred as lines to uncomment."""
+    decided: dict[str, tuple[str, str]] = dict.fromkeys(
+        draft.made, ("role: ignored", "orders the rows alone; without this line rows to predict need it too")
+    )
+    decided |= {name: ("kind: categorical", reason) for name, reason in draft.codes.items()}
+    for leak in draft.leaks:
+        if leak.severity == "block":
+            decided[leak.column] = (
+                "available: later",
+                f"left out: {leak.reason.split(';')[0]}; `allow: true` keeps it",
+            )
+    doubtful = {leak.column: leak.reason for leak in draft.leaks if leak.severity != "block"}
+    notable = tuple(
+        column
+        for column in draft.columns
+        if _is_notable(column) and column.name not in decided and column.name not in doubtful
+    )
+    if not (decided or doubtful or notable):
+        return
+    if notable or doubtful:
+        yield from _comment("To overrule what was inferred of a column, uncomment its line below `columns:`.", "  ")
+        yield from _comment(
+            "Roles: feature, entity, group, assign, weight, id, sensitive, ignored. available: later is known with the"
+            " outcome only.",
+            "  ",
+        )
+    yield "  columns:" if decided else "  # columns:"
+    for name, (setting, reason) in decided.items():
+        yield f"    {_text(name)}: {{{setting}}}   {_one_line(reason)}"
+    for name, reason in doubtful.items():
+        yield f"  #   {_text(name)}: {{available: later}}   {_one_line(reason)}"
+    yield from _columns(notable, time=draft.time)
+
+
+def _one_line(text: str) -> str:
+    (line,) = list(_comment(text[:200], ""))[:1] or [""]
+    return line
+
+
+def _columns(notable: Sequence[Column], *, time: str | None) -> Iterator[str]:
     for column in notable[:_MOST_COLUMNS]:
-        settings = f"role: {column.role}, kind: {column.field.kind}"
-        (reason,) = list(_comment(column.reason[:200], ""))[:1] or [""]
-        yield f"  #   {_text(column.name)}: {{{settings}}}   {reason}".rstrip()
+        # What `problem` names has its role from there, and may have no other.
+        asked = column.role in {"target", "time"} or column.name == time
+        written = [*(() if asked else (f"role: {column.role}",)), f"kind: {column.field.kind}"]
+        if column.field.missing_markers:
+            written.append(f"missing: [{', '.join(_text(marker) for marker in column.field.missing_markers)}]")
+        if column.field.datetime_format:
+            written.append(f"datetime_format: {_text(column.field.datetime_format)}")
+        reason = _one_line(column.field.reason if asked else column.reason)
+        yield f"  #   {_text(column.name)}: {{{', '.join(written)}}}   {reason}".rstrip()
     if len(notable) > _MOST_COLUMNS:
         yield f"  #   ({len(notable) - _MOST_COLUMNS} more; `tenfold profile` lists them)"
 
 
 def _is_notable(column: Column) -> bool:
     """Whether a person might want to overrule it: anything but a plain feature, number or words."""
-    if column.role in ("target", "time"):
-        return False
-    return column.role != "feature" or column.field.kind in ("datetime", "text") or bool(column.notes)
+    read = column.field
+    if column.role == "time":
+        return bool(read.datetime_format)
+    if column.role == "target":
+        return bool(read.unit or read.brackets or read.thousands or read.decimal_comma)
+    converted = read.unit or read.brackets or read.thousands or read.decimal_comma
+    converted = converted or ";" in _USUAL.sub("", read.reason)
+    return bool(column.role != "feature" or read.kind in ("datetime", "text") or column.notes or converted)
 
 
 def _stages(draft: Draft) -> Iterator[str]:

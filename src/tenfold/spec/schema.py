@@ -83,6 +83,7 @@ class DataSection(Section):
     allow: tuple[Host, ...] = ()
     timezone: Filled | None = None
     contract: Filled | None = None
+    rows: Literal["auto", "all"] | Annotated[int, Field(ge=1000)] = "auto"
     duplicates: Literal["report", "drop"] = "report"
     quarantine: WrittenQuarantine = QuarantineSection()
     outliers: WrittenOutliers | None = None

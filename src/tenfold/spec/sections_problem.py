@@ -137,15 +137,16 @@ class FunctionEntry(Section):
 
 
 class SignOffEntry(Section):
-    """One entry of ``problem.signoff``: who agreed to this file, in which role, and when."""
+    """One entry of ``problem.signoff``: who agreed to this file, in which role, when, and until when (a year)."""
 
     who: Filled
     role: Filled
     on: Day
+    until: Day | None = None
 
     def record(self) -> SignOff:
         """Return the sign-off as it is kept."""
-        return SignOff(who=self.who, role=self.role, on=self.on)
+        return SignOff(who=self.who, role=self.role, on=self.on, until=self.until or "")
 
 
 class UseSection(Section):
@@ -169,6 +170,7 @@ class ProblemSection(Section):
     owner: Text = ""
     users: tuple[Text, ...] = ()
     decision: Text = ""
+    oversight: Text = ""
     task: Task | None = None
     metric: Text | None = None
     positive: Scalar | None = None

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from tenfold.foundation.units import parse_seconds
 from tenfold.spec.section import Duration, Filled, Identifier, Section, Written
+from tenfold.spec.sections_aggregate import AggregateSection
 
 
 def _delimiter(text: str) -> str:
@@ -21,6 +22,13 @@ def _delimiter(text: str) -> str:
 
 
 Delimiter: TypeAlias = Annotated[str, AfterValidator(_delimiter)]
+
+
+def _different(names: tuple[str, ...]) -> tuple[str, ...]:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise PydanticCustomError("names", "names '{name}' twice", {"name": twice})
+    return names
 
 
 def _host(text: str) -> str:
@@ -56,6 +64,12 @@ class SourceSection(Section):
     quote: bool | None = None
     header: bool | None = None
     encoding: Filled | None = None
+    header_rows: Annotated[int, Field(ge=0, le=5)] | None = None
+    names: Annotated[tuple[Filled, ...], AfterValidator(_different)] | None = None
+    skip: Annotated[int, Field(ge=0)] | None = None
+    footer: Annotated[int, Field(ge=0)] | None = None
+    comment: Annotated[str, Field(min_length=1, max_length=4)] | None = None
+    nested: Literal["columns", "text"] = "columns"
 
     @property
     def available_seconds(self) -> float | None:
@@ -69,10 +83,11 @@ def _keys(written: object) -> object:
     return {name: name for name in names} if isinstance(names, list | tuple) else names
 
 
-class JoinedSource(Section):
+class InnerSource(Section):
     """What of a source joins: by which columns (base: source), which of its columns, and how old they may be.
 
-    ``source`` is the source, where it joins under another name: a second time.
+    ``source`` is the source, where it joins under another name: a second time. ``aggregate`` computes over all rows
+    instead of taking the last.
     """
 
     source: Identifier | None = None
@@ -80,11 +95,18 @@ class JoinedSource(Section):
     columns: tuple[Filled, ...] | None = None
     oldest: Duration | None = None
     age: bool = False
+    aggregate: AggregateSection | None = None
 
     @property
     def oldest_seconds(self) -> float | None:
         """How long before the moment a row may have happened; None when it may be of any age."""
         return None if self.oldest is None else parse_seconds(self.oldest)
+
+
+class JoinedSource(InnerSource):
+    """A source that joins the base; ``sources`` are put beside its rows before these are aggregated."""
+
+    sources: Mapping[Identifier, InnerSource] = Field(default_factory=dict)
 
 
 class JoinSection(Section):

@@ -230,6 +230,7 @@ def test_predict_hands_on_everything_it_was_given(tenfold: Tenfold, project: Any
                 "table": "t",
                 "chunk_rows": 5,
                 "intervals": True,
+                "join": False,
             },
         )
     ]

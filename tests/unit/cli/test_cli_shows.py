@@ -72,7 +72,7 @@ RUN: dict[str, Any] = {
             "low": 0.6,
             "high": 0.8,
             "seconds": 3.0,
-            "weight": 0.5,
+            "weight": 0.5 if n in (0, 6) else 0.0,
             "row_cpu_us": 2.0,
         }
         for n in range(7)
@@ -118,13 +118,13 @@ def test_a_run_ends_with_verdicts_intervals_the_board_where_things_are_and_what_
         "1.5 [1.1, 1.9]",
         "the interval holds the bound; about 48,000 rows would settle it",
         "fast: not measured",
-        "0.7123 [0.701, 0.723]",
+        "0.7123 [0.701, 0.724]",
         "roc_auc: best 0.5775; corrected 0.5184 [0.445, 0.587]; nested 0.4653",
         "sealed 0.5242 [0.4, 0.645] (of 28 tried)",
         "mended (logistic): the log loss falls",
         "90 %: hold the truth of 0.91 [0.885, 0.931] of the test rows",
         "50 %",
-        "2 more",
+        "1 more",
         "tenfold predict flights@3 NEW.csv --output scored.csv",
     ):
         assert words in text
@@ -283,10 +283,10 @@ def test_a_plan_says_why_each_stage_would_run(tenfold: Tenfold, project: Any) ->
                 "stopped": "leakage",
                 "metric": {"name": "roc_auc", "reason": "why"},
                 "feasibility": {"status": "leaking", "reason": "x tells"},
-                "findings": [{"severity": "critical", "message": "bad"}],
+                "warnings": [{"severity": "critical", "source": "data", "message": "bad", "override": "data.x"}],
             },
             ("check",),
-            ["check  failed", "leakage", "roc_auc: why", "leaking: x tells", "bad"],
+            ["check  failed", "leakage", "roc_auc: why", "leaking: x tells", "bad", "data.x"],
         ),
         (
             {"output": "o.csv", "model": "m@1", "rows": 50, "columns": ["prediction", "proba_a"], "seconds": 1.0},

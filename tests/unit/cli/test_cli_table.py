@@ -31,3 +31,18 @@ def test_an_interval_may_be_open_or_absent() -> None:
     assert interval({"value": 0.5, "low": None, "high": 0.6}) == "0.5 […, 0.6]"
     assert interval({"value": 0.5}) == "0.5"
     assert interval({}) == "–"
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "text"),
+    [
+        (0.99987, 0.99975, 0.99996, "0.9999 [0.9997, 1]"),
+        (0.2033, 0.2033, 0.2033, "0.2033"),
+        (0.70034, 0.69961, 0.7105, "0.7003 [0.6996, 0.7105]"),
+        (0.6717, 0.6539, 0.69, "0.6717 [0.653, 0.69]"),
+        (-0.5, -0.5006, 0.3, "-0.5 [-0.501, 0.3]"),
+        (48_120.4, 48_119.6, 48_120.9, "48,120 [48,119, 48,121]"),
+    ],
+)
+def test_an_interval_as_printed_holds_its_point(value: float, low: float, high: float, text: str) -> None:
+    assert interval({"value": value, "low": low, "high": high}) == text

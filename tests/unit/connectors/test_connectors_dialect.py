@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tenfold.connectors.dialect import Dialect, DialectHints, find_dialect
-from tenfold.foundation.errors import DataError
 
 
 def find(text: str, **hints: object) -> Dialect:
@@ -50,19 +49,23 @@ def test_one_column_is_one_column() -> None:
     assert find("value\n1\n2\n").names == ("value",)
 
 
-def test_a_header_that_names_a_column_twice_is_refused_after_blanks_are_evened() -> None:
-    with pytest.raises(DataError, match="names 'a b' twice"):
-        find("a  b,a b\n1,2\n")
+def test_a_name_that_occurs_twice_after_blanks_are_evened_is_numbered_and_told() -> None:
+    found = find("a  b,a b,a b_2\n1,2,3\n")
+    assert found.names == ("a b", "a b_3", "a b_2")
+    assert "'a b' in column 2 is called 'a b_3'" in found.told[0]
 
 
 def test_the_dialect_is_recorded_in_words() -> None:
     assert find("a\tb\n1\t2\n").recorded() == {"delimiter": "tab", "quote": '"', "header": "yes", "columns": "2"}
 
 
-def test_a_second_header_is_seen_and_ordinary_first_rows_are_none() -> None:
-    answers = "".join(
-        f"{number},{'yes' if number % 2 else 'no'},{number % 5},{'often' if number % 3 else 'never'}\n"
-        for number in range(40)
-    )
-    assert find("id,seen,rank,how\n,Response,Film I,Response\n" + answers).second_header
-    assert not find("id,seen,rank,how\n" + answers).second_header
+ANSWERS = "".join(
+    f"{number},{'yes' if number % 2 else 'no'},{number % 5},{'often' if number % 3 else 'never'}\n"
+    for number in range(40)
+)
+
+
+def test_a_second_heading_is_seen_and_ordinary_first_rows_are_none() -> None:
+    found = find("id,seen,rank,\n,Response,Response,Film I\n" + ANSWERS)
+    assert (found.header_rows, found.names) == (2, ("id", "seen", "rank / Response", "rank / Film I"))
+    assert find("id,seen,rank,how\n" + ANSWERS).header_rows == 1

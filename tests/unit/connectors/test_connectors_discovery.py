@@ -88,6 +88,42 @@ def test_the_section_that_is_proposed_can_be_read_back_and_ingested(folder: Path
     assert rows["cities_goal_name"][0] == "Hamburg"
 
 
+def test_rows_that_belong_to_a_row_are_candidates_that_can_be_aggregated(folder: Path, tmp_path: Path) -> None:
+    from tenfold.connectors.ingest import ingest
+    from tenfold.project.tables import ingest_options
+
+    clients = [f"C{number:02d}" for number in range(40)]
+    pl.DataFrame({"id": range(120), "client": clients * 3, "city": ["CGN", "ULM", "BON"] * 40}).with_columns(
+        applied=pl.datetime(2026, 2, 1) + pl.duration(hours=pl.col("id")), bad=pl.col("id") % 7
+    ).write_csv(folder / "loans.csv")
+    pl.DataFrame({"client": clients * 6, "amount": [number % 9 + 0.25 for number in range(240)]}).with_columns(
+        day=pl.datetime(2026, 1, 1) + pl.duration(hours=pl.int_range(240) * 4)
+    ).write_csv(folder / "payments.csv")
+    report = discover(str(folder))
+    found = {(many.table, many.columns, many.other, many.other_columns): many for many in report.many}
+    customers = found["shop.db:customers", ("id",), "trips.csv", ("customer_id",)]
+    assert (customers.share, customers.each, customers.time) == (1.0, 9.6, "at")
+    payments = found["loans.csv", ("client",), "payments.csv", ("client",)]
+    assert (payments.share, payments.each, payments.time) == (1.0, 6.0, "day")
+    # Hours and places are shared by all, and name nobody.
+    assert not any(many.columns in {("at",), ("origin",)} and many.other == "weather.csv" for many in report.many)
+    assert report.limits["tables"] == 6
+    for name in ("trips.csv", "weather.csv"):
+        (folder / name).unlink()
+    data = discover(str(folder)).data
+    assert "# payments: {on: {client: client}, aggregate: {windows: [30d, all]}}  # 6 rows each" in data
+    spec = parse_spec(
+        f"problem: {{target: bad}}\n{data.replace('# payments', 'payments')}".encode(),
+        path="tenfold.yaml",
+        folder=tmp_path,
+        environ={},
+    )
+    rows = pl.read_parquet(ingest(ingest_options(spec), workdir=tmp_path / "work").table)
+    assert rows.height == 120
+    assert rows["payments_count_all"].max() == 6
+    assert "payments_amount_mean_30d" in rows.columns
+
+
 def test_databases_are_looked_at_table_by_table(tmp_path: Path, postgresql: str) -> None:
     path = tmp_path / "shop.duckdb"
     with duckdb.connect(str(path)) as connection:

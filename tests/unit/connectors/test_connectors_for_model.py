@@ -113,10 +113,19 @@ def test_json_lines_and_parquet_and_sqlite_are_read_alike(trained: SourceTable, 
 
 def test_whole_numbers_are_categories_without_a_fraction(tmp_path: Path) -> None:
     path = tmp_path / "codes.csv"
-    path.write_text("code,n\n01,1\n02,2\n10,3\n")
+    path.write_text("code,n\nx1,1\n2,2\n10,3\n")
     table = read_source(SourceRequest(name="x", location=str(path)), into=tmp_path / "codes.parquet")
     pl.DataFrame({"code": [10.0, 2.5, None], "n": [1, 2, 3]}).write_parquet(tmp_path / "new.parquet")
     assert again(table, tmp_path / "new.parquet")["code"].to_list() == ["10", "2.5", None]
+
+
+def test_numbers_are_no_codes_with_leading_zeros(tmp_path: Path) -> None:
+    path = tmp_path / "codes.csv"
+    path.write_text("code,n\n01,1\n02,2\n10,3\n")
+    table = read_source(SourceRequest(name="x", location=str(path)), into=tmp_path / "codes.parquet")
+    pl.DataFrame({"code": [1, 10], "n": [1, 2]}).write_parquet(tmp_path / "new.parquet")
+    with pytest.raises(DataError, match=r"column 'code' is categorical, but row 1 holds '1'"):
+        again(table, tmp_path / "new.parquet")
 
 
 HEADERLESS = "2, x, 5, yes\n1, y, ?, no\n2, y, 6, yes\n1, x, 7, no\n2, x, 5, yes\n"

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from tenfold.connectors.ingest import IngestOptions, ingest, ingest_fingerprint
-from tenfold.connectors.point_in_time import Joined, PointInTimeJoin
 from tenfold.connectors.request import SourceRequest
+from tenfold.connectors.timed import Joined, PointInTimeJoin
 from tenfold.foundation.errors import DataError
 
 FILES = {

@@ -156,7 +156,6 @@ def test_blank_headings_are_numbered(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a,b,a\n1,2,3\n", "names 'a' twice (columns 1 and 3)"),
         ("a,b\n1,2\n3,4,5\n6,7\n", "3 fields in line 3 where 2 are expected"),
         ("a,b\n1,2\n3\n6,7\n", "1 field in line 3 where 2 are expected"),
         ("a,b\n", "has no rows"),

@@ -266,7 +266,10 @@ def test_a_query_sees_the_table_and_nothing_else(sales: pl.DataFrame, sql: str, 
         ("rules: [{id: a b, that: x > 1}]", "write letters, digits"),
         ("rules: [{id: a}]", "either `that`, a condition, or `sql`"),
         ("rules: [{id: a, that: 'x >'}]", "is not an expression"),
-        ("rules: [{id: a, that: x > avg(x)}]", "looks at more than one row; write it as `sql`"),
+        (
+            "rules: [{id: a, that: x > avg(x)}]",
+            "looks at more than one row: avg(…) (character 5); such a rule is written as `sql`",
+        ),
         ("rules: [{id: a, that: x > 1}, {id: a, that: x > 2}]", "two rules called 'a'"),
     ],
 )

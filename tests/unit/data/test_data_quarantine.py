@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from test_data_run import Heard, fields_of
 from tenfold.foundation.clock import ManualClock
 from tenfold.foundation.context import Received, StageContext, StageResult
 from tenfold.gates.stops import stop_if_broken
+from tenfold.measures.contract.age import with_age
 from tenfold.measures.states.saved import SavedStates
 from tenfold.records.dataset import Dataset
 from tenfold.records.problem import MetricChoice, Problem
@@ -129,9 +130,15 @@ def test_freshness_is_judged_by_the_project_s_clock(frame: pl.DataFrame, tmp_pat
     hours = pl.datetime_range(datetime(2026, 2, 20, tzinfo=UTC), NOW, "1h", eager=True, time_zone="UTC")
     old = frame.with_columns(at=hours[:100])
     new = frame.with_columns(at=hours[-100:])
-    (finding,) = (each for each in prepare(old, tmp_path, contract=text).record.findings if each.rule == "freshness")
+    kept = prepare(old, tmp_path, contract=text).record
+    assert not [each for each in kept.findings if each.rule == "freshness"], "a kept result has no age"
+    (finding,) = (each for each in with_age(kept, NOW).findings if each.rule == "freshness")
     assert finding.message == "the newest 'at' is 2026-02-24 03:00, 117 h 00 m old; at most 2d is allowed"
-    assert not [each for each in prepare(new, tmp_path, contract=text).record.findings if each.rule == "freshness"]
+    assert stop_if_broken(Received(record=kept)) is None
+    assert "117 h 00 m old" in str(stop_if_broken(Received(record=kept), now=NOW))
+    fresh = prepare(new, tmp_path, contract=text).record
+    assert with_age(fresh, NOW) == fresh
+    assert stop_if_broken(Received(record=fresh), now=NOW + timedelta(days=3)) is not None
 
 
 def test_the_states_of_the_table_are_kept_for_comparison(frame: pl.DataFrame, tmp_path: Path) -> None:

@@ -88,11 +88,6 @@ def test_few_groups_give_no_colour():
         (asked("roc_auc", offset=0.5), {}, "no rows to judge on"),
         (asked("roc_auc", offset=0.5), {"slice": "jfk"}, "no row of 'jfk' to judge on"),
         (
-            asked("roc_auc", offset=0.5),
-            {"outcome": binary(300).take(binary(300).truth == 0)},
-            "only one class occurs among these rows",
-        ),
-        (
             asked("roc_auc", reference="champion", offset=-0.01),
             {"outcome": binary(300)},
             "there is no champion to compare with",
@@ -104,6 +99,14 @@ def test_what_cannot_be_measured_yet_is_pending_with_its_reason(requirement, giv
     v = verdict(requirement, **given)
     assert (v.verdict, v.reason) == ("pending", reason)
     assert v.value is None
+
+
+def test_a_metric_without_a_value_on_the_rows_there_are_can_say_nothing():
+    negatives = binary(300).take(binary(300).truth == 0)
+    v = verdict(asked("roc_auc", offset=0.5), outcome=negatives)
+    assert (v.verdict, v.reason) == ("inconclusive", "only one class occurs among these rows")
+    assert (v.value, v.low, v.high, v.n) == (None, None, None, negatives.n)
+    assert overall([v]) == "inconclusive"
 
 
 def test_a_bound_by_reference_judges_the_paired_difference_in_the_metrics_unit():

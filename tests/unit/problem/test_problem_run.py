@@ -238,8 +238,14 @@ def test_a_number_that_stands_in_the_data_is_named(tmp_path: Path, make: object)
 def test_a_good_column_is_no_leak(tmp_path: Path) -> None:
     table = numbers()
     assert leaks_in(tmp_path, table) == []
-    strong = pl.Series(table["y"].to_numpy() + 5 * np.random.default_rng(9).normal(size=table.height))
+    strong = pl.Series(table["y"].to_numpy() + 8 * np.random.default_rng(9).normal(size=table.height))
     assert leaks_in(tmp_path, planted(table, strong)) == []
+
+
+def test_a_column_that_follows_the_target_nearly_in_a_straight_line_is_asked_about(tmp_path: Path) -> None:
+    table = numbers()
+    part = pl.Series(table["y"].to_numpy() + 4 * np.random.default_rng(9).normal(size=table.height))
+    assert leaks_in(tmp_path, planted(table, part)) == [("planted", "near-perfect", "warn")]
 
 
 def test_a_column_filled_only_for_one_class_is_a_warning(tmp_path: Path) -> None:

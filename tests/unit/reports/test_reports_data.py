@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tenfold.records.dataset import Column, Dataset, Field, Finding
-from tenfold.records.features import FeaturePlan, Step
+from tenfold.records.dataset import Column, Dataset, Field, Finding, Whole
+from tenfold.records.features import FeatureGroup, FeaturePlan, Step
 from tenfold.reports.data_report import MOST_COLUMNS, DataFacts, render_data_report
 from tenfold.reports.pairs import missing_grid, shifts, strengths
 
@@ -132,3 +132,37 @@ def test_of_a_wide_table_so_many_columns_are_drawn_and_those_with_findings_among
     assert f"<h3>{names[-1]}</h3>" in page
     assert "500 more columns are not shown" in page
     assert len(page) < 1_500_000
+
+
+def test_a_column_is_shown_with_what_its_features_bring_and_cost_and_a_sample_with_all_rows():
+    def column(rows: int) -> Column:
+        return Column(
+            field=Field(name="x", kind="numeric"), role="feature", reason="", missing=rows // 10, distinct=rows
+        )
+
+    group = FeatureGroup(
+        name="numbers",
+        columns=("x", "cubed"),
+        features=2,
+        row_us=3.25,
+        batch_row_us=0.5,
+        measure="log_loss",
+        gain=0.125,
+        low=0.1,
+        high=0.15,
+        worth="pays",
+    )
+    plan = FeaturePlan(inputs=("x",), views={}, groups=(group,))
+    dataset = Dataset(
+        rows=N,
+        columns=(column(N),),
+        sources=(),
+        snapshot="s",
+        quarantined=7,
+        whole=Whole(rows=10 * N, columns=(column(10 * N),), reason="drawn evenly"),
+    )
+    page = render_data_report(DataFacts(title="t", dataset=dataset, table=TABLE, features=plan))
+    assert "<dt>gain of numbers, 2 columns</dt><dd>0.1250 log_loss (0.1000 to 0.1500): pays</dd>" in page
+    assert "<dt>cost of numbers, 2 columns</dt><dd>3.25 µs for a row alone, 0.5000 µs among many</dd>" in page
+    assert f"{N:,} of them are learned from; in quarantine: 7" in page
+    assert f"<dd>{10 * N:,}</dd>" in page

@@ -13,10 +13,24 @@ from tenfold.records.evaluation import CalibrationCheck, Estimate, Evaluation, I
 from tenfold.records.evidence import Verdict, VerdictName
 from tenfold.records.features import FeaturePlan
 from tenfold.records.model import Candidate, Candidates, Member
-from tenfold.records.problem import Bound, Feasibility, Leak, MetricChoice, Problem, Requirement
+from tenfold.records.problem import (
+    Bound,
+    Ceiling,
+    CurvePoint,
+    Feasibility,
+    Kpi,
+    Leak,
+    LearningCurve,
+    MetricChoice,
+    Problem,
+    Requirement,
+    SignOff,
+)
 from tenfold.records.tuning import Tuning
 from tenfold.records.validation import ValidationPlan
 from tenfold.reports.figures import draw_figures, interval_bar
+from tenfold.reports.leaderboard import best_first
+from tenfold.reports.outlook import draw_curve
 from tenfold.reports.run_report import RunFacts, render_run_report
 from tenfold.reports.svg import ticks
 from tenfold.reports.words import between, number, percent, short
@@ -317,3 +331,77 @@ def test_ticks_are_round_and_inside(low: float, high: float) -> None:
     found = ticks(low, high)
     assert 1 <= len(found) <= 8
     assert all(low - 1e-9 <= value <= high + 1e-9 for value in found)
+
+
+def test_the_leaderboard_is_in_the_order_of_the_score_that_it_shows() -> None:
+    shown = facts()
+    first = replace(shown.candidates.candidates[0], origin="search", note="")
+    listed = tuple(
+        replace(first, key=key, loss=loss, score=score, note=note)
+        for key, loss, score, note in (
+            ("a", 0.10, 0.71, ""),
+            ("b", 0.12, 0.74, ""),
+            ("c", 0.11, 0.99, "left the race after 1 folds: slow"),
+        )
+    )
+    ordered = best_first(replace(shown.candidates, metric="roc_auc", candidates=listed))
+    assert [each.key for each in ordered] == ["b", "a", "c"]
+    ordered = best_first(replace(shown.candidates, metric="rmse", candidates=listed))
+    assert [each.key for each in ordered] == ["a", "b", "c"]
+
+
+def curve(**changes: object) -> LearningCurve:
+    known = {
+        "metric": "roc_auc",
+        "level": 0.9,
+        "level_from": "ranks-well",
+        "says": "range",
+        "reason": "between 570 and 11,000 training rows",
+        "points": tuple(CurvePoint(rows=rows, value=0.7 + rows / 10_000, error=0.01) for rows in (100, 200, 400)),
+        "rows": 1_000,
+        "rows_low": 570,
+        "rows_high": 11_000,
+        "doubled": 0.8,
+        "doubled_low": 0.78,
+        "doubled_high": 0.82,
+    }
+    return LearningCurve(**{**known, **changes})
+
+
+def test_what_the_data_can_do_is_shown_with_the_curve() -> None:
+    shown = facts()
+    ceiling = Ceiling(metric="error_rate", value=0.1, low=0.05, high=0.15, n=900, out_of_reach=("too-much",))
+    found = Feasibility(
+        status="feasible", reason="signal", metric="roc_auc", value=0.8, low=0.78, high=0.82, chance=0.5, n=900,
+        ceiling=ceiling, curve=curve(),
+    )  # fmt: skip
+    page = render_run_report(replace(shown, problem=replace(shown.problem, feasibility=found)))
+    for words in (
+        "signal found",
+        "0.1000 (0.05000 to 0.1500)",
+        "too-much",
+        "570 to 11,000",
+        "Learning curve",
+        "0.8000",
+    ):
+        assert words in page
+    drawn = draw_curve(curve())
+    assert drawn is not None
+    assert drawn.svg.count("<circle") == 4
+    assert draw_curve(curve(points=())) is None
+
+
+def test_promises_stand_as_the_worst_of_what_they_rest_on() -> None:
+    shown = facts()
+    requirement = shown.verdicts[0].requirement
+    kpis = (
+        Kpi(id="calls", unit="calls", target=20, window_seconds=30 * 86_400.0, measured_by=(requirement,)),
+        Kpi(id="unmeasured", unit="calls", target=20, window_seconds=86_400.0),
+    )
+    verdict = replace(shown.verdicts[0], verdict="fail")
+    problem = replace(shown.problem, kpis=kpis, signoff=(SignOff(who="A. Rossi", role="owner", on="2026-03-31"),))
+    page = render_run_report(
+        replace(shown, problem=problem, verdicts=(verdict,), evidence={(requirement, verdict.slice): "e77"})
+    )
+    for words in ("up to 20 calls in 30 days", "unproved", "A. Rossi (owner) on 2026-03-31", "proves calls", "e77"):
+        assert words in page.replace("up to 20.00", "up to 20")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations, permutations
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,9 @@ from tenfold.bundle.matrix import Floats
 Operation = Literal["product", "ratio", "difference", "cross"]
 SIGNS: Mapping[Operation, str] = {"product": "*", "ratio": "/", "difference": "-", "cross": "×"}
 
+MOST_NUMBERS, MOST_CATEGORIES = 24, 12
+"""Pairs grow with the square of the columns: of more, the ones that tell most are paired."""
+MOST_MULTIPLIED = 1_000
 MOST_ROWS = 4_000
 BINS = 8
 _MOST_GROUPS = 200
@@ -77,6 +81,68 @@ def joint_codes(first: Integers, second: Integers) -> Integers:
     width = int(second.max(initial=0)) + 1
     joint: Integers = np.where((first < 0) | (second < 0), -1, first * width + second)
     return joint
+
+
+def all_pairs(numbers: Sequence[str], words: Sequence[str]) -> tuple[Pair, ...]:
+    """Return every pair that may be looked at: products, differences and both ratios of numbers, crosses of words."""
+    signs: tuple[Operation, ...] = ("product", "difference")
+    pairs = [
+        Pair(operation=sign, first=first, second=second) for first, second in combinations(numbers, 2) for sign in signs
+    ]
+    pairs += [Pair(operation="ratio", first=first, second=second) for first, second in permutations(numbers, 2)]
+    pairs += [Pair(operation="cross", first=first, second=second) for first, second in combinations(words, 2)]
+    return tuple(pairs)
+
+
+def relevant(numeric: Mapping[str, Floats], coded: Mapping[str, Integers], target: Floats) -> tuple[str, ...]:
+    """Return the columns worth pairing, in their order: all, or those that tell most of the target of more of them.
+
+    Of numbers one half are those whose bins tell most by themselves (the F statistic, which for counts grows with their
+    mutual information), the other half those that tell most multiplied with another one: two columns of an exclusive
+    or tell nothing alone. All products of p columns together are one product of matrices.
+    """
+    goal = np.asarray(target - target.mean(axis=0), dtype=np.float64)
+    words = list(coded)
+    if len(words) > MOST_CATEGORIES:
+        words = _best({name: score(_grouped(codes), goal)[1] for name, codes in coded.items()}, MOST_CATEGORIES)
+    names = list(numeric)
+    if len(names) > MOST_NUMBERS:
+        alone = _best({name: score(_binned(values), goal)[1] for name, values in numeric.items()}, MOST_MULTIPLIED)
+        chosen = dict.fromkeys(alone[: MOST_NUMBERS // 2])
+        for name in (*_multiplied({name: numeric[name] for name in alone}, goal), *alone):
+            if len(chosen) < MOST_NUMBERS:
+                chosen[name] = None
+        names = list(chosen)
+    kept = {*names, *words}
+    return tuple(name for name in (*numeric, *coded) if name in kept)
+
+
+def _best(strengths: Mapping[str, float], most: int) -> list[str]:
+    return sorted(strengths, key=lambda name: -strengths[name])[:most]
+
+
+def _multiplied(numeric: Mapping[str, Floats], goal: Floats) -> list[str]:
+    """Return columns by how closely their product with another one follows the target, the closest pairs first."""
+    names = list(numeric)
+    ranks = np.column_stack([_evened(values) for values in numeric.values()])
+    strength = np.zeros((len(names), len(names)))
+    for output in range(goal.shape[1]):
+        strength += (ranks.T @ (ranks * goal[:, output : output + 1])) ** 2
+    first, second = np.triu_indices(len(names), k=1)
+    order = np.argsort(-strength[first, second], kind="stable")[:MOST_NUMBERS]
+    return [names[place] for pair in order for place in (first[pair], second[pair])]
+
+
+def _evened(values: Floats) -> Floats:
+    """Return numbers as ranks from -1 to 1, so that no extreme speaks louder; 0 where one is missing."""
+    present = ~np.isnan(values)
+    result = np.zeros(len(values))
+    held = values[present]
+    if len(held) > 1:
+        distinct, place = np.unique(held, return_inverse=True)
+        result[present] = 2.0 * place / max(len(distinct) - 1, 1) - 1.0
+        result[present] -= result[present].mean()
+    return result
 
 
 def unexplained(numeric: Mapping[str, Floats], coded: Mapping[str, Integers], target: Floats) -> Floats:

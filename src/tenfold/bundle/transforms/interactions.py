@@ -11,7 +11,15 @@ import numpy.typing as npt
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.interaction_choice import Pair, Scored, combined, sample_of, scored_pairs
+from tenfold.bundle.transforms.interaction_choice import (
+    Pair,
+    Scored,
+    all_pairs,
+    combined,
+    relevant,
+    sample_of,
+    scored_pairs,
+)
 from tenfold.bundle.transforms.levels import codes, word, words
 from tenfold.bundle.transforms.protocols import Row, State, Transform
 from tenfold.bundle.transforms.settings import whole
@@ -103,19 +111,28 @@ def pairs_of(step: Step) -> tuple[Pair, ...]:
     return tuple(Pair(operation=each[0], first=each[1], second=each[2]) for each in written)
 
 
-def choose(pairs: Sequence[Pair], columns: Sequence[str], table: pl.DataFrame, target: Floats) -> list[Scored]:
+def choose(pairs: Sequence[Pair] | None, columns: Sequence[str], table: pl.DataFrame, target: Floats) -> list[Scored]:
     """Return the pairs that tell more than their columns alone, judged on training rows, best first.
 
     Parameters
     ----------
+    pairs : sequence of Pair or None
+        Those to choose among; None is every pair. Only pairs of columns that are worth pairing are looked at.
     columns : sequence of str
-        All columns whose own effects are taken off before pairs are judged.
+        All columns that may be paired; the effects of those worth pairing are taken off before pairs are judged.
     """
     rows = sample_of(table.height)
     held = table[rows]
     numeric = {name: numbers(held, name) for name in columns if held[name].dtype != pl.String}
     coded = {name: _coded(held[name]) for name in columns if held[name].dtype == pl.String}
-    return scored_pairs(pairs, numeric, coded, target[rows])
+    if not len(rows):
+        return []
+    kept = set(relevant(numeric, coded, target[rows]))
+    numeric = {name: values for name, values in numeric.items() if name in kept}
+    coded = {name: values for name, values in coded.items() if name in kept}
+    among = all_pairs(list(numeric), list(coded)) if pairs is None else pairs
+    inside = [pair for pair in among if pair.first in kept and pair.second in kept]
+    return scored_pairs(inside, numeric, coded, target[rows])
 
 
 def _coded(values: pl.Series) -> Integers:

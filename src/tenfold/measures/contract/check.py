@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from tenfold.foundation.errors import DataError, did_you_mean
-from tenfold.foundation.units import format_seconds
+from tenfold.measures.contract.age import too_old
 from tenfold.measures.contract.contract import SEVERITIES, ColumnContract, Contract, Severity, Volume
 from tenfold.measures.contract.foreign import ForeignKeys
 from tenfold.measures.contract.query import rows_breaking
@@ -152,7 +152,7 @@ class Judge:
                 findings += self._of_column(column)
             findings += self._of_rows()
             findings += self._of_queries()
-        findings += [*self._of_volume(), *self._of_age(now)]
+        findings += [*self._of_volume(), *(() if now is None else too_old(self.contract, self.newest, now))]
         return tuple(sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity)))
 
     def row_rules(self) -> list[RowRule]:
@@ -256,23 +256,6 @@ class Judge:
                     found.append(Finding(rule="volume", severity=volume.severity, message=text, column=volume.column))
         return found
 
-    def _of_age(self, now: datetime | None) -> list[Finding]:
-        found = []
-        for freshness in self.contract.freshness if now is not None else ():
-            newest = self.newest.get(freshness.column)
-            if newest is None or now is None:
-                continue
-            age = (now - newest).total_seconds()
-            if age > freshness.within_seconds:
-                text = (
-                    f"the newest '{freshness.column}' is {newest:%Y-%m-%d %H:%M}, {format_seconds(age)} old;"
-                    f" at most {freshness.within} is allowed"
-                )
-                found.append(
-                    Finding(rule="freshness", severity=freshness.severity, message=text, column=freshness.column)
-                )
-        return found
-
 
 def _told(rule: str, column: ColumnContract, noted: _Broken) -> str:
     named = ", ".join(f"'{value}'" for value in noted.examples)
@@ -308,7 +291,9 @@ def judge_of(
     schema = lazy.collect_schema()
     said, present = _of_schema(contract, schema)
     rules = [*unique_rules(contract, present)]
-    across = [*foreign_rules(contract, with_own_keys(contract, foreign, lazy)), *condition_rules(contract)]
+    conditions, faults = condition_rules(contract, schema)
+    said += [Finding(rule=rule, severity="critical", message=why) for rule, why in faults.items()]
+    across = [*foreign_rules(contract, with_own_keys(contract, foreign, lazy)), *conditions]
     values = {column.name: value_rules(column) for column in present.values()}
     readable = []
     for rule in (*rules, *across, *(each for own in values.values() for each in own)):

@@ -9,7 +9,8 @@ from typing import Any, cast
 import polars as pl
 
 from tenfold.foundation.errors import DataError, InputError, did_you_mean
-from tenfold.foundation.expression import parse_expression
+from tenfold.foundation.expression import columns_of
+from tenfold.foundation.row_language.tree import MoreThanOneRow
 from tenfold.foundation.units import parse_seconds
 from tenfold.measures.contract.contract import (
     COLUMN_RULES,
@@ -145,17 +146,14 @@ def _read_rule(given: Given, place: str) -> Rule:
         raise DataError(f"{place} needs either `that`, a condition, or `sql`, a SELECT")
     if "that" in given:
         that = _text(given, "that", place)
-        if _looks_at_rows(parse_expression(that)):
-            raise DataError(f"{place}: '{that}' looks at more than one row; write it as `sql`")
+        try:
+            columns_of(that)
+        except MoreThanOneRow as error:
+            raise DataError(f"{place}: {error}; such a rule is written as `sql`") from error
+        except DataError as error:
+            raise DataError(f"{place}: {error}") from error
         return Rule(id=name, that=that, **_weight(given, place))  # type: ignore[arg-type]  # checked
     return Rule(id=name, sql=_text(given, "sql", place), **_weight(given, place))  # type: ignore[arg-type]  # checked
-
-
-def _looks_at_rows(condition: pl.Expr) -> bool:
-    # Chunk by chunk, a mean over all rows or a window would be that of the chunk. As a key of the tree, a node's name
-    # is followed by a colon; as the name of a column it is not.
-    tree = condition.meta.serialize(format="json")
-    return any(f'"{node}":' in tree for node in ("Agg", "Over", "Window"))
 
 
 def _weight(given: Given, place: str) -> Given:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from tenfold.foundation.errors import DataError, did_you_mean
-from tenfold.foundation.expression import columns_of, parse_expression
+from tenfold.foundation.expression import columns_of, condition
 from tenfold.measures.contract.contract import ColumnContract, Contract, Severity
 from tenfold.measures.contract.foreign import ForeignKeys, key_words, keys_of
 
@@ -165,21 +165,37 @@ def with_own_keys(
     return {**foreign, **own}
 
 
-def condition_rules(contract: Contract) -> tuple[RowRule, ...]:
-    """Return the user's conditions over the columns of a row."""
-    return tuple(
-        RowRule(
-            id=rule.id,
-            rule=rule.id,
-            column=None,
-            severity=rule.severity,
-            at_most=rule.at_most,
-            breaks=~parse_expression(rule.that),
-            reads=columns_of(rule.that),
+def condition_rules(
+    contract: Contract, schema: Mapping[str, pl.DataType]
+) -> tuple[tuple[RowRule, ...], Mapping[str, str]]:
+    """Return the user's conditions over the columns of a row, and by its id why one cannot be asked of the table."""
+    rules, faults = [], {}
+    for rule in contract.rules:
+        if not rule.that:
+            continue
+        reads = columns_of(rule.that)
+        absent = next((name for name in reads if name not in schema), None)
+        if absent is not None:
+            near = did_you_mean(absent, list(schema))
+            faults[rule.id] = f"the rule '{rule.id}' reads '{absent}', which is not in the table.{near}"
+            continue
+        try:
+            holds = condition(rule.that, schema)
+        except DataError as error:
+            faults[rule.id] = f"the rule '{rule.id}' does not fit the table: {error}"
+            continue
+        rules.append(
+            RowRule(
+                id=rule.id,
+                rule=rule.id,
+                column=None,
+                severity=rule.severity,
+                at_most=rule.at_most,
+                breaks=~holds,
+                reads=reads,
+            )
         )
-        for rule in contract.rules
-        if rule.that
-    )
+    return tuple(rules), faults
 
 
 def unreadable(rule: RowRule, schema: Mapping[str, pl.DataType]) -> str:

@@ -11,11 +11,12 @@ import polars as pl
 
 from tenfold.records.dataset import Column, Finding
 from tenfold.stages.data.duplicates import Copies
-from tenfold.stages.data.hours import find_shifted_hours
+from tenfold.stages.data.hours import find_clocks_ahead, find_shifted_hours
 from tenfold.stages.data.missingness import find_missingness
 from tenfold.stages.data.mixed import find_mixed
 from tenfold.stages.data.near_rows import MOST_ROWS, NOBODY, find_near_rows, join_pairs
 from tenfold.stages.data.near_texts import find_near_texts
+from tenfold.stages.data.overflow import find_overflow
 from tenfold.stages.data.personal_data import find_personal_data
 from tenfold.stages.data.stand_ins import find_stand_ins
 from tenfold.stages.data.units import find_two_units
@@ -37,7 +38,7 @@ class Detected:
 def detect(
     table: pl.DataFrame, columns: Sequence[Column], copies: Copies, *, target: str, rng: np.random.Generator
 ) -> Detected:
-    """Look for near copies, stand-ins for missing, mixed kinds and units, moved hours, holes and personal data.
+    """Look for near copies, stand-ins for missing, mixed kinds and units, moved hours, holes, overflow, personal data.
 
     Messages hold no personal data: what rows held is masked.
     """
@@ -48,7 +49,9 @@ def detect(
         *find_mixed(table, columns),
         *find_two_units(table, columns),
         *find_shifted_hours(table, columns, rng),
+        *find_clocks_ahead(table, columns),
         *find_missingness(table, columns, target),
+        *find_overflow(table, columns),
         *find_personal_data(table, columns),
     ]
     return Detected(findings=tuple(findings), files=files)

@@ -16,6 +16,9 @@ _FEWEST = 100
 _SHIFTED = 0.55
 _UNEVEN = 0.02
 _ROUNDS = 200
+_ALIKE = 0.35
+_HALF_A_DAY = 43_200.0
+_EXPECTED = 10.0
 
 
 def find_shifted_hours(table: pl.DataFrame, columns: Sequence[Column], rng: np.random.Generator) -> list[Finding]:
@@ -24,13 +27,7 @@ def find_shifted_hours(table: pl.DataFrame, columns: Sequence[Column], rng: np.r
     Compared are shares of rows by hour of the day. A move is told when it takes away more than half of the distance
     between both courses (total variation), and beyond what rows drawn from the others' course differ by.
     """
-    keys = [
-        column.name
-        for column in columns
-        if column.field.kind in {"categorical", "boolean"}
-        and 2 <= column.distinct <= _MOST_LEVELS
-        and column.role not in {"target", "ignored"}
-    ][:_MOST_KEYS]
+    keys = _keys(columns)
     found = []
     for column in columns:
         if column.field.kind != "datetime":
@@ -53,6 +50,67 @@ def find_shifted_hours(table: pl.DataFrame, columns: Sequence[Column], rng: np.r
                     Finding(rule="hours-shifted", severity="warning", message=message, column=column.name, rows=rows)
                 )
     return found
+
+
+def find_clocks_ahead(table: pl.DataFrame, columns: Sequence[Column]) -> list[Finding]:
+    """Return where the times of one level begin and end later or earlier than the others', by half a day or more.
+
+    Told only where so many of its rows should lie in the stretch that it leaves empty that none is no chance.
+    """
+    found = []
+    for column in columns:
+        if column.field.kind != "datetime":
+            continue
+        times = table[column.name].cast(pl.Datetime("us"))
+        for key in _keys(columns):
+            for level, seconds, rows in _ahead(times, table[key]):
+                message = (
+                    f"the times '{column.name}' run {abs(seconds) / 3600:.3g} h {'ahead' if seconds > 0 else 'behind'}"
+                    f" where '{key}' is '{level}' ({rows:,} rows): they begin and end by so much"
+                    f" {'later' if seconds > 0 else 'earlier'} than the others': a clock that is wrong?"
+                )
+                found.append(Finding(rule="ahead", severity="warning", message=message, column=column.name, rows=rows))
+    return found
+
+
+def _ahead(times: pl.Series, key: pl.Series) -> Iterator[tuple[str, float, int]]:
+    ends = (
+        pl.DataFrame({"time": times, "key": key.cast(pl.String)})
+        .drop_nulls()
+        .group_by("key")
+        .agg(pl.col("time").min().alias("first"), pl.col("time").max().alias("last"), pl.len().alias("rows"))
+        .filter(pl.col("rows") >= _FEWEST)
+        .sort("key")
+    )
+    if ends.height < 2:
+        return
+    for level, first, last, rows in ends.iter_rows():
+        others = ends.filter(pl.col("key") != level)
+        start = (first - others["first"].min()).total_seconds()
+        end = (last - others["last"].max()).total_seconds()
+        length = (last - first).total_seconds()
+        least = min(abs(start), abs(end))
+        if start * end <= 0 or least < _HALF_A_DAY or least > 0.5 * length or not _alike(start, end, length / rows):
+            continue
+        # So many of its rows are to be expected in the stretch that it leaves empty, and of the others' in theirs.
+        expected = min(rows, int(others["rows"].sum())) * least / length
+        if expected >= _EXPECTED:
+            yield level, (start + end) / 2, int(rows)
+
+
+def _alike(start: float, end: float, between: float) -> bool:
+    """Whether both ends moved by as much, but for what lies between two rows, and between days."""
+    return abs(start - end) <= _ALIKE * min(abs(start), abs(end)) + 6 * between
+
+
+def _keys(columns: Sequence[Column]) -> list[str]:
+    return [
+        column.name
+        for column in columns
+        if column.field.kind in {"categorical", "boolean"}
+        and 2 <= column.distinct <= _MOST_LEVELS
+        and column.role not in {"target", "ignored"}
+    ][:_MOST_KEYS]
 
 
 def _by_hour(hours: pl.Series, key: pl.Series) -> dict[str, npt.NDArray[np.float64]]:

@@ -110,7 +110,9 @@ def find_missingness(table: pl.DataFrame, columns: Sequence[Column], target: str
     if not with_holes:
         return []
     found = _together(seen, with_holes)
-    told = [each for column in with_holes if (each := _diagnosed(seen, column, columns, target)) is not None]
+    # Each column is ranked or counted once, however many have holes.
+    ready = [made for column in columns if (made := _ready(seen, column)) is not None]
+    told = [each for column in with_holes if (each := _diagnosed(seen, column, ready, target)) is not None]
     told.sort(key=lambda each: (each.mechanism != "with-target", -each.tells[0][1]))
     by_others = [each for each in told if each.mechanism == "MAR"]
     for each in told:
@@ -187,15 +189,40 @@ def _together(seen: pl.DataFrame, with_holes: Sequence[Column]) -> list[Finding]
     return found
 
 
-def _diagnosed(seen: pl.DataFrame, column: Column, columns: Sequence[Column], target: str) -> Missingness | None:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Ready:
+    """A column ready to be held against holes: its ranks, or the places of its most frequent levels (-1: another)."""
+
+    name: str
+    known: npt.NDArray[np.bool_]
+    ranks: npt.NDArray[np.float64] | None = None
+    levels: npt.NDArray[np.int64] | None = None
+
+
+def _ready(seen: pl.DataFrame, column: Column) -> _Ready | None:
+    if column.role in {"id", "ignored"} or column.field.kind == "text":
+        return None
+    values = seen[column.name]
+    known = values.is_not_null().to_numpy()
+    if values.dtype.is_numeric() or values.dtype.is_temporal():
+        ranks = values.rank("average").fill_null(0.0).cast(pl.Float64).to_numpy()
+        return _Ready(name=column.name, known=known, ranks=ranks)
+    top = values.drop_nulls().value_counts(name="\0rows").sort(["\0rows", column.name], descending=[True, False])
+    frequent = top[column.name].head(_LEVELS)
+    places = pl.Series(range(len(frequent)), dtype=pl.Int64)
+    levels = values.replace_strict(frequent, places, default=-1, return_dtype=pl.Int64).fill_null(-1).to_numpy()
+    return _Ready(name=column.name, known=known, levels=levels)
+
+
+def _diagnosed(seen: pl.DataFrame, column: Column, others: Sequence[_Ready], target: str) -> Missingness | None:
     """Return what tells where a column is missing: effects are differences in standard deviations, or Cramer's V."""
     missing = seen[column.name].is_null().to_numpy()
     tells: list[tuple[str, float]] = []
-    for other in columns:
-        if other.name == column.name or other.role in {"id", "ignored"} or other.field.kind == "text":
+    for other in others:
+        if other.name == column.name:
             continue
-        effect, p = _effect(seen[other.name], missing)
-        if effect >= _EFFECT and p <= _P / max(len(columns), 1):
+        effect, p = _effect(other, missing)
+        if effect >= _EFFECT and p <= _P / max(len(seen.columns), 1):
             tells.append((other.name, effect))
     if not tells:
         return None
@@ -209,27 +236,24 @@ def _diagnosed(seen: pl.DataFrame, column: Column, columns: Sequence[Column], ta
     )
 
 
-def _effect(other: pl.Series, missing: npt.NDArray[np.bool_]) -> tuple[float, float]:
+def _effect(other: _Ready, missing: npt.NDArray[np.bool_]) -> tuple[float, float]:
     from scipy.stats import chi2, norm
 
-    known = other.is_not_null().to_numpy()
-    here, there = missing & known, ~missing & known
+    here, there = missing & other.known, ~missing & other.known
     if min(here.sum(), there.sum()) < _FEWEST:
         return 0.0, 1.0
-    if other.dtype.is_numeric() or other.dtype.is_temporal():
-        ranks = other.rank("average").fill_null(0.0).cast(pl.Float64).to_numpy()
+    if other.ranks is not None:
         # Ranks, scaled to deviation 1: a difference in means that no far value decides.
-        deviation = float(ranks[known].std())
+        deviation = float(other.ranks[other.known].std())
         if deviation == 0:
             return 0.0, 1.0
-        effect = abs(float(ranks[here].mean() - ranks[there].mean())) / deviation
+        effect = abs(float(other.ranks[here].mean() - other.ranks[there].mean())) / deviation
         error = np.sqrt(1 / here.sum() + 1 / there.sum())
         return effect, float(2 * norm.sf(effect / error))
-    top = other.drop_nulls().value_counts(name="\0rows").sort(["\0rows", other.name], descending=[True, False])
-    levels = top[other.name].head(_LEVELS).to_list()
+    assert other.levels is not None
+    shown = other.levels >= 0
     counted = np.array(
-        [[((other == level).fill_null(False).to_numpy() & part).sum() for level in levels] for part in (here, there)],
-        dtype=np.float64,
+        [np.bincount(other.levels[part & shown], minlength=_LEVELS) for part in (here, there)], dtype=np.float64
     )
     counted = counted[:, counted.sum(axis=0) > 0]
     if counted.shape[1] < 2 or not counted.sum(axis=1).all():

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from tenfold.foundation.personal import find_personal, mask_personal
+from tenfold.foundation.personal import find_hidden, find_personal, mask_personal
 from tenfold.records.dataset import Column, Finding
 
 _LOOKED_AT = 1_000
@@ -24,9 +24,10 @@ def find_personal_data(table: pl.DataFrame, columns: Sequence[Column]) -> list[F
         values = _texts(table[column.name], column)
         counts: dict[str, int] = {}
         for value in values:
-            for kind in find_personal(value):
+            for kind in (*find_personal(value), *find_hidden(value)):
                 counts[kind] = counts.get(kind, 0) + 1
-        told = {kind: count for kind, count in counts.items() if count >= max(_FEWEST, _SHARE * len(values))}
+        least = 1 if column.field.personal in {"some", "most"} else max(_FEWEST, _SHARE * len(values))
+        told = {kind: count for kind, count in counts.items() if count >= least and column.field.personal != "codes"}
         if not told:
             continue
         if column.field.kind == "numeric":
@@ -34,10 +35,9 @@ def find_personal_data(table: pl.DataFrame, columns: Sequence[Column]) -> list[F
             told = {kind: count for kind, count in told.items() if count >= 0.8 * len(values)}
         if not told:
             continue
-        kinds = ", ".join(f"{kind} ({count / len(values):.0%})" for kind, count in sorted(told.items()))
+        kinds = ", ".join(f"{kind} ({count:,})" for kind, count in sorted(told.items()))
         message = (
-            f"'{column.name}' holds personal data: {kinds} of {len(values):,} values looked at; they are masked in"
-            f" what is told and reported. To leave it out: `data: {{columns: {{{column.name}: {{role: ignored}}}}}}`"
+            f"'{column.name}' holds personal data: {kinds} among {len(values):,} values looked at; {_remedy(column)}"
         )
         findings.append(
             Finding(
@@ -45,6 +45,20 @@ def find_personal_data(table: pl.DataFrame, columns: Sequence[Column]) -> list[F
             )
         )
     return findings
+
+
+def _remedy(column: Column) -> str:
+    file = f"`data: {{columns: {{{column.name}: {{role: %s}}}}}}`"
+    if column.field.kind == "text":
+        return f"their kinds stand for them wherever the text goes. To leave it out: {file % 'ignored'}"
+    if column.field.kind == "numeric":
+        return f"they are masked in what is told. To leave it out: {file % 'ignored'}"
+    if column.role == "id" and column.field.personal == "most":
+        return (
+            "pseudonyms stand for them in all that is kept, and no model reads them. To let it read the pseudonyms:"
+            f" {file % 'feature'}"
+        )
+    return f"pseudonyms stand for them in all that is kept, also in the model. To leave it out: {file % 'ignored'}"
 
 
 def without_personal_data(columns: Sequence[Column]) -> tuple[Column, ...]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import polars as pl
 
@@ -14,10 +14,20 @@ from tenfold.measures.contract.read import contract_from_text
 from tenfold.measures.states.column import Kind
 from tenfold.measures.states.profile import ColumnProfile
 from tenfold.measures.states.saved import SavedStates
-from tenfold.measures.table_scan import TableScan, scan_table
+from tenfold.measures.table_scan import TableScan, scan_parquet, scan_table
 from tenfold.records.dataset import Field, Finding
+from tenfold.records.problem import Problem
 from tenfold.stages.data.options import DataOptions
 from tenfold.stages.data.quarantine import Divided, after_dropping, divide
+from tenfold.stages.data.target import in_final_form
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """The table that the rows to learn from were drawn from, and how."""
+
+    whole: Path
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,6 +40,8 @@ class Read:
         The rows to go on with: without those in quarantine where these are dropped.
     scan : TableScan
         Of the table as it was read.
+    whole : TableScan or None
+        Of all rows, where the table holds a sample of them.
     quarantined : DataFrame
         Rows that break a rule, see `Divided`; dropped or not.
     """
@@ -39,6 +51,7 @@ class Read:
     findings: tuple[Finding, ...]
     quarantined: pl.DataFrame | None = None
     dropped: int = 0
+    whole: TableScan | None = None
 
 
 def profile_columns(table: pl.DataFrame, kinds: Mapping[str, Kind] | None = None) -> Mapping[str, ColumnProfile]:
@@ -60,8 +73,13 @@ def _fits(kind: Kind, dtype: pl.DataType) -> bool:
     return words == (dtype == pl.String) and (kind == "boolean") == (dtype == pl.Boolean)
 
 
-def hold_to_contract(read: pl.DataFrame, fields: Sequence[Field], options: DataOptions, now: datetime) -> Read:
+def hold_to_contract(
+    read: pl.DataFrame, fields: Sequence[Field], options: DataOptions, sampled: Sampled | None = None
+) -> Read:
     """Scan the table as it was read, and set aside the rows that break the user's contract.
+
+    Where the table is a sample, the contract is held against all rows, and the quarantine holds rows of the sample.
+    How old the rows are is not judged here: a result is kept while its rows grow old, see `with_age`.
 
     Raises
     ------
@@ -70,23 +88,29 @@ def hold_to_contract(read: pl.DataFrame, fields: Sequence[Field], options: DataO
     """
     contract = None if options.contract is None else contract_from_text(options.contract)
     kinds = kinds_of(read, fields)
-    scan = scan_table(read, kinds=kinds, contract=contract, foreign=options.foreign, now=now)
+    if sampled is None:
+        whole, scan = None, scan_table(read, kinds=kinds, contract=contract, foreign=options.foreign)
+    else:
+        whole = scan_parquet(sampled.whole, kinds=kinds, contract=contract, foreign=options.foreign)
+        scan = replace(scan_table(read, kinds=kinds), findings=whole.findings, newest=whole.newest)
+    held = Read(rows=read, scan=scan, findings=scan.findings, whole=whole)
     if contract is None or not scan.findings:
-        return Read(rows=read, scan=scan, findings=scan.findings)
-    return _set_aside(read, scan, contract, options)
+        return held
+    return _set_aside(held, contract, options)
 
 
-def _set_aside(read: pl.DataFrame, scan: TableScan, contract: Contract, options: DataOptions) -> Read:
-    failing = failing_rows(contract, read, foreign=options.foreign)
+def _set_aside(held: Read, contract: Contract, options: DataOptions) -> Read:
+    failing = failing_rows(contract, held.rows, foreign=options.foreign)
     if failing.is_empty():
-        return Read(rows=read, scan=scan, findings=scan.findings)
-    divided: Divided = divide(read, failing)
+        return held
+    divided: Divided = divide(held.rows, failing)
     if options.quarantine == "keep":
-        return Read(rows=read, scan=scan, findings=scan.findings, quarantined=divided.quarantined)
-    findings = after_dropping(scan.findings, divided, failing, at_most=options.quarantine_at_most, least=contract.rows)
-    return Read(
+        return replace(held, quarantined=divided.quarantined)
+    least = contract.rows if held.whole is None else 1
+    findings = after_dropping(held.findings, divided, failing, at_most=options.quarantine_at_most, least=least)
+    return replace(
+        held,
         rows=divided.passed,
-        scan=scan,
         findings=findings,
         quarantined=divided.quarantined,
         dropped=divided.quarantined.height,
@@ -104,6 +128,19 @@ def scan_again(rows: pl.DataFrame, read: Read, fields: Sequence[Field], target: 
     if not target:
         return read.scan
     return read.scan.with_columns_of(scan_table(rows.select(target), kinds=kinds))
+
+
+def scan_of_all(held: Read, scan: TableScan, sampled: Sampled, problem: Problem, fields: Sequence[Field]) -> TableScan:
+    """Return the scan of all rows that a sample was drawn from, the target in its final form.
+
+    Rows without a target and rows in quarantine are among them.
+    """
+    assert held.whole is not None
+    if not problem.target or scan.state.columns[problem.target] is held.scan.state.columns[problem.target]:
+        return held.whole
+    target = pl.read_parquet(sampled.whole, columns=[problem.target])
+    known = in_final_form(target[problem.target], problem).to_frame()
+    return held.whole.with_columns_of(scan_table(known, kinds=kinds_of(known, fields)))
 
 
 def saved_states(scan: TableScan) -> bytes:

@@ -74,6 +74,8 @@ def _part(column: pl.Series, known: Field, profile: ColumnProfile, problem: Prob
         return Part(role="ignored", reason="every value is missing")
     if profile.distinct == 1 and profile.missing == 0:
         return Part(role="ignored", reason="every row holds the same value")
+    if known.personal == "most":
+        return Part(role="id", reason="holds personal data: it names people, and is read as pseudonyms")
     if reason := _identifies(column, known, profile):
         return Part(role="id", reason=reason)
     if options.available == "later":

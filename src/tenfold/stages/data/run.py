@@ -15,14 +15,15 @@ from tenfold.foundation.fingerprint import hash_bytes
 from tenfold.measures.contract.infer import infer_contract
 from tenfold.measures.contract.text import contract_to_text
 from tenfold.measures.states.profile import ColumnProfile
-from tenfold.records.dataset import Column, Dataset, Field, Source
+from tenfold.measures.table_scan import TableScan
+from tenfold.records.dataset import Column, Dataset, Field, Finding, Source, Whole
 from tenfold.records.problem import Problem
 from tenfold.stages.data.detect import detect
 from tenfold.stages.data.duplicates import Copies, conflicting_rows, find_copies
 from tenfold.stages.data.findings import find_faults
 from tenfold.stages.data.options import ColumnOptions, DataOptions
 from tenfold.stages.data.personal_data import masked, without_personal_data
-from tenfold.stages.data.profile import hold_to_contract, saved_states, scan_again
+from tenfold.stages.data.profile import Sampled, hold_to_contract, saved_states, scan_again, scan_of_all
 from tenfold.stages.data.quarantine import QUARANTINED
 from tenfold.stages.data.roles import Part, assign_roles
 from tenfold.stages.data.target import MISSING_TARGET, with_target
@@ -41,9 +42,12 @@ def run(  # noqa: PLR0917  # a stage takes its inputs in the order in which they
     sources: Sequence[Source],
     options: DataOptions,
     ctx: StageContext,
+    *,
+    sampled: Sampled | None = None,
 ) -> StageResult[Dataset]:
     """Prepare the canonical table that `connectors.ingest` wrote.
 
+    Where the table is a sample of a larger one, that one is profiled, counted and held to the contract, too.
     Rows without a target are left out and counted; where the problem names no target, the table is only looked at.
     Payload: ``table.parquet``, the rows in source order, the target in its final form (String labels or Float64);
     ``states.json``, the columns counted, to compare another table with; ``copies.parquet`` when rows repeat each other:
@@ -56,7 +60,7 @@ def run(  # noqa: PLR0917  # a stage takes its inputs in the order in which they
     """
     task = problem.record
     read = pl.read_parquet(table)
-    held = hold_to_contract(read, fields, options, ctx.clock.now())
+    held = hold_to_contract(read, fields, options, sampled)
     rows, without_target = with_target(held.rows, task) if task.target else (held.rows, 0)
     scan = scan_again(rows, held, fields, task.target)
     profiles = scan.profiles
@@ -77,6 +81,11 @@ def run(  # noqa: PLR0917  # a stage takes its inputs in the order in which they
     if task.target and task.task != "regression":
         conflicting = conflicting_rows(rows, task.target, leaving_out=identifiers)
     columns = tuple(_column(known, parts[known.name], profiles[known.name], options) for known in fields)
+    whole = None
+    if sampled is not None:
+        of_all = scan_of_all(held, scan, sampled, task, fields)
+        whole = _whole(of_all, columns, options, sampled)
+        scan = of_all
     findings = find_faults(rows, columns, task, copies, conflicting=conflicting)
     detected = detect(rows, columns, copies, target=task.target, rng=ctx.rng)
     columns, findings = without_personal_data(columns), masked((*findings, *detected.findings))
@@ -88,12 +97,15 @@ def run(  # noqa: PLR0917  # a stage takes its inputs in the order in which they
         snapshot=hash_bytes(content),
         dropped=dropped,
         duplicate_rows=copies.repeated,
-        findings=(*findings, *held.findings),
+        findings=(*_told_of_sample(rows.height, whole), *findings, *held.findings),
         contract=options.contract,
         quarantined=0 if held.quarantined is None else held.quarantined.height,
+        whole=whole,
+        newest={name: moment.isoformat() for name, moment in held.scan.newest.items()},
     )
     if dataset.contract is None:
-        dataset = replace(dataset, contract=contract_to_text(infer_contract(dataset)))
+        seen = dataset if whole is None else replace(dataset, rows=whole.rows, columns=whole.columns)
+        dataset = replace(dataset, contract=contract_to_text(infer_contract(seen)))
     for finding in dataset.findings:
         kind: EventKind = "note" if finding.severity == "info" else "warning"
         ctx.events.emit(Event(kind=kind, stage="data", message=finding.message, facts={"rule": finding.rule}))
@@ -101,6 +113,30 @@ def run(  # noqa: PLR0917  # a stage takes its inputs in the order in which they
     if held.quarantined is not None:
         files[QUARANTINE_FILE] = _parquet(held.quarantined)
     return StageResult(record=dataset, files=files)
+
+
+def _whole(scan: TableScan, columns: Sequence[Column], options: DataOptions, sampled: Sampled) -> Whole:
+    """Return what the columns hold over all rows, in the parts that they play for the sample."""
+    described = tuple(
+        _column(
+            column.field,
+            Part(role=column.role, reason=column.reason),
+            scan.profiles[column.name],
+            options,
+        )
+        for column in columns
+    )
+    return Whole(rows=scan.rows, columns=without_personal_data(described), reason=sampled.reason)
+
+
+def _told_of_sample(rows: int, whole: Whole | None) -> tuple[Finding, ...]:
+    if whole is None:
+        return ()
+    text = (
+        f"of {whole.rows:,} rows {rows:,} are learned from: {whole.reason}; profile, contract and states are of all."
+        " `data: {rows: all}` learns from every row, a number from so many"
+    )
+    return (Finding(rule="sample", severity="info", message=text, rows=rows),)
 
 
 def _column(known: Field, part: Part, profile: ColumnProfile, options: DataOptions) -> Column:

@@ -14,6 +14,7 @@ _FEWEST = 3
 _PILED = 5.0
 _MOSTLY = 0.5
 _SOMETIMES_ZERO = 0.3
+_APART = 0.6
 _DATES = (
     date(1899, 12, 30),
     date(1899, 12, 31),
@@ -96,6 +97,8 @@ def _numbers(values: pl.Series, column: Column) -> list[tuple[str, int]]:
                 rows < _SOMETIMES_ZERO * len(known)
                 and rest.min() > 0
                 and rest.min() > 0.2 * np.median(rest)
+                # A calm is a speed: where numbers begin near zero already, zero is the next one down.
+                and rest.min() > _APART * (np.median(rest) - rest.min())
                 and rows >= 10
             ):
                 found.append((f"{value:g}", rows))

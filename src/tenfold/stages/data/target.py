@@ -24,7 +24,7 @@ def with_target(table: pl.DataFrame, problem: Problem) -> tuple[pl.DataFrame, in
         raise DataError(f"the target '{target}' is not a column of the data.{did_you_mean(target, table.columns)}")
     if table.is_empty():
         raise DataError("the table has no rows")
-    kept = table.with_columns(_in_final_form(table[target], problem)).filter(pl.col(target).is_not_null())
+    kept = table.with_columns(in_final_form(table[target], problem)).filter(pl.col(target).is_not_null())
     if kept.is_empty():
         raise DataError(f"the target '{target}' is missing in all {table.height:,} rows")
     if kept.height == 1:
@@ -36,7 +36,8 @@ def with_target(table: pl.DataFrame, problem: Problem) -> tuple[pl.DataFrame, in
     return kept, table.height - kept.height
 
 
-def _in_final_form(column: pl.Series, problem: Problem) -> pl.Series:
+def in_final_form(column: pl.Series, problem: Problem) -> pl.Series:
+    """Return the target as labels or as numbers, missing where it is."""
     if problem.task == "regression":
         if not column.dtype.is_numeric():
             raise DataError(f"the target '{column.name}' holds {_words(column)}, but a regression needs numbers")

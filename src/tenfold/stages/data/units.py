@@ -29,9 +29,15 @@ _WITHIN = 0.12
 _LARGE = 8.0
 _FEWEST = 20
 _SMALLEST_PART = 0.02
+_FEWEST_VALUES = 15
+_ALONE = 2.0
+# So far must a level lie from others that agree, before a small factor counts as a unit.
+_ALONE_AMONG = 6.0
 _MOST_LEVELS = 30
 _ALIKE = 0.15
 _MOST_KEYS = 6
+# Of a wide table fewer keys are looked at.
+_MOST_COMPARED = 1_200
 _ROWS = 50_000
 
 
@@ -57,15 +63,19 @@ def find_two_units(table: pl.DataFrame, columns: Sequence[Column]) -> list[Findi
         if column.field.kind in {"categorical", "boolean"}
         and 2 <= column.distinct <= _MOST_LEVELS
         and column.role not in {"target", "ignored"}
-    ][:_MOST_KEYS]
+    ]
+    numbers = sum(column.field.kind == "numeric" for column in columns)
+    keys = keys[: max(1, min(_MOST_KEYS, _MOST_COMPARED // max(numbers, 1)))]
     found = []
     for column in columns:
         if column.field.kind != "numeric" or column.role not in {"feature", "target"} or column.distinct < _FEWEST:
             continue
         values = seen[column.name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-        told = _two_clouds(values)
+        told: TwoUnits | None = None
         for key in keys:
             told = told or _one_level(values, seen[key])
+        # A level says more than two clouds do: it names the source.
+        told = told or _two_clouds(values)
         if told is not None:
             where = f" where {told.where}" if told.where else ""
             message = (
@@ -96,8 +106,21 @@ def _two_clouds(values: Floats) -> TwoUnits | None:
     # Nothing lies between the clouds, as wide as a good part of them.
     if gaps[cut - 1] < 0.15 or min(spreads) <= 0 or not 0.4 < spreads[0] / spreads[1] < 2.5:
         return None
-    factor = 10 ** (float(np.median(high)) - float(np.median(low)))
-    named = _factor(factor, within=0.35)
+    # Numbers on a grid lie far apart at their low end by nature, and sizes come in kinds (small aircraft, large ones):
+    # a unit leaves many values on both sides, alike in shape, and no other gap like it.
+    if min(len(np.unique(low)), len(np.unique(high))) < _FEWEST_VALUES:
+        return None
+    others = np.delete(gaps[inside], cut - 1 - inside.start)
+    if len(others) and gaps[cut - 1] < _ALONE * others.max():
+        return None
+    shares = np.linspace(0.1, 0.9, 9)
+    shifts = np.quantile(high, shares) - np.quantile(low, shares)
+    middle = float(np.median(shifts))
+    noise = 3 * max(spreads) / math.sqrt(min(len(low), len(high)))
+    if np.abs(shifts - middle).max() > 0.2 * max(spreads) + noise:
+        return None
+    factor = 10**middle
+    named = _factor(factor, within=max(_WITHIN, min(math.expm1(math.log(10) * noise / 2), 0.3)))
     if named is None:
         return None
     fewer = min(len(low), len(high))
@@ -114,13 +137,32 @@ def _one_level(values: Floats, key: pl.Series) -> TwoUnits | None:
         own, others = values[here], values[finite & ~here]
         if len(own) < _FEWEST or len(others) < _FEWEST:
             continue
-        factor = _proportional(own, others) or _fahrenheit(own, others)
-        if factor is not None:
+        apart = _apart_from_others(values, key, str(level), own)
+        factor = _proportional(own, others, alone=apart >= _ALONE_AMONG) or _fahrenheit(own, others)
+        if factor is not None and apart > 2:
             return TwoUnits(where=f"'{key.name}' is '{level}'", factor=factor, rows=int(here.sum()))
     return None
 
 
-def _proportional(own: Floats, others: Floats) -> str | None:
+def _apart_from_others(values: Floats, key: pl.Series, level: str, own: Floats) -> float:
+    """Return how far a level lies from the others, in what these differ by among themselves (of their medians).
+
+    Where that is little the levels are kinds of things, as aircraft of a few seats and of hundreds are, and no unit is
+    at fault. With one other level only nothing is known of it: a few times.
+    """
+    words = key.cast(pl.String).fill_null("").to_numpy()
+    middles = []
+    for other in np.unique(words):
+        inside = values[(words == other) & np.isfinite(values)]
+        if other not in {level, ""} and len(inside) >= _FEWEST:
+            middles.append(float(np.median(inside)))
+    if len(middles) < 2:
+        return _ALONE_AMONG / 2
+    away = abs(float(np.median(own)) - float(np.median(middles)))
+    return away / max(max(middles) - min(middles), 1e-12 * away, 1e-300)
+
+
+def _proportional(own: Floats, others: Floats, *, alone: bool) -> str | None:
     if (own <= 0).mean() > 0.05 or (others <= 0).mean() > 0.05:
         return None
     shares = np.linspace(0.1, 0.9, 9)
@@ -130,7 +172,7 @@ def _proportional(own: Floats, others: Floats) -> str | None:
     if spread <= 0 or np.abs(ratios - middle).max() > max(_ALIKE, 0.35 * spread) or abs(middle) < 1.5 * spread:
         return None
     # Groups differ by small factors by nature; only where they hardly overlap otherwise is a unit the likelier reason.
-    if abs(middle) < math.log(_LARGE) and abs(middle) < 4 * spread:
+    if not alone and abs(middle) < math.log(_LARGE) and abs(middle) < 4 * spread:
         return None
     # As the sample is small, the ratio is only so sure.
     sure = 3 * spread / math.sqrt(len(own))

@@ -363,9 +363,11 @@ def _findings(
         for each in ground.of("text")
         if each.name not in ground.texts
     ]
-    if ground.pairs and pair_columns(ground.candidates)[1]:
+    if ground.pairs and (beyond := pair_columns(ground.candidates)[1]):
         findings.append(
-            f"of {len(ground.candidates)} columns {len(ground.pair_columns)} were looked at for interactions"
+            f"of {len(ground.pair_columns)} columns each fold paired the {len(ground.pair_columns) - beyond} that tell"
+            " most of its training rows' target, alone or multiplied with another; `features: {interactions: 0}` pairs"
+            " none"
         )
     looks: tuple[Lag | Rolling, ...] = (*lags, *rolling)
     sudden = {

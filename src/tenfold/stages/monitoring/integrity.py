@@ -10,7 +10,12 @@ from datetime import datetime, timedelta
 from tenfold.measures.states.column import MAGNITUDES, SKETCH, ColumnState, Shape, TableState
 from tenfold.records.health import IntegrityFinding, Severity, Window
 from tenfold.stages.monitoring.options import MonitoringOptions
+from tenfold.stages.monitoring.overflow import find_overflown
 from tenfold.stages.monitoring.reference import Reference
+from tenfold.stages.monitoring.rows import Answered
+from tenfold.stages.monitoring.slices import find_in_slices
+from tenfold.stages.monitoring.stale import find_served_again, find_stale
+from tenfold.stages.monitoring.swapped import find_swapped
 
 FEWEST = 20
 _FEWEST_BAD = 5
@@ -40,14 +45,63 @@ class Past:
 
 
 def find_broken(
-    reference: Reference, state: TableState, window: Window, past: Past, options: MonitoringOptions
+    reference: Reference,
+    state: TableState,
+    window: Window,
+    past: Past,
+    options: MonitoringOptions,
+    *,
+    rows: Answered | None = None,
 ) -> tuple[IntegrityFinding, ...]:
-    """Return what is broken in a window, the gravest first."""
+    """Return what is broken in a window, the gravest first.
+
+    ``rows`` are the window's; without them only what was counted is looked at.
+    """
     found = [*_volume(window, past, options)]
     for shape in reference.all_shapes:
         found += _column(shape, reference, state, past, options)
+    if rows is not None and rows.n:
+        found += _in_rows(reference, state, window, past, rows, found)
     order = ("critical", "warning", "info")
     return tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
+
+
+def _in_rows(  # noqa: PLR0917 - as above, and what is told already
+    reference: Reference,
+    state: TableState,
+    window: Window,
+    past: Past,
+    rows: Answered,
+    told: Sequence[IntegrityFinding],
+) -> Iterator[IntegrityFinding]:
+    """Yield what only shows in the rows: parts of them in another unit, feeds that stand still, columns swapped.
+
+    Columns whose values tell the time are left out, and a column is told once, by what explains most.
+    """
+    shapes = [shape for shape in reference.shapes if not reference.habit(shape.name).tells_time]
+    # Where single columns were told, the whole needs no word of its own.
+    again = [] if any(each.rule == "frozen" for each in told) else list(find_served_again(state, past.previous))
+    yield from again
+    swapped = list(find_swapped(reference.state, reference.related, shapes, rows.inputs, state, _still_ones(told)))
+    yield from swapped
+    by_swap = [each.message for each in swapped if each.rule in {"swapped", "renumbered"}]
+    explained = {each.column for each in told if each.severity == "critical" and each.rule != "range"}
+    left = [shape for shape in shapes if shape.name not in explained]
+    left = [shape for shape in left if not any(f"'{shape.name}'" in message for message in by_swap)]
+    whole_days = (window.end - window.start) % timedelta(days=1) == timedelta(0)
+    known = {(each.rule, each.column) for each in told}
+    for finding in find_in_slices(reference.slices, left, rows.inputs, rows.moments, whole_days=whole_days):
+        if (finding.rule, finding.column) not in known:
+            yield finding
+    if not again:
+        standing = {each.column for each in told}
+        for finding in find_stale(reference.cadence, rows.inputs, rows.moments):
+            if finding.column not in standing:
+                yield finding
+
+
+def _still_ones(told: Sequence[IntegrityFinding]) -> set[str]:
+    return {each.column for each in told if each.column and each.rule in {"constant", "frozen"}}
 
 
 def _column(
@@ -80,6 +134,7 @@ def _column(
     yield from _missing(name, now, known)
     yield from _still(shape, reference, now, known, None if past.previous is None else past.previous.columns.get(name))
     if not reference.habit(name).tells_time:
+        yield from find_overflown(shape, now, known)
         yield from _numbers(shape, now, known)
     yield from _unseen(shape, now, options)
 

@@ -15,6 +15,9 @@ from tenfold.measures.states.column import ColumnState, Kind, Shape, TableState
 from tenfold.measures.states.scan import empty, scan
 from tenfold.measures.states.shape import shape_of
 from tenfold.stages.monitoring.cut import phase_of, phases_of, window_starts
+from tenfold.stages.monitoring.slices import Slices, slices_of
+from tenfold.stages.monitoring.stale import Cadence, cadence_of
+from tenfold.stages.monitoring.swapped import Related, related
 
 FORMAT = 1
 _START = "start of window"
@@ -88,6 +91,9 @@ class Reference:
     outcomes: Outcomes | None = None
     window_seconds: float = 86400.0
     format: int = FORMAT
+    slices: Slices = field(default_factory=Slices)
+    cadence: Cadence = field(default_factory=Cadence)
+    related: Related = field(default_factory=Related)
 
     @property
     def all_shapes(self) -> tuple[Shape, ...]:
@@ -134,6 +140,7 @@ def build_reference(
     )
     state, habits, parts = _counted(inputs, shapes, window_seconds)
     spoken, more, _ = _counted(said, saying, window_seconds)
+    starts = None if inputs.moments is None else window_starts(inputs.moments, window_seconds)
     return Reference(
         bundle=bundle,
         shapes=shapes,
@@ -143,6 +150,9 @@ def build_reference(
         parts=parts,
         outcomes=outcomes,
         window_seconds=window_seconds,
+        slices=slices_of(inputs.table, shapes, inputs.moments, starts),
+        cadence=Cadence() if inputs.moments is None else cadence_of(inputs.table, shapes, inputs.moments),
+        related=related(inputs.table, shapes, starts),
     )
 
 

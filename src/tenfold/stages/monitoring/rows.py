@@ -30,12 +30,15 @@ class Answered:
         Codes of the classes decided for; None for a regression.
     truth : polars.Series of n
         What came of each row, as the canonical table writes the target; null where that is not known.
+    moments : polars.Series of n, or None
+        When each row belongs to, in UTC.
     """
 
     inputs: pl.DataFrame
     scores: Floats
     decision: Codes | None
     truth: pl.Series
+    moments: pl.Series | None = None
 
     @property
     def n(self) -> int:

@@ -65,7 +65,7 @@ def run(  # noqa: PLR0917 - what a window is held against, then how
         note = "no reference of this version is kept: neither integrity nor drift is judged"
         return judged(Seen(health=Health(window=window, notes=(note,))), rows, None, problem, options, ctx)
     state = count(reference, rows, problem)
-    integrity = find_broken(reference, state, window, past, options)
+    integrity = find_broken(reference, state, window, past, options, rows=rows)
     seen = Seen(health=Health(window=window, integrity=integrity), state=state)
     if detectors is None:
         note = "drift is not judged: the window's rows came after those of later windows"

@@ -20,6 +20,8 @@ NEAR_PERFECT = 0.995
 """AUC or R2 of one column alone, cross-validated, from which on it is taken to know the answer."""
 TOO_GOOD = {"binary": 0.98, "multiclass": 0.985, "regression": 0.97}
 """The same, from which on it is told and not stopped: some honest columns are so good."""
+LINE_TELLS = 0.95
+"""R2 of a straight line through one number, from which on it is told: parts of a sum follow it so."""
 COPY_AGREEMENT = 0.94
 """Share of each class that a column of as many values as classes must name rightly to be taken as a copy."""
 LIKELY_COPY = 0.88
@@ -211,11 +213,16 @@ def _near_perfect(sample: Sample, known: Field, column: pl.Series, *, seed: int)
         bins = _binned(values)
     if sample.task != "regression" and np.bincount(sample.truth.astype(np.int64)).min() < _FEWEST_OF_A_CLASS // 2:
         return None
-    if _strength(sample, _by_bin(sample, bins)) < _SCREEN:
+    line = _by_line(sample, values) if sample.task == "regression" and column.dtype != pl.String else 0.0
+    if max(line, _strength(sample, _by_bin(sample, bins))) < _SCREEN:
         return None
-    strength = _strength(sample, _by_tree(sample, values, categorical=column.dtype == pl.String, seed=seed))
+    tree = _strength(sample, _by_tree(sample, values, categorical=column.dtype == pl.String, seed=seed))
+    strength = max(line, tree)
     if strength < TOO_GOOD[sample.task]:
-        return None
+        if line < LINE_TELLS:
+            return None
+        reason = f"'{known.name}' follows the target nearly in a straight line (R2 {line:.4f}): is it known before it?"
+        return Leak(column=known.name, kind="near-perfect", severity="warn", reason=reason, strength=line)
     measure = "R2" if sample.task == "regression" else "AUC"
     if strength < NEAR_PERFECT:
         reason = f"'{known.name}' alone tells the target too well ({measure} {strength:.4f}): is it known before it?"
@@ -250,6 +257,17 @@ def _by_bin(sample: Sample, bins: npt.NDArray[np.int64]) -> Floats:
             sums = np.bincount(code[train], weights=targets[train, output], minlength=len(counts))
             predicted[~train, output] = ((sums + overall[output]) / (counts + 1.0))[code[~train]]
     return predicted
+
+
+def _by_line(sample: Sample, values: Floats) -> float:
+    """Return the R2 of a straight line through a column: where amounts have long tails, trees do not reach their ends.
+
+    The line has two parameters, so that it need not be held against other rows.
+    """
+    known = np.isfinite(values)
+    if known.mean() < 0.9 or np.ptp(values[known]) == 0:
+        return 0.0
+    return float(np.corrcoef(values[known], sample.truth[known].astype(np.float64))[0, 1] ** 2)
 
 
 def _by_tree(sample: Sample, values: Floats, *, categorical: bool, seed: int) -> Floats:

@@ -45,6 +45,8 @@ class ProblemOptions:
         Columns that may look like leaks: the user said that they are known in time.
     outlook : bool
         Whether the ceiling and the learning curve are estimated too, which takes some seconds.
+    outlook_rows : int
+        On how many rows at most.
     """
 
     target: str
@@ -53,6 +55,7 @@ class ProblemOptions:
     owner: str = ""
     users: tuple[str, ...] = ()
     decision: str = ""
+    oversight: str = ""
     task: Task | None = None
     metric: str | None = None
     positive: str | None = None
@@ -71,3 +74,4 @@ class ProblemOptions:
     excluded: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
     outlook: bool = False
+    outlook_rows: int = 3_000

@@ -19,9 +19,6 @@ from tenfold.stages.problem.sample import draw_sample
 from tenfold.stages.problem.target import Target
 from tenfold.stages.problem.worth import worth_of
 
-ROWS = 3_000
-"""Enough for a curve of six sizes, few enough for some seconds."""
-
 
 def look_ahead(  # noqa: PLR0917 - what the stage was given
     found: Feasibility,
@@ -35,7 +32,7 @@ def look_ahead(  # noqa: PLR0917 - what the stage was given
     without: frozenset[str],
 ) -> Feasibility:
     """Return the feasibility with ceiling, learning curve and the signal's worth, without columns that leak."""
-    sample = draw_sample(table, target, features, options.time, ctx.rng, most=ROWS, balanced=False)
+    sample = draw_sample(table, target, features, options.time, ctx.rng, most=options.outlook_rows, balanced=False)
     metric = METRIC[target.task]
     chance = 0.5 if found.chance is None else found.chance
     scarce = too_few(sample)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +56,28 @@ class PowerLaws:
         order = np.argsort(values, kind="stable")
         mass = np.cumsum(self.weight[order])
         return float(values[order][min(int(np.searchsorted(mass, share * mass[-1])), len(order) - 1)])
+
+    def among(self, kept: npt.NDArray[np.bool_]) -> PowerLaws:
+        """Return the laws of which something holds, given that it does."""
+        weight = self.weight[kept]
+        return PowerLaws(
+            floor=self.floor[kept],
+            end=self.end[kept],
+            exponent=self.exponent[kept],
+            weight=weight / weight.sum(),
+            last=self.last,
+        )
+
+
+def pool(laws: Sequence[PowerLaws]) -> PowerLaws:
+    """Return the laws of several models, each model as likely as the others to be the one that matters."""
+    return PowerLaws(
+        floor=np.concatenate([one.floor for one in laws]),
+        end=np.concatenate([one.end for one in laws]),
+        exponent=np.concatenate([one.exponent for one in laws]),
+        weight=np.concatenate([one.weight for one in laws]) / len(laws),
+        last=laws[0].last,
+    )
 
 
 def fit_power_laws(rows: Floats, losses: Floats, covariance: Floats) -> PowerLaws:

@@ -52,6 +52,7 @@ def run(table: Path, fields: Sequence[Field], options: ProblemOptions, ctx: Stag
         owner=options.owner,
         users=options.users,
         decision=options.decision,
+        oversight=options.oversight,
         risk=options.risk,
         positive=target.positive,
         classes=target.classes,

@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from tenfold.foundation.context import Received, StageContext, StageResult
@@ -22,6 +23,7 @@ from tenfold.stages.validation.optimism import measure_optimism, told
 from tenfold.stages.validation.options import OutlierOptions, ValidationOptions
 from tenfold.stages.validation.outliers import find_outliers, outliers_finding, outliers_payload
 from tenfold.stages.validation.protocols import Rows, Shares, Split, Splitter
+from tenfold.stages.validation.rare_classes import class_counts, find_rare_classes, refuse_if_unmeasurable
 from tenfold.stages.validation.rolling import with_window
 from tenfold.stages.validation.rows import FEWEST_ROWS, read_rows
 from tenfold.stages.validation.shuffled import split_each, split_groups, split_random, split_stratified
@@ -68,10 +70,23 @@ def run(
         optimism=optimism,
         nested=options.outer if options.strategy == "nested" else 0,
     )
+    if rows.labels is not None:
+        plan = _with_classes(plan, split, rows.labels, rows.classes)
     files: dict[str, bytes] = {SPLIT_FILE: content}
     if options.outliers is not None:
         plan, files = _with_outliers(plan, split, dataset, options.outliers, files)
     return StageResult(record=plan, files=files)
+
+
+def _with_classes(
+    plan: ValidationPlan, split: Split, labels: npt.NDArray[np.int64], classes: tuple[str, ...]
+) -> ValidationPlan:
+    """Count the classes that each fold measures, and tell of those that a fold lacks."""
+    folds = plan.folds(split.part, split.block)
+    refuse_if_unmeasurable(labels, classes, folds)
+    parts = [*(fold.validation for fold in folds), np.flatnonzero(split.part == "test")]
+    counted = class_counts(labels, classes, parts)
+    return replace(plan, class_counts=counted, findings=(*plan.findings, *find_rare_classes(labels, classes, folds)))
 
 
 def _with_outliers(

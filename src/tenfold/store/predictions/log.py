@@ -20,6 +20,7 @@ import orjson
 from tenfold.foundation.clock import Clock, SystemClock
 from tenfold.foundation.errors import StoreError
 from tenfold.store.files.disk import BeforeWrite, Disk, cannot_write, nothing
+from tenfold.store.predictions.masking import Masking
 from tenfold.store.predictions.segment import HEADER, SUFFIX, framed
 
 FOLDER = "log"
@@ -41,6 +42,8 @@ class Origin:
         The model's inputs, in order.
     outputs : tuple of str
         Names of the score columns: ``proba_<class>``, or ``score`` for a regression.
+    codes : frozenset of str
+        Columns in which digits that look like personal data are codes.
     """
 
     endpoint: str
@@ -48,7 +51,9 @@ class Origin:
     bundle: str
     kinds: Mapping[str, str]
     outputs: tuple[str, ...]
+    codes: frozenset[str] = frozenset()
     opening: bytes = field(init=False, repr=False)
+    masking: Masking = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         facts = {
@@ -58,6 +63,7 @@ class Origin:
             "kinds": "".join(KIND_LETTERS[kind] for kind in self.kinds.values()),
             "outputs": self.outputs,
         }
+        object.__setattr__(self, "masking", Masking(kinds=self.kinds, codes=self.codes))
         # Written once: most of a one-row record is the same from request to request.
         object.__setattr__(self, "opening", orjson.dumps(facts)[:-1] + b",")
 
@@ -148,7 +154,7 @@ class PredictionLog:
         self._flusher.start()
 
     def append(self, origin: Origin, answered: Answered) -> int:
-        """Write one record and return its number, for `flush`.
+        """Write one record and return its number, for `flush`; personal data in the inputs are masked.
 
         Raises
         ------
@@ -159,7 +165,7 @@ class PredictionLog:
             "at": answered.at,
             "recorded": answered.recorded,
             "ids": answered.ids,
-            "columns": answered.columns,
+            "columns": origin.masking.masked(answered.columns),
             "scores": answered.scores,
             "decisions": answered.decisions,
         }

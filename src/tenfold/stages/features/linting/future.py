@@ -17,6 +17,7 @@ _MOST_SOURCES = 16
 _EXPLAINED = 0.97
 _TELLING = 0.1
 """Share of rows in which the formula must differ from what the past alone gives: else the past explains the column."""
+_MOSTLY_EXPLAINED = 0.9
 _FEWEST_ROWS = 50
 _FEWEST_TELLING = 20
 _COARSEST = 0.05
@@ -122,8 +123,9 @@ def _matches(
 ) -> Mapping[str, Formula]:
     if rows.height < _FEWEST_ROWS:
         return {}
-    sources = [name for name in sources if _says_something(rows, key, name, last=False)]
-    values = {name: numbers(rows[name]) for name in suspects}
+    # Within its own groups a key is constant, and every aggregate of it trivial.
+    sources = [name for name in sources if name != key and _says_something(rows, key, name, last=False)]
+    values = {name: numbers(rows[name]) for name in suspects if name != key}
     tolerances = {name: _tolerance(each) for name, each in values.items()}
     found: dict[str, Formula] = {}
     for source, formula in _formulas(key, sources):
@@ -186,6 +188,11 @@ def _explains(values: Floats, said: Floats, past: Floats, tolerance: float) -> b
         return False
     close = np.abs(values[both] - said[both]) <= tolerance
     if close.mean() < _EXPLAINED:
+        return False
+    # Where nearly all rows hold one value, as costs hold nought, any formula agrees that is nearly always the same.
+    each, counts = np.unique(values[both], return_counts=True)
+    other = values[both] != each[int(counts.argmax())]
+    if other.sum() < _FEWEST_TELLING or close[other].mean() < _MOSTLY_EXPLAINED:
         return False
     differs = ~(np.abs(said[both] - past[both]) <= tolerance)
     return bool(differs.mean() >= _TELLING and differs.sum() >= _FEWEST_TELLING and close[differs].mean() >= _EXPLAINED)
