@@ -77,7 +77,7 @@ def find_rare_classes(labels: IntArray, classes: Sequence[str], folds: Sequence[
 
 
 def refuse_if_unmeasurable(labels: IntArray, classes: Sequence[str], folds: Sequence[Fold]) -> None:
-    """Refuse a split of two classes none of whose folds both trains and measures them.
+    """Refuse a split of two classes that no fold trains, or that folds that train them do not measure.
 
     Raises
     ------
@@ -86,13 +86,14 @@ def refuse_if_unmeasurable(labels: IntArray, classes: Sequence[str], folds: Sequ
     """
     if len(classes) != 2:
         return
-    both = [_has_both(labels[fold.train]) and _has_both(labels[fold.validation]) for fold in folds]
-    if any(both) or not folds:
+    # A fold may measure a single row: what counts is what the folds measure together, where both classes train.
+    measured = [labels[fold.validation] for fold in folds if _has_both(labels[fold.train])]
+    if not folds or (measured and _has_both(np.concatenate(measured))):
         return
     counts = np.bincount(labels, minlength=2)
     rare = classes[int(np.argmin(counts))]
     raise DataError(
-        f"no fold holds both classes where it trains and where it measures ('{rare}' has {int(counts.min()):,} rows in"
+        f"the folds that train both classes do not measure both ('{rare}' has {int(counts.min()):,} rows in"
         " all, at other times or in other groups): nothing could be said of a model. Collect more rows of it, or set"
         " `validation: {strategy: stratified}` if rows may be shuffled"
     )
