@@ -22,6 +22,7 @@ from tenfold.bundle.signature import Signature
 from tenfold.bundle.view import fit_view
 from tenfold.foundation.errors import DataError, InputError, StoreError
 from tenfold.records.dataset import Field
+from tenfold.records.evaluation import Conformal
 from tenfold.records.features import Step
 from tenfold.records.problem import MetricChoice, Problem
 from tenfold.store.files.process import this_process
@@ -92,6 +93,22 @@ def test_every_format_gives_the_models_own_predictions_in_order(tmp_path: Path, 
     assert found["prediction"].to_list() == expected["prediction"].to_list()
     np.testing.assert_allclose(found[:, 2:].to_numpy(), expected[:, 1:].to_numpy(), rtol=0, atol=1e-12)
     assert [path.name for path in tmp_path.iterdir() if "unfinished" in path.name] == []
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".jsonl"])
+def test_sets_and_intervals_are_written_in_every_format_when_asked(tmp_path: Path, ending: str) -> None:
+    rows().write_csv(tmp_path / "in.csv")
+    sets = replace(model(), conformal=Conformal(level=0.9, least=(0.45, 0.45)))
+    numbers = replace(model(task="regression"), conformal=Conformal(level=0.9, below=(-2.0,), above=(3.0,)))
+    output, asked = tmp_path / f"out{ending}", ScoreOptions(chunk_rows=7, intervals=True)
+    score(sets, str(tmp_path / "in.csv"), output, asked)
+    assert set(read(output)["set"]) <= {'["no"]', '["yes"]', '["no", "yes"]'}
+    assert score(numbers, str(tmp_path / "in.csv"), output, asked).columns == ("prediction", "low", "high")
+    found = read(output)
+    np.testing.assert_allclose(found["high"] - found["low"], 5.0)
+    with pytest.raises(DataError, match="has no intervals"):
+        score(model(), str(tmp_path / "in.csv"), tmp_path / "none.csv", asked)
+    assert not (tmp_path / "none.csv").exists()
 
 
 def test_the_size_of_the_chunks_changes_nothing(tmp_path: Path) -> None:

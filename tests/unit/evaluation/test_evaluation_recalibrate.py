@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tenfold.bundle.recalibration import recalibrated
+from tenfold.bundle.recalibration import checked, recalibrated
+from tenfold.foundation.errors import StoreError
 from tenfold.measures.calibration_error import expected_calibration_error
 from tenfold.measures.outcome import Outcome
 from tenfold.measures.rank import roc_auc
@@ -142,3 +143,19 @@ def test_a_step_keeps_probabilities_whole_even_at_the_ends(step: Recalibration) 
     assert (np.diff(after[:, 1]) >= 0).all()
     one_by_one = np.concatenate([recalibrated(row[None], step) for row in scores])
     assert one_by_one == pytest.approx(after, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("step", "classes"),
+    [
+        (Recalibration(method="logistic", params=(0.3,)), 2),
+        (Recalibration(method="logistic", params=(0.3, float("inf"))), 2),
+        (Recalibration(method="beta", params=(0.1, 0.5, 1.5)), 3),
+        (Recalibration(method="temperature", params=(0.5, 0.0, 0.0)), 3),
+        (Recalibration(method="isotonic", before=(0.5, 0.4), after=(0.1, 0.2)), 2),
+        (Recalibration(method="isotonic"), 2),
+    ],
+)
+def test_numbers_that_describe_no_step_are_refused(step: Recalibration, classes: int) -> None:
+    with pytest.raises(StoreError, match="do not describe it"):
+        checked(step, classes)

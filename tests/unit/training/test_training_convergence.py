@@ -332,6 +332,18 @@ def test_a_repeated_fit_has_no_curve_and_no_rule():
     assert (result.iterations, result.learning, result.findings) == (12, None, ())
 
 
+@pytest.mark.parametrize("learner", [*BOOSTING, "random_forest"])
+def test_held_out_rows_without_weight_are_no_reason_to_end_a_fit(learner):
+    held = rows("regression", 60, 2)
+    weightless = Rows(values=held.values, truth=held.truth, weight=np.zeros(60))
+    params = {"trees": 10} if learner == "random_forest" else {"learning_rate": 0.3}
+    try:
+        result = fitted(learner, asked("regression", held=weightless, params=params))
+    except FitFailed:
+        return
+    assert np.isfinite(result.predictor.predict(held.values)).all()
+
+
 # What is told.
 
 

@@ -23,7 +23,7 @@ from tenfold.stages.training.convergence.watch import Watch, rules_for_boosting
 from tenfold.stages.training.indicators import Indicators
 from tenfold.stages.training.objectives import Aim, objective_of, relative
 from tenfold.stages.training.progress import USUAL_RATE, patience
-from tenfold.stages.training.protocols import Fit, FitFailed, Fitted, Merge
+from tenfold.stages.training.protocols import Fit, FitFailed, Fitted, Merge, Rows
 
 _MOST_ROUNDS, _MOST_ROUNDS_BY_CLASS = 2_000, 6_000
 _FIXED: Mapping[str, object] = {
@@ -68,12 +68,12 @@ class CatBoost:
         if wanted.aim == "quantile":
             loss = f"{loss}:alpha={wanted.level:g}"
         indicators = Indicators.of(fit.train.values, fit.categorical)
-        train = catboost.Pool(indicators.widen(fit.train.values), fit.train.truth, weight=fit.train.weight)
+        train = _pool(catboost, indicators, fit.train)
         held = None
         if fit.iterations is None:
             if fit.held is None:
                 raise ValueError("boosting needs held-out rows or a number of iterations")
-            held = catboost.Pool(indicators.widen(fit.held.values), fit.held.truth, weight=fit.held.weight)
+            held = _pool(catboost, indicators, fit.held)
         params: dict[str, object] = {"learning_rate": USUAL_RATE, "depth": 6, **_FIXED, **fit.params}
         if fit.task == "multiclass":
             params["classes_count"] = fit.outputs
@@ -112,6 +112,14 @@ def _watch(fit: Fit, rate: float, loss: str, *, judged: bool) -> Watch:
         rules=rules_for_boosting(fit.convergence, patience=patience(rate), start=start),
         loss=loss,
     )
+
+
+def _pool(catboost: Any, indicators: Indicators, rows: Rows) -> Any:
+    """Return rows as CatBoost reads them; it takes none where no row has weight."""
+    try:
+        return catboost.Pool(indicators.widen(rows.values), rows.truth, weight=rows.weight)
+    except catboost.CatBoostError as error:
+        raise FitFailed(f"CatBoost could not read the rows: {str(error).splitlines()[0]}") from error
 
 
 @dataclass(slots=True)

@@ -50,16 +50,18 @@ class Convergence:
 
 
 REMEDIES: Mapping[Rule, str] = {
-    "not_a_number": "`tuning: {space: {LEARNER: {learning_rate: …}}}` keeps the steps small; "
-    "`training: {learners: […]}` leaves the learner out",
-    "divergence": "`tuning: {space: {LEARNER: {learning_rate: …}}}` keeps the steps small; "
-    "`training: {convergence: {divergence: stop}}` ends such fits at once",
+    "not_a_number": "`training: {learners: […]}` leaves the learner out; "
+    "`tuning: {space: {lightgbm: {learning_rate: …}}}` keeps LightGBM's steps small",
+    "divergence": "`training: {convergence: {divergence: stop}}` ends such fits at once; "
+    "`tuning: {space: {lightgbm: {learning_rate: …}}}` keeps LightGBM's steps small",
     "plateau": "`training: {convergence: {patience: …}}` waits longer, `{plateau: warn}` goes on to the end",
     "turn": "`training: {convergence: {turn: warn}}` walks the whole path",
     "overfit": "`training: {convergence: {overfit: stop}}` ends such fits at once; "
-    "`tuning: {space: {LEARNER: …}}` narrows the search to weaker settings",
+    "`tuning: {space: {lightgbm: {num_leaves: …}}}` narrows the search to weaker trees",
     "slow": "`training: {budget: …}` gives it longer",
-    "dead_units": "`tuning: {space: {mlp: {learning_rate_init: …}}}` keeps the steps small",
-    "exploding_weights": "`tuning: {space: {mlp: {learning_rate_init: …}}}` keeps the steps small",
+    "dead_units": "`training: {convergence: {dead_units: stop}}` ends such fits at once; "
+    "`training: {learners: […]}` leaves the network out",
+    "exploding_weights": "`training: {convergence: {exploding_weights: stop}}` ends such fits at once; "
+    "`training: {learners: […]}` leaves the network out",
 }
 """The line of ``tenfold.yaml`` that changes what a rule found."""

@@ -11,12 +11,12 @@ import numpy as np
 from tenfold.stages.training.convergence.actions import Rule
 from tenfold.stages.training.convergence.look import Look, Reading
 
-SHARE, LATEST, FEWEST = 0.01, 0.2, 5
+SHARE, LATEST, FEWEST = 0.02, 0.2, 5
 
 
 @dataclass(eq=False, slots=True)
 class Slow:
-    """Reads whether the latest fifth of the iterations still gained more than one part in a hundred.
+    """Reads whether the latest fifth of the iterations still gained more than two parts in a hundred.
 
     A line is laid through the held-out losses of the latest fifth (five at least) by least squares; its fall over that
     stretch is held against all that was gained since the start. Whether this is a finding depends on why the fit ended:

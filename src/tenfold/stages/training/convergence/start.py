@@ -15,10 +15,12 @@ Kind = Literal["log_loss", "mse", "rmse"]
 
 
 def constant_loss(fit: Fit, kind: Kind) -> float | None:
-    """Return the held-out loss of the best constant of the training rows; None where that is no number."""
+    """Return the held-out loss of the training rows' best constant; None where it is no number, or nothing weighs."""
     if fit.held is None:
         return None
     truth, weight = fit.held.truth, fit.held.weight
+    if any(each is not None and not each.sum() > 0 for each in (weight, fit.train.weight)):
+        return None
     with np.errstate(all="ignore"):
         if kind == "log_loss":
             codes = fit.train.truth.astype(np.int64)
@@ -32,12 +34,21 @@ def constant_loss(fit: Fit, kind: Kind) -> float | None:
 
 
 def looked_at(rows: Rows, seed: int) -> Rows:
-    """Return some of the rows, drawn by chance: enough to see whether a loss falls."""
-    if len(rows.truth) <= _MOST_LOOKED_AT:
-        return rows
-    chosen = np.sort(np.random.default_rng(seed).choice(len(rows.truth), _MOST_LOOKED_AT, replace=False))
-    weight = None if rows.weight is None else rows.weight[chosen]
-    return Rows(values=np.asarray(rows.values[chosen]), truth=rows.truth[chosen], weight=weight)
+    """Return some of the rows, drawn by chance: enough to see whether a loss falls.
+
+    Rows without weight are left out; where none has any, all count alike.
+    """
+    weight = rows.weight
+    places = np.arange(len(rows.truth)) if weight is None else np.flatnonzero(weight > 0)
+    if not len(places):
+        weight, places = None, np.arange(len(rows.truth))
+    if len(places) > _MOST_LOOKED_AT:
+        places = np.sort(np.random.default_rng(seed).choice(places, _MOST_LOOKED_AT, replace=False))
+    return Rows(
+        values=np.asarray(rows.values[places]),
+        truth=rows.truth[places],
+        weight=None if weight is None else weight[places],
+    )
 
 
 def refuse_no_number(watch: Watch, learner: str) -> None:
