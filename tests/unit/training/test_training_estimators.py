@@ -25,7 +25,7 @@ EXPECTED = {
 @pytest.mark.slow
 @parametrize_with_checks(
     [Classifier(budget_trials=1, n_jobs=1), Regressor(budget_trials=1, n_jobs=1)],
-    expected_failed_checks=lambda estimator: EXPECTED if isinstance(estimator, Regressor) else {},
+    expected_failed_checks=lambda estimator: EXPECTED,
 )
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
