@@ -657,8 +657,11 @@ def leaking(plant: str) -> Case:
         with tempfile.TemporaryDirectory(prefix="tenfold-detectors-") as folder:
             clean = leaks.said_of(honest, Path(folder), seed)
         right = [x for x in said if x.rule in scene.rules or (scene.leak and x.column == scene.leak)]
+        # Another detector's word about the clean twin is that detector's alarm.
+        own = {*scene.rules, *(x.rule for x in right)}
+        alarms = [x for x in clean if x.rule in own]
         return Told(
-            found=bool(right), message=right[0].message if right else "", alarm=clean[0].message if clean else ""
+            found=bool(right), message=right[0].message if right else "", alarm=alarms[0].message if alarms else ""
         )
 
     return case

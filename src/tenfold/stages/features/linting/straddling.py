@@ -9,6 +9,8 @@ from tenfold.records.features import FeatureLeak
 from tenfold.stages.features.linting.ground import LintGround, leak
 
 _MUCH = 0.01
+_SOME_IN_TIME = 0.02
+"""Below this share of the judged rows a row that comes again on another day is chance, and told by the data stage."""
 
 
 def copies_on_both_sides(ground: LintGround, copies: npt.NDArray[np.int64] | None) -> list[FeatureLeak]:
@@ -26,6 +28,8 @@ def copies_on_both_sides(ground: LintGround, copies: npt.NDArray[np.int64] | Non
     if not straddling:
         return []
     share = straddling / int(judged.sum())
+    if ground.split_by_time and share < _SOME_IN_TIME:
+        return []
     reason = (
         f"{straddling:,} of the rows that judge the model ({share:.1%}) repeat rows that train it, exactly or nearly"
     )
