@@ -39,6 +39,7 @@ _FACTORS: tuple[tuple[float, float, str], ...] = (
     (60.0, 0.0, "60 (as minutes and seconds)"),
     (1.8, 32.0, "1.8 and 32 (as Celsius and Fahrenheit)"),
 )
+_UNMISTAKABLE = ("1000 ", "100 ", "10 ", "60 ")
 _APART = 1.0
 _NEAR = 0.2
 _MORE_MISSING = 0.2
@@ -185,7 +186,15 @@ def _of_slice(before: Slice, now: Slice, known: Slices, *, whole_days: bool) -> 
         if unit is not None:
             text = f"'{name}' seems to be in another unit{now.where}: it differs by {unit} from the reference"
             text += f" (median {deciles[4]:.4g}, there {there[4]:.4g}; {now.rows:,} rows)" if there else ""
-            yield IntegrityFinding(rule="unit", severity="critical", message=text, column=name, value=deciles[4])
+            # A season moves a temperature by 2.54 as well: small factors over all rows are asked about, no more.
+            sure = bool(now.key) or unit.startswith(_UNMISTAKABLE)
+            yield IntegrityFinding(
+                rule="unit",
+                severity="critical" if sure else "warning",
+                message=text,
+                column=name,
+                value=deciles[4],
+            )
     if now.key:
         for name, share in now.missing.items():
             usual = before.missing.get(name, 0.0)

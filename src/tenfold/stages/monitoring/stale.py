@@ -89,8 +89,9 @@ def find_stale(known: Cadence, table: pl.DataFrame, moments: pl.Series | None) -
                 f"'{name}' kept one value for {_spoken(seconds)}{where} from {since:%Y-%m-%d %H:%M} on; in the"
                 f" reference for {_spoken(usual)} at most: its source stands still?"
             )
+            # A quiet week is possible too: it is told, and stops no training.
             yield IntegrityFinding(
-                rule="stale", severity="critical", message=text, column=name, value=seconds, limit=_LONGER * usual
+                rule="stale", severity="warning", message=text, column=name, value=seconds, limit=_LONGER * usual
             )
     yield from _by_age(known, table, moments)
 

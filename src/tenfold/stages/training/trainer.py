@@ -23,6 +23,7 @@ from tenfold.stages.training.ensemble import MOST_MEMBERS, Blend, choose_blend
 from tenfold.stages.training.fidelity import Part, part_of
 from tenfold.stages.training.finish import Assembled, common_folds, finish, finishing_seconds, merges
 from tenfold.stages.training.fitting import Keep, Limits, score_proposals
+from tenfold.stages.training.judging import Yardstick
 from tenfold.stages.training.leaderboard import leaderboard
 from tenfold.stages.training.learners import REFERENCES, learner_called
 from tenfold.stages.training.optimism import Corrected, Values, correct, row_losses
@@ -211,7 +212,7 @@ class Trainer:
             loss=lambda rows: measure.of(rows).loss,
             score=score,
             ranks=(measure.ranks, measure.truth == 1) if measure.ranks else None,
-            measures=self._measuring(folds),
+            measures=self._measuring(folds, measure),
             rng=np.random.default_rng([self.bench.seed, 5]),
             deadline=deadline,
         )
@@ -257,12 +258,18 @@ class Trainer:
         score, _ = self.bench.yardstick(folds).score(made.oof[self.bench.held_rows(folds)])
         return replace(made, candidates=leaderboard(self.bench, self.pool.values(), deadline), score=score)
 
-    def _measuring(self, folds: Sequence[int]) -> npt.NDArray[np.bool_] | None:
+    def _measuring(self, folds: Sequence[int], measure: Yardstick) -> npt.NDArray[np.bool_] | None:
         """Return which held-out rows did not decide who stays in the race: candidates are dropped on the first fold."""
         raced = any(one.dropped and one.finished for one in self.pool.values())
         if not raced or len(folds) < 2:
             return None
-        return np.concatenate([np.full(len(self.bench.row_numbers(fold)[1]), fold != 0) for fold in folds])
+        flags = np.concatenate([np.full(len(self.bench.row_numbers(fold)[1]), fold != 0) for fold in folds])
+        if measure.places is None:
+            return flags
+        # Rows that are measured several times stand once: out is a row that decided in any of them.
+        distinct = np.ones(len(measure.truth), dtype=np.bool_)
+        distinct[measure.places[~flags]] = False
+        return distinct
 
     def _choose_blend(self) -> Blend:
         chosen = self.complete[:_BLENDED]
