@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +118,16 @@ def test_with_no_time_left_the_search_makes_nothing_and_serves_something(make_in
     assert result.record.trials == ()
     assert result.record.members == (("constant", 1.0),)
     assert "time" in result.record.stopped
+
+
+def test_luck_is_taken_off_where_rows_are_measured_several_times_and_a_candidate_left_the_race(
+    make_inputs, context, tmp_path
+):
+    inputs = make_inputs(rows=120, strategy="repeated")
+    candidates = carried(inputs, context(), tmp_path)
+    with open_trainer(inputs, candidates.files, context()) as trainer:
+        last = trainer.complete[-1]
+        trainer.pool["left"] = replace(last, candidate=replace(last.candidate, key="left"), dropped="race")
+        corrected = trainer.correct(Deadline())
+    assert corrected.value is not None
+    assert 0.0 <= corrected.value <= 1.0
