@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.exceptions import NotFittedError
 from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_feature_names, _check_sample_weight, check_is_fitted, validate_data
@@ -62,8 +61,6 @@ Floats = npt.NDArray[np.float64]
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     """What both have in common. Parameters are documented where they are public."""
-
-    _task: Task | None
 
     def __init__(
         self,
@@ -131,12 +128,14 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
         taken = ingest(
             IngestOptions(sources=(SourceRequest(name="rows", location=str(source)),)), workdir=folder / "in"
         )
+        classes = table[target].unique().sort().to_list() if table.schema[target] == pl.String else []
+        task: Task = "regression" if not classes else "binary" if len(classes) == 2 else "multiclass"
         asked = ProblemOptions(
             target=target,
-            task=self._task_of(table[target]),
+            task=task,
             metric=self.metric,
             feasibility="off",
-            positive=self._positive(),
+            positive=classes[1] if task == "binary" else None,
         )
         stated = _received(problem.run(taken.table, taken.fields, asked, ctx), folder / "problem")
         prepared = DataOptions(columns=columns)
@@ -224,17 +223,9 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
 
     def _scores(self, X: Any) -> Floats:
         check_is_fitted(self)
-        if not hasattr(self, "model_"):
-            raise NotFittedError(f"this {type(self).__name__} is not fitted yet: call fit first")
         rows = self._rows(X, reset=False)
         model: Model = self.model_
         return model.scores(model.conform(rows))
-
-    def _task_of(self, target: pl.Series) -> Task:
-        raise NotImplementedError
-
-    def _positive(self) -> str | None:
-        return None
 
 
 class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]  # scikit-learn is untyped
@@ -295,7 +286,7 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]  # scikit-l
             When the rows or labels cannot be learned from: infinite values, lengths that differ, a single class.
         """
         watch = Stopwatch()
-        rows, y = self._rows_and_target(X, y)
+        rows, y = _both(self, X, y, numeric=False)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -321,15 +312,6 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]  # scikit-l
         probabilities = self.predict_proba(X)
         chosen: npt.NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
         return chosen
-
-    def _task_of(self, target: pl.Series) -> Task:
-        return "binary" if target.n_unique() == 2 else "multiclass"
-
-    def _positive(self) -> str | None:
-        return "c000001" if len(self.classes_) == 2 else None
-
-    def _rows_and_target(self, X: Any, y: Any) -> tuple[pl.DataFrame, npt.NDArray[Any]]:
-        return _both(self, X, y, numeric=False)
 
 
 class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]  # scikit-learn is untyped
@@ -358,10 +340,6 @@ class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]  # scikit-lea
     def predict(self, X: Any) -> Floats:
         """Return the predicted number of each row, of shape (n_samples,)."""
         return self._scores(X)[:, 0]
-
-    def _task_of(self, target: pl.Series) -> Task:
-        del target
-        return "regression"
 
 
 def _both(estimator: _Estimator, X: Any, y: Any, *, numeric: bool) -> tuple[pl.DataFrame, npt.NDArray[Any]]:

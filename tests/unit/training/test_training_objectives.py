@@ -41,7 +41,6 @@ def out_of_fold(learner: str, loss: str, rows: Rows, metric: str) -> float:
     ("metric", "gain"), [("pinball_0.9", 0.05), ("pinball_0.1", 0.3), ("mae", 0.02), ("mape", 0.2)]
 )
 def test_a_model_fitted_to_its_loss_beats_the_squared_one_out_of_fold(learner: str, metric: str, gain: float) -> None:
-    pytest.importorskip(learner)
     rows = skewed(np.random.default_rng(4))
     own, squared = (out_of_fold(learner, loss, rows, metric) for loss in (metric, "rmse"))
     assert own < (1.0 - gain) * squared
@@ -49,7 +48,6 @@ def test_a_model_fitted_to_its_loss_beats_the_squared_one_out_of_fold(learner: s
 
 @pytest.mark.parametrize("learner", BOOSTERS)
 def test_counts_are_fitted_by_their_rate_and_never_below_zero(learner: str) -> None:
-    pytest.importorskip(learner)
     rows = counted(np.random.default_rng(5))
     new = Outcome(task="regression", truth=rows.truth, scores=np.full((len(rows.truth), 1), rows.truth.mean()))
     constant = metric_called("poisson_deviance").compute(new)
