@@ -7,6 +7,7 @@ guard around its first line. When the process that started it goes away, it take
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import pickle
@@ -15,10 +16,14 @@ import socket
 import struct
 import sys
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 FORK, WAIT = b"f", b"w"
 NUMBER = struct.Struct("!q")
+
+_NOT_NEEDED = ("pandas", "pyarrow")
+"""Libraries of models import these when they are there, to take tables of theirs, which workers never hand them."""
 
 
 def main(descriptor: int, preload: list[str]) -> None:
@@ -28,8 +33,7 @@ def main(descriptor: int, preload: list[str]) -> None:
     number and gets the status with which it ended.
     """
     control = socket.socket(fileno=descriptor)
-    for module in preload:
-        importlib.import_module(module)
+    _preload(preload)
     children: set[int] = set()
     while True:
         order, descriptors, _, _ = socket.recv_fds(control, 1, 1)
@@ -52,6 +56,19 @@ def main(descriptor: int, preload: list[str]) -> None:
             return
 
 
+def _preload(modules: list[str]) -> None:
+    """Import modules as if those that are not needed were not installed: every worker has a copy of all of it."""
+    hidden = [name for name in _NOT_NEEDED if name not in modules and name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # the import system's own way to say that there is none
+    try:
+        for module in modules:
+            importlib.import_module(module)
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
 def receive(control: socket.socket, size: int) -> bytes:
     """Return exactly ``size`` bytes; EOFError when the other side goes away first."""
     content = b""
@@ -63,13 +80,21 @@ def receive(control: socket.socket, size: int) -> bytes:
     return content
 
 
+def _trimming() -> Callable[[], None]:
+    """Return what gives freed memory back to the system: glibc keeps it else, and each worker holds its greatest fit."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return (lambda: None) if trim is None else (lambda: trim(0))
+
+
 def _work(connection: Connection) -> None:
     """Answer calls until the parent goes away, then end without the clean-up that belongs to the nursery."""
-    status = 1
+    status, trim = 1, _trimming()
     try:
         while True:
             function, item = pickle.loads(connection.recv_bytes())  # noqa: S301 - from our own parent, through a private socket
             connection.send_bytes(_answer(function, item))
+            del function, item
+            trim()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         status = 0
     finally:

@@ -22,6 +22,9 @@ _NOT_FEATURES: Mapping[Role, str] = {
     "ignored": "it is ignored",
 }
 
+MOST_SPLIT, _ROWS_TO_SPLIT = 5_000, 5
+"""Trees that split on sets of levels may do so up to so many, of so many rows each on average."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
@@ -35,6 +38,8 @@ class Candidate:
         Distinct values among the others.
     levels : tuple of str
         Of a categorical column, sorted; empty for the other kinds and where there are too many to list.
+    many_levels : tuple of str
+        Of a categorical column with too many levels, sorted, where each has enough rows to be split upon.
     impute, scale : str or None
         What the user said.
     """
@@ -43,6 +48,7 @@ class Candidate:
     missing: int
     distinct: int
     levels: tuple[str, ...] = ()
+    many_levels: tuple[str, ...] = ()
     impute: str | None = None
     scale: str | None = None
 
@@ -78,11 +84,15 @@ def candidate(field: Field, values: pl.Series, declared: Column, *, most_levels:
     present = values.drop_nulls()
     distinct = present.n_unique()
     listed = field.kind == "categorical" and distinct <= most_levels
+    split = field.kind == "categorical" and not listed and distinct <= MOST_SPLIT
+    split = split and len(present) >= _ROWS_TO_SPLIT * distinct
+    levels = tuple(present.unique().sort().to_list()) if listed or split else ()
     return Candidate(
         field=field,
         missing=len(values) - len(present),
         distinct=distinct,
-        levels=tuple(present.unique().sort().to_list()) if listed else (),
+        levels=levels if listed else (),
+        many_levels=levels if split else (),
         impute=declared.impute,
         scale=declared.scale,
     )

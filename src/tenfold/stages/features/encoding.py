@@ -35,6 +35,8 @@ def encoded(found: Candidate, ground: Ground, view: View) -> list[Step]:
     asked = ground.encode.get(found.name, "auto")
     if isinstance(asked, tuple):
         return _ordered(found, asked, view)
+    if asked == "auto" and view == "native" and found.many_levels:
+        return [_many_codes(found), _target(found)]
     if asked == "auto":
         asked = "target" if not found.levels else "onehot" if view == "dense" else "codes"
     if asked in _LISTED and not found.levels:
@@ -62,6 +64,14 @@ def _in_view(step: Step, made: tuple[str, ...], view: View) -> list[Step]:
 def _codes(found: Candidate, *, missing: str) -> Step:
     reason = f"{len(found.levels)} levels as codes; a level that training never saw counts as missing"
     settings: dict[str, object] = {"levels": found.levels, "missing": missing, **_own_fill(found)}
+    return Step(kind="codes", columns=(found.name,), settings=settings, reason=reason)
+
+
+def _many_codes(found: Candidate) -> Step:
+    reason = (
+        f"{found.distinct:,} levels as codes, for trees that split on sets of levels; the others read their means alone"
+    )
+    settings: dict[str, object] = {"levels": found.many_levels, "missing": "nan", **_own_fill(found)}
     return Step(kind="codes", columns=(found.name,), settings=settings, reason=reason)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from tenfold.bundle.matrix import Matrix
 from tenfold.bundle.transforms.table import transform_called
 from tenfold.bundle.view import FittedView, encoding_target, fit_view
 from tenfold.foundation.clock import Deadline
@@ -112,6 +113,10 @@ class Bench:
         numbers, _ = self.row_numbers(fold)
         categorical = tuple(int(column) for column in self.array(f"{view}-categorical"))
         return self._rows(f"{view}-{fold}-train", numbers), categorical
+
+    def told(self, view: View) -> tuple[int, ...]:
+        """Return the columns of codes of a view whose levels are many, and of which other columns tell."""
+        return tuple(int(column) for column in self.array(f"{view}-told"))
 
     def held(self, view: View, fold: int) -> Rows:
         """Return the held-out rows of a fold."""
@@ -240,6 +245,7 @@ def lay_out(layout: Layout) -> float:
     training = clipped(table[numbers], numbers, bench.folder, layout.fold)
     fitted, matrix = fit_view(bench.views[layout.view], training, truth, rng)
     np.save(bench.folder / f"{layout.view}-categorical.npy", np.array(matrix.categorical, dtype=np.int64))
+    np.save(bench.folder / f"{layout.view}-told.npy", np.array(_told(bench.views[layout.view], matrix), dtype=np.int64))
     before = state(fitted) if layout.fold != ALL_ROWS else ""
     values = fitted.apply(table[held]).values
     if layout.fold != ALL_ROWS:
@@ -271,6 +277,13 @@ def _without(table: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     """Return a table in which these columns are missing throughout."""
     inside = [name for name in columns if name in table.columns]
     return table.with_columns(pl.lit(None, dtype=table.schema[name]).alias(name) for name in inside)
+
+
+def _told(steps: Sequence[Step], matrix: Matrix) -> list[int]:
+    """Return the columns of codes of what is encoded by its target too."""
+    coded = {step.columns[0] for step in steps if step.kind == "codes"}
+    twice = coded & {step.columns[0] for step in steps if step.kind == "target_encoding"}
+    return [place for place in matrix.categorical if matrix.names[place] in twice]
 
 
 def _write_rows(folder: Path, table: Path, problem: Problem, weight: str | None, split: pl.DataFrame) -> None:

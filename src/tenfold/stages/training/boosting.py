@@ -35,7 +35,7 @@ _FIXED: Mapping[str, object] = {
     "force_col_wise": True,
     "bagging_freq": 1,
     "max_cat_to_onehot": 8,
-    "cat_smooth": 20.0,
+    "cat_smooth": 5.0,
     "verbosity": -1,
 }
 _OBJECTIVES: Mapping[Aim, tuple[str, str]] = {

@@ -67,7 +67,7 @@ class CatBoost:
         loss, link = _LOSSES[wanted.aim]
         if wanted.aim == "quantile":
             loss = f"{loss}:alpha={wanted.level:g}"
-        indicators = Indicators.of(fit.train.values, fit.categorical)
+        indicators = Indicators.of(fit.train.values, fit.categorical, fit.told)
         train = _pool(catboost, indicators, fit.train)
         held = None
         if fit.iterations is None:

@@ -210,6 +210,7 @@ def fit_fold(task: FoldTask) -> FoldFit:
         start=task.part.start,
         loss=training_loss(task.bench.problem.metric.metric, task.bench.task),
         convergence=task.convergence,
+        told=task.bench.told(learner.view),
     )
     try:
         # What overflows becomes a loss or a prediction that is no number, and that is for the rules to find.

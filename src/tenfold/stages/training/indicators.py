@@ -26,11 +26,13 @@ class Indicators:
     level: Values
 
     @classmethod
-    def of(cls, values: Values, categorical: tuple[int, ...]) -> Indicators:
-        """Return the plan for a training matrix: each code that occurs there has a column."""
+    def of(cls, values: Values, categorical: tuple[int, ...], told: tuple[int, ...] = ()) -> Indicators:
+        """Return the plan for a training matrix: each code that occurs there has a column, but those of ``told``."""
         source: list[int] = []
         level: list[float] = []
         for column in range(values.shape[1]):
+            if column in told:
+                continue
             if column not in categorical:
                 source.append(column)
                 level.append(np.nan)

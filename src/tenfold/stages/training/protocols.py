@@ -69,6 +69,8 @@ class Fit:
         Rows on which the number of iterations is chosen; None when ``iterations`` is given.
     categorical : tuple of int
         Columns of the values that hold category codes.
+    told : tuple of int
+        Those among them whose levels are too many for a column each, and of which other columns tell.
     outputs : int
         Number of classes, or 1 for a regression.
     iterations : int or None
@@ -101,6 +103,7 @@ class Fit:
     loss: str = ""
     start: Mapping[str, bytes] = field(default_factory=dict)
     convergence: Convergence = field(default_factory=Convergence)
+    told: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,7 +51,7 @@ class XGBoost:
         fit = relative(fit)
         wanted = objective_of(fit)
         objective, metric, link = _OBJECTIVES[wanted.aim]
-        indicators = Indicators.of(fit.train.values, fit.categorical)
+        indicators = Indicators.of(fit.train.values, fit.categorical, fit.told)
         train = _matrix(xgboost, indicators, fit.train)
         held = []
         if fit.iterations is None and fit.held is not None:

@@ -33,6 +33,8 @@ _NEAR = 1.1
 """A second learner is searched too while its best loss is within this factor of the best."""
 
 _SLOWEST_RATE = 0.02
+_LAST_BATCH = 0.6
+"""The part of a batch for which there must be time: what the deadline cuts off was not for nothing, as its best may end."""
 _FIT_SHARE, _BATCH_SHARE = 0.05, 0.5
 _FINISH_SLACK, _FINISH_SECONDS = 1.5, 0.3
 _CORRECTION_SHARE, _CORRECTION_SECONDS = 0.04, 2.0
@@ -153,7 +155,7 @@ class Search:
             self.stopped = f"{len(self._under_way)} trials were made, and the space has nothing else"
         elif not self._jobs:
             self.stopped = f"{len(self._under_way)} trials were made, as many as the budget or the number of rows bears"
-        elif self.timed and self.deadline.remaining_seconds() <= self._reserve() + 1.2 * self._batch_seconds:
+        elif self.timed and self.deadline.remaining_seconds() <= self._reserve() + _LAST_BATCH * self._batch_seconds:
             self.stopped = "the time that was left is needed to finish the ensemble"
         return not self.stopped
 
