@@ -39,7 +39,7 @@ from tenfold.stages.features.options import FeatureOptions
 from tenfold.stages.problem import run as problem
 from tenfold.stages.problem.options import ProblemOptions
 from tenfold.stages.training import run as training
-from tenfold.stages.training.learners import learner_called
+from tenfold.stages.training.learners import learner_called, preloaded
 from tenfold.stages.training.options import TrainingOptions
 from tenfold.stages.training.trainer import open_trainer
 from tenfold.stages.tuning import run as tuning
@@ -47,7 +47,6 @@ from tenfold.stages.tuning.options import Method, TuningOptions
 from tenfold.stages.validation import run as validation
 from tenfold.stages.validation.options import ValidationOptions
 
-_PRELOAD = ("lightgbm", "sklearn.linear_model", "sklearn.ensemble")
 _FEWEST_ROWS = 2
 _TARGET, _WEIGHT = "target", "sample_weight"
 _LEAST_FOR_PROCESSES = 20.0
@@ -196,7 +195,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
         short = self.budget_seconds is not None and self.budget_seconds < _LEAST_FOR_PROCESSES
         if self.n_jobs == 1 or (self.n_jobs is None and self.budget_trials is None and short):
             return nullcontext(InlineMap())
-        processes = ProcessMap(None if self.n_jobs is None or self.n_jobs < 0 else self.n_jobs, preload=_PRELOAD)
+        processes = ProcessMap(None if self.n_jobs is None or self.n_jobs < 0 else self.n_jobs, preload=preloaded())
         processes.start()
         return processes
 

@@ -33,7 +33,7 @@ def main(descriptor: int, preload: list[str]) -> None:
     number and gets the status with which it ended.
     """
     control = socket.socket(fileno=descriptor)
-    _preload(preload)
+    _import(preload)
     children: set[int] = set()
     while True:
         order, descriptors, _, _ = socket.recv_fds(control, 1, 1)
@@ -56,7 +56,7 @@ def main(descriptor: int, preload: list[str]) -> None:
             return
 
 
-def _preload(modules: list[str]) -> None:
+def _import(modules: list[str]) -> None:
     """Import modules as if those that are not needed were not installed: every worker has a copy of all of it."""
     hidden = [name for name in _NOT_NEEDED if name not in modules and name not in sys.modules]
     for name in hidden:
@@ -81,7 +81,7 @@ def receive(control: socket.socket, size: int) -> bytes:
 
 
 def _trimming() -> Callable[[], None]:
-    """Return what gives freed memory back to the system: glibc keeps it else, and each worker holds its greatest fit."""
+    """Return what gives freed memory back to the system, which glibc keeps else, as much as the greatest fit took."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     return (lambda: None) if trim is None else (lambda: trim(0))
 

@@ -38,6 +38,7 @@ from tenfold.records.model import Candidates
 from tenfold.reports.data_report import DataFacts, render_data_report
 from tenfold.reports.run_report import RunFacts, render_run_report
 from tenfold.stages.evaluation.worn import Wear
+from tenfold.stages.training.learners import preloaded
 from tenfold.store.open import Store
 from tenfold.store.rows import RunStatus, Version
 
@@ -46,8 +47,6 @@ EXIT_SECONDS = 0.4
 
 _READABLE = frozenset({"additive", "sparse_linear", "linear", "tree"})
 """Learners whose model a person can read, where it serves alone."""
-
-_PRELOAD = ("lightgbm", "sklearn.linear_model", "sklearn.ensemble")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,7 +326,7 @@ class _Workers:
     """Worker processes while they are needed; they warm up while the first stages work."""
 
     def __init__(self, *, inline: bool, cores: int | None):
-        self._pool = None if inline else ProcessMap(cores, preload=_PRELOAD)
+        self._pool = None if inline else ProcessMap(cores, preload=preloaded())
 
     def __enter__(self) -> ParallelMap:
         if self._pool is None:

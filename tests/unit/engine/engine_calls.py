@@ -49,6 +49,14 @@ def whoami(_: int) -> tuple[int, str, bool]:
     return os.getpid(), os.environ["OMP_NUM_THREADS"], "colorsys" in sys.modules
 
 
+def frames(_: int) -> tuple[bool, bool]:
+    """Whether pandas was there before it was asked for, and whether it can be had."""
+    before = "pandas" in sys.modules
+    import pandas as pd
+
+    return before, len(pd.DataFrame({"a": [1]})) == 1
+
+
 def chatter(_: int) -> None:
     print("spoken by a library")  # noqa: T201 - what the test is about
 

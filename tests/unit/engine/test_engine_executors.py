@@ -101,6 +101,11 @@ def test_preloaded_modules_and_one_thread_each_are_what_workers_find(monkeypatch
     assert (threads, preloaded) == ("1", True)
 
 
+def test_libraries_are_preloaded_without_pandas_which_a_call_can_still_have():
+    with ProcessMap(1, preload=["sklearn.ensemble"]) as workers:
+        assert dict(workers(calls.frames, [1])) == {0: (False, True)}
+
+
 def test_what_workers_print_does_not_reach_stdout():
     script = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"

@@ -108,11 +108,19 @@ def test_only_development_rows_are_looked_at(tmp_path: Path) -> None:
 
 
 def test_many_levels_are_encoded_by_the_target_and_few_stand_for_themselves(tmp_path: Path) -> None:
-    rows = table(forty=[f"{row % 40:02d}" for row in range(ROWS)], more=[f"{row % 41:02d}" for row in range(ROWS)])
+    rows = table(forty=[f"{row % 40:02d}" for row in range(ROWS)], more=[f"{row % 80:02d}" for row in range(ROWS)])
     found, _ = plan(tmp_path, rows)
-    assert step(found, "native", "forty").kind == "codes"
-    assert step(found, "native", "more").kind == "target_encoding"
+    assert [each.kind for each in found.views["native"] if each.columns == ("forty",)] == ["codes"]
+    assert [each.kind for each in found.views["native"] if each.columns == ("more",)] == ["target_encoding"]
     assert step(found, "dense", "forty").kind == "onehot"
+
+
+def test_many_levels_of_enough_rows_are_codes_as_well_where_trees_split_on_sets(tmp_path: Path) -> None:
+    found, _ = plan(tmp_path, table(town=[f"{row % 60:02d}" for row in range(ROWS)]))
+    kinds = {view: [each.kind for each in steps if "town" in each.columns] for view, steps in found.views.items()}
+    assert kinds["native"] == ["codes", "target_encoding"]
+    assert "codes" not in kinds["filled"]
+    assert "onehot" not in kinds["dense"]
 
 
 def test_the_users_ways_to_fill_and_scale_are_taken(tmp_path: Path) -> None:

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 MOST_TREES = 4_000
 """Trees of one model beyond which a slow learning rate is not worth its latency; a round has one for each class."""
 
+MOST_LEAVES = 200_000
+"""Leaves of one model, about twenty megabytes of text: trees of many leaves are fewer."""
+
 _END = "\nend of trees"
+
+_USUAL_LEAVES = 31
 
 # Column-wise histograms are summed in the order of the rows whatever the number of threads, so equal decisions give
 # equal bytes. Deterministic mode alone leaves the choice of histogram to a timing at start-up.
@@ -128,7 +133,9 @@ def _watch(fit: Fit, params: Mapping[str, object]) -> Watch:
 
 def _rounds(fit: Fit) -> int:
     """Return how many rounds there may be."""
-    most = MOST_TREES // (fit.outputs if fit.task == "multiclass" else 1)
+    leaves = fit.params.get("num_leaves", _USUAL_LEAVES)
+    assert isinstance(leaves, int)
+    most = max(1, min(MOST_TREES, MOST_LEAVES // leaves) // (fit.outputs if fit.task == "multiclass" else 1))
     return fit.iterations or (most if fit.most is None else min(most, fit.most))
 
 

@@ -26,7 +26,7 @@ from tenfold.stages.training.scored import Scored
 
 Values = npt.NDArray[np.float64]
 
-MOST_MERGED_BYTES, MOST_MERGED_TREES = 24_000_000, 3_000
+MOST_MERGED_BYTES, MOST_MERGED_TREES = 10_000_000, 3_000
 """Fold models larger than this together are replaced by one fit on all rows: a row must walk down every tree."""
 
 _LEAST_CLOSING_SECONDS, _SECONDS_PER_TREE, _SECONDS_PER_CELL = 0.1, 3e-4, 5e-8

@@ -28,6 +28,12 @@ LIBRARIES = {"lightgbm": "lightgbm", "catboost": "catboost", "xgboost": "xgboost
 """What boosts, by learner: the library that must be there."""
 
 
+def preloaded() -> tuple[str, ...]:
+    """Return the modules to import before workers are forked; CatBoost is not among them, as it starts threads."""
+    found = ("xgboost",) if usable("xgboost") else ()
+    return ("lightgbm", *found, "sklearn.linear_model", "sklearn.ensemble")
+
+
 def usable(name: str) -> bool:
     """Whether the library that this learner needs is installed."""
     return name not in LIBRARIES or find_spec(LIBRARIES[name]) is not None

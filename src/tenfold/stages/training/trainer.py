@@ -68,6 +68,7 @@ class Trainer:
         self._limits = limits_of(bench.problem)
         self._view_costs: dict[str, Mapping[str, float]] = {}
         self._members = MOST_MEMBERS
+        self._parted: set[str] = set()
 
     def alone(self) -> None:
         """Let one model serve alone from now on: an average of models that can be read cannot."""
@@ -149,6 +150,7 @@ class Trainer:
         else:
             scored = read_scored(saved)
         self.pool.update({one.key: one for one in scored})
+        self._parted.update(key for key, part in (shares or {}).items() if part < 1.0)
         self._tell_findings(scored)
         self._blend = None
         self._forget_models()
@@ -274,12 +276,7 @@ class Trainer:
     def _choose_blend(self) -> Blend:
         chosen = self.complete[:_BLENDED]
         if not chosen:
-            unfinished = [
-                one
-                for one in self.pool.values()
-                if one.finished and one.candidate.origin != "reference" and not one.rejected
-            ]
-            chosen = sorted(unfinished, key=lambda one: (one.candidate.loss, one.key))[:1]
+            chosen = self._unfinished()[:1]
         if not chosen:
             return Blend(weights={CONSTANT: 1.0}, loss=self.pool[CONSTANT].candidate.loss)
         folds = common_folds(chosen)
@@ -291,11 +288,27 @@ class Trainer:
                 break
         return blend
 
+    def _unfinished(self) -> list[Scored]:
+        """Return the models that finished a fold at least and may serve, best first."""
+        found = [
+            one
+            for one in self.pool.values()
+            if one.finished and one.candidate.origin != "reference" and not one.rejected
+        ]
+        return sorted(found, key=lambda one: (one.candidate.loss, one.key))
+
     def _forget_models(self) -> None:
-        """Drop the folds' models of all but the best: a member without them is fitted again on all rows."""
-        mergeable = [one.key for one in self.complete if merges(self.bench, one)]
-        for key in mergeable[_KEPT_MODELS:]:
-            self.pool[key] = replace(self.pool[key], folds={})
+        """Drop the folds' models of all but the best: a member without them is fitted again on all rows.
+
+        Of the best that cannot be averaged one model is kept, should there be no time to fit them again; so is what a
+        trial that had a part of a fit goes on from.
+        """
+        best = [one.key for one in self.complete[:_KEPT_MODELS]] or [one.key for one in self._unfinished()[:1]]
+        for key, one in self.pool.items():
+            if not one.folds or key in self._parted:
+                continue
+            kept = one.folds if merges(self.bench, one) else dict(list(one.folds.items())[:1])
+            self.pool[key] = replace(one, folds=kept if key in best else {})
 
 
 @contextmanager

@@ -34,7 +34,7 @@ _NEAR = 1.1
 
 _SLOWEST_RATE = 0.02
 _LAST_BATCH = 0.6
-"""The part of a batch for which there must be time: what the deadline cuts off was not for nothing, as its best may end."""
+"""The part of a batch for which there must be time: where the deadline cuts it off, its quicker trials count."""
 _FIT_SHARE, _BATCH_SHARE = 0.05, 0.5
 _FINISH_SLACK, _FINISH_SECONDS = 1.5, 0.3
 _CORRECTION_SHARE, _CORRECTION_SECONDS = 0.04, 2.0
