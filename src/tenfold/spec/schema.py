@@ -104,6 +104,7 @@ class TrainingSection(Section):
                 "random_forest",
                 "extra_trees",
                 "mlp",
+                "neighbours",
                 "sparse_linear",
                 "tree",
                 "additive",

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from training_tables import TickingClock
 
+from tenfold.bundle.predictors.table import predictor_from_files
 from tenfold.foundation.clock import Deadline
 from tenfold.foundation.errors import InputError
 from tenfold.stages.training.learners import LEARNERS, learner_called
+from tenfold.stages.training.portfolio import later_rungs
 from tenfold.stages.training.protocols import LEVELS, Fit, FitFailed, Rows
 
 TASKS = ("binary", "multiclass", "regression")
@@ -18,6 +20,7 @@ SMALL = {
     "catboost": {"depth": 3, "learning_rate": 0.2},
     "xgboost": {"max_depth": 3, "learning_rate": 0.2, "subsample": 0.8},
     "mlp": {"layers": "narrow"},
+    "neighbours": {},
     "sparse_linear": {},
     "tree": {},
     "additive": {"num_leaves": 6, "learning_rate": 0.2},
@@ -179,3 +182,26 @@ def test_weights_of_two_count_like_two_copies_for_ridge():
 def test_an_unknown_learner_is_named_with_the_nearest():
     with pytest.raises(InputError, match="Did you mean 'lightgbm'"):
         learner_called("lightgmb")
+
+
+def test_neighbours_take_part_only_where_they_are_named():
+    unasked = [each.learner for rung in later_rungs("binary", 500, 2, ()) for each in rung]
+    asked = [each.learner for rung in later_rungs("binary", 500, 2, ("neighbours",)) for each in rung]
+    assert "neighbours" not in unasked
+    assert asked == ["neighbours"]
+
+
+def test_neighbours_predict_a_row_alone_as_among_others_and_from_their_files():
+    fitted = learner_called("neighbours").fit(fit_of("multiclass", "neighbours"))
+    values = rows_of("multiclass", 40, 8).values
+    together = fitted.predictor.predict(values)
+    again = predictor_from_files("neighbours", fitted.predictor.files())
+    np.testing.assert_array_equal(again.predict(values), together)
+    np.testing.assert_array_equal(np.concatenate([again.predict(row[None]) for row in values]), together)
+
+
+def test_neighbours_of_too_many_rows_are_refused():
+    values = np.zeros((5_001, 2))
+    rows = Rows(values=values, truth=np.zeros(5_001))
+    with pytest.raises(FitFailed, match="up to 5,000 rows"):
+        learner_called("neighbours").fit(fit_of("regression", "neighbours", train=rows))

@@ -9,6 +9,7 @@ from tenfold.bundle.predictors.forest import ForestPredictor
 from tenfold.bundle.predictors.lightgbm import LightGBMPredictor
 from tenfold.bundle.predictors.linear import LinearPredictor
 from tenfold.bundle.predictors.mlp import MlpPredictor
+from tenfold.bundle.predictors.neighbours import NeighboursPredictor
 from tenfold.bundle.predictors.oblivious import ObliviousPredictor
 from tenfold.bundle.predictors.onnx import OnnxPredictor
 from tenfold.bundle.predictors.protocols import Predictor
@@ -34,6 +35,7 @@ PREDICTORS: Mapping[str, Callable[[Mapping[str, bytes]], Predictor]] = {
     "lightgbm": LightGBMPredictor.from_files,
     "forest": ForestPredictor.from_files,
     "mlp": MlpPredictor.from_files,
+    "neighbours": NeighboursPredictor.from_files,
     "oblivious": ObliviousPredictor.from_files,
     "onnx": OnnxPredictor.from_files,
 }

@@ -14,7 +14,7 @@ WHOLE_PROGRESS = 40.5
 """Progress of a whole boosted fit, rounds times learning rate: 405 rounds at the usual rate of 0.1."""
 
 
-WHOLE_STEPS = {"linear": float(STEPS), "sparse_linear": 16.0, "tree": 1.0, "mlp": 60.0}
+WHOLE_STEPS = {"linear": float(STEPS), "sparse_linear": 16.0, "tree": 1.0, "mlp": 60.0, "neighbours": 1.0}
 """Steps of a path, or epochs, of a whole fit."""
 
 

@@ -12,6 +12,7 @@ from tenfold.stages.training.catboost import CatBoost
 from tenfold.stages.training.forest import Forest
 from tenfold.stages.training.linear import Linear
 from tenfold.stages.training.mlp import Mlp
+from tenfold.stages.training.neighbours import Neighbours
 from tenfold.stages.training.protocols import Learner
 from tenfold.stages.training.sparse_linear import SparseLinear
 from tenfold.stages.training.tree import Tree
@@ -23,6 +24,9 @@ REFERENCES = ("constant", "rule")
 
 READABLE = ("additive", "sparse_linear", "tree")
 """What a person can read whole: curves, a few coefficients, or a few rules."""
+
+ONLY_BY_NAME = ("neighbours",)
+"""Learners that take part only where they are asked for by name: the model holds the training rows."""
 
 LIBRARIES = {"lightgbm": "lightgbm", "catboost": "catboost", "xgboost": "xgboost"}
 """What boosts, by learner: the library that must be there."""
@@ -60,6 +64,7 @@ LEARNERS: Mapping[str, Learner] = {
     "random_forest": Forest(kind="random"),
     "extra_trees": Forest(kind="extra"),
     "mlp": Mlp(),
+    "neighbours": Neighbours(),
     "sparse_linear": SparseLinear(),
     "tree": Tree(),
     "additive": Additive(),

@@ -12,7 +12,7 @@ from dataclasses import replace
 from tenfold.records.model import Candidate
 from tenfold.records.problem import Task
 from tenfold.stages.training.fitting import proposal
-from tenfold.stages.training.learners import usable
+from tenfold.stages.training.learners import ONLY_BY_NAME, usable
 
 MOST_FOREST_ROWS = 50_000
 """Forests beyond this are large, slow and no better than boosted trees."""
@@ -40,6 +40,7 @@ def later_rungs(task: Task, rows: int, outputs: int, learners: Sequence[str]) ->
         "catboost": proposal("catboost", "catboost", _catboost(task, rows)),
         "xgboost": proposal("xgboost", "xgboost", _xgboost(task, rows)),
         "mlp": proposal("mlp", "mlp", {"layers": "usual"}),
+        "neighbours": proposal("neighbours", "neighbours", {}),
     }
     forests = [
         proposal("random-forest", "random_forest", _forest(task, rows, outputs, "random")),
@@ -49,7 +50,7 @@ def later_rungs(task: Task, rows: int, outputs: int, learners: Sequence[str]) ->
         rungs = [
             [boosted["shallow"], boosted["tuned"]],
             [others["catboost"], others["mlp"]],
-            forests,
+            [others["neighbours"], *forests],
             [boosted["randomised"], boosted["stumps"]],
             [boosted["deep"], others["xgboost"]],
         ]
@@ -58,7 +59,7 @@ def later_rungs(task: Task, rows: int, outputs: int, learners: Sequence[str]) ->
             [boosted["tuned"], others["catboost"]],
             [boosted["deep"], others["mlp"]],
             [boosted["shallow"], boosted["large"]],
-            forests if rows <= MOST_FOREST_ROWS else [],
+            [others["neighbours"], *(forests if rows <= MOST_FOREST_ROWS else [])],
             [boosted["randomised"], others["xgboost"]],
             [boosted["stumps"]],
         ]
@@ -92,7 +93,7 @@ def free_choice(task: Task, rows: int) -> Candidate:
 
 def _wanted(learner: str, asked: Sequence[str]) -> bool:
     """Whether a learner takes part: one that was asked for by name does, whatever is installed, and then tells."""
-    return learner in asked if asked else usable(learner)
+    return learner in asked if asked else usable(learner) and learner not in ONLY_BY_NAME
 
 
 def _for_task(task: Task, params: dict[str, object]) -> dict[str, object]:
