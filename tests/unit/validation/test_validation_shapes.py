@@ -221,6 +221,38 @@ def test_leaving_one_out_of_few_rows_is_done_and_the_budget_decides(tmp_path: Pa
     assert few.plan(tmp_path, ValidationOptions(strategy="loo", budget_seconds=5.0, allow=True)).blocks == 51
 
 
+def test_single_rows_measure_classes_together(tmp_path: Path) -> None:
+    plan = Shape(table=table(60)).plan(tmp_path, ValidationOptions(strategy="loo"))
+    assert not any("too rare" in finding for finding in plan.findings)
+    few = pl.DataFrame({"x": np.arange(60.0), "y": ["yes"] * 4 + ["no"] * 56})
+    plan = Shape(table=few).plan(tmp_path, ValidationOptions(strategy="loo"))
+    (told,) = [finding for finding in plan.findings if "too rare" in finding]
+    assert "'yes' in all folds together (" in told
+
+
+def test_a_strategy_by_name_says_what_would_have_been_chosen(tmp_path: Path) -> None:
+    shape = Shape(table=table(600))
+    assert (
+        "`auto` would take stratified: rows are taken as exchangeable"
+        in shape.plan(tmp_path, ValidationOptions(strategy="kfold")).reason
+    )
+    assert ", as `auto` would: " in shape.plan(tmp_path, ValidationOptions(strategy="stratified")).reason
+
+
+def test_rows_in_the_gaps_of_a_rolling_split_are_measured_by_no_fold_and_may_train_later_ones(tmp_path: Path) -> None:
+    shape = Shape(table=table(1_200).with_columns(t=days(1_200)), time="t")
+    week = 7 * 86_400.0
+    rolling = ValidationOptions(strategy="time", gap_seconds=week, window_seconds=40 * week)
+    plan, part, block = shape.divide(tmp_path, rolling)
+    assert any("measured by no fold" in finding for finding in plan.findings)
+    assert not any("train only the final model" in finding for finding in plan.findings)
+    folds = plan.folds(part, block)
+    measured = np.concatenate([fold.validation for fold in folds])
+    gaps = np.setdiff1d(np.arange(measured.min(), measured.max()), measured)
+    assert len(gaps)
+    assert set(gaps) & set(np.concatenate([fold.train for fold in folds]))
+
+
 def test_groups_larger_than_the_test_share_still_leave_one_to_judge(tmp_path: Path) -> None:
     names = pl.Series([str(row % 3) for row in range(900)])
     plan, part, _ = Shape(table=table(900).with_columns(g=names), roles={"g": "group"}).divide(tmp_path)

@@ -242,13 +242,21 @@ def _asked_for(facts: Facts, options: ValidationOptions, *, folds: bool, develop
     return Choice(
         strategy=strategy,
         folds=folds,
-        reason="the file says so (`validation.strategy`)",
+        reason=f"the file says so (`validation.strategy`){_instead(facts, options, strategy)}",
         findings=tuple(findings),
         repeats=options.repeats or (REPEATS if strategy == "repeated" else 1),
         time=facts.time if strategy == "time" else None,
         group=facts.group if strategy == "group" else None,
         leaks=facts.time is not None and strategy != "time",
     )
+
+
+def _instead(facts: Facts, options: ValidationOptions, strategy: Method) -> str:
+    """Return what would have been chosen, and why, where that is something else."""
+    chosen = choose_strategy(facts, replace(options, strategy="auto", repeats=None))
+    if chosen.strategy == strategy:
+        return f", as `auto` would: {chosen.reason}"
+    return f"; `auto` would take {chosen.strategy}: {chosen.reason}"
 
 
 def _what_it_ignores(facts: Facts, options: ValidationOptions, strategy: Method) -> list[str]:
