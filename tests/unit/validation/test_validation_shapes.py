@@ -203,6 +203,22 @@ def test_groups_that_go_on_through_the_whole_time_are_crossed_with_it(tmp_path: 
         assert not set(groups[train]) & set(groups[measured])
 
 
+def test_a_large_panel_of_groups_gets_one_part_of_other_groups_that_is_newer(tmp_path: Path) -> None:
+    names = pl.Series([str(row % 50) for row in range(30_000)])
+    shape = Shape(table=table(30_000).with_columns(t=days(30_000, 50), g=names), time="t", roles={"g": "group"})
+    plan, part, block = shape.divide(tmp_path)
+    assert (plan.strategy, plan.scheme, plan.fold_count) == ("time", "crossed", 1)
+    groups = names.to_numpy()
+    (fold,) = plan.folds(part, block)
+    assert fold.train.max() < fold.validation.min() < fold.validation.max() < np.flatnonzero(part == "test").min()
+    assert not set(groups[fold.train]) & set(groups[fold.validation])
+    development = int((part == "train").sum())
+    assert len(fold.validation) == pytest.approx(0.15 / 0.85 * development, rel=0.1)
+    assert len(fold.train) > 0.3 * development
+    named = shape.plan(tmp_path, ValidationOptions(strategy="time"))
+    assert "`auto` would keep the groups of 'g' apart in time as well" in named.reason
+
+
 def test_leaving_one_out_of_many_rows_is_refused_with_what_it_would_cost(tmp_path: Path) -> None:
     shape = Shape(table=table(100_000))
     with pytest.raises(DataError, match=r"85,000 fits for each candidate, about \d+ h"):
@@ -264,7 +280,17 @@ def test_groups_larger_than_the_test_share_still_leave_one_to_judge(tmp_path: Pa
 def test_nested_marks_the_plan_and_always_has_blocks(tmp_path: Path) -> None:
     plan = Shape(table=table(40_000)).plan(tmp_path, ValidationOptions(strategy="nested", outer=4))
     assert (plan.nested, plan.scheme) == (4, "kfold")
+    assert "nested searches are laid around them" in plan.reason
     assert Shape(table=table(40_000)).plan(tmp_path).nested == 0
+
+
+def test_a_split_that_cannot_be_nested_is_refused_before_anything_is_searched(tmp_path: Path) -> None:
+    names = pl.Series([str(row % 40) for row in range(2_400)])
+    crossed = Shape(table=table(2_400).with_columns(t=days(2_400, 40), g=names), time="t", roles={"g": "group"})
+    with pytest.raises(DataError, match="'g' go on through the whole time"):
+        crossed.plan(tmp_path, ValidationOptions(strategy="nested"))
+    with pytest.raises(DataError, match="at least three blocks"):
+        Shape(table=table(600)).plan(tmp_path, ValidationOptions(strategy="nested", folds=2))
 
 
 def test_a_declared_group_is_not_ignored_unless_that_is_allowed(tmp_path: Path) -> None:

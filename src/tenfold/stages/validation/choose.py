@@ -254,6 +254,8 @@ def _asked_for(facts: Facts, options: ValidationOptions, *, folds: bool, develop
 def _instead(facts: Facts, options: ValidationOptions, strategy: Method) -> str:
     """Return what would have been chosen, and why, where that is something else."""
     chosen = choose_strategy(facts, replace(options, strategy="auto", repeats=None))
+    if chosen.strategy == strategy == "time" and chosen.group is not None:
+        return f"; `auto` would keep the groups of '{chosen.group}' apart in time as well"
     if chosen.strategy == strategy:
         return f", as `auto` would: {chosen.reason}"
     return f"; `auto` would take {chosen.strategy}: {chosen.reason}"
@@ -310,6 +312,8 @@ def _size_reason(folds: bool, development: int, test: float, *, forward: bool = 
     if test == 0:
         return "nothing is sealed (`test: 0`), so folds over all rows are the estimate"
     if folds:
+        if development >= SMALL_ROWS:
+            return f"{development:,} development rows would do without folds, but nested searches are laid around them"
         kind = "folds that move forward in time" if forward else "folds"
         return f"{development:,} development rows are few enough for {kind}"
     return f"{development:,} development rows are enough for one validation part instead of folds"
