@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ Numbers = Mapping[str, Any]
 
 _MOST_COLUMNS = 15
 _LONGEST_NAME = 24
+_KINDS = ("", "second", "third", "fourth", "fifth")
+"""Colours of lines that are drawn together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,65 @@ def _precision_recall(numbers: Numbers) -> Figure:
         caption=f"What share of the rows taken are positive; {percent(share)} of all rows are (dashed).",
         svg=drawing(frame.width, frame.height, "precision against recall", marks),
     )
+
+
+def _roc_classes(numbers: Numbers) -> Figure:
+    frame = Frame(low_x=0, high_x=1, low_y=0, high_y=1)
+    named = [f"{_short(str(one['class']), 14)} {number(float(one['area']))}" for one in numbers["classes"]]
+    marks = [
+        *axes(frame, "false positive rate", "true positive rate"),
+        line((frame.x(0), frame.y(0)), (frame.x(1), frame.y(1)), "chance"),
+        *_curves(frame, numbers["classes"], "false_positive_rate", "true_positive_rate"),
+        *_key(frame, named),
+    ]
+    return Figure(
+        title="ROC curve of each class",
+        caption="Each class against all others, with the area under its curve; the dashed line is chance."
+        + _left_out(numbers),
+        svg=drawing(frame.width, frame.height, "ROC curve of each class against all others", marks),
+    )
+
+
+def _precision_recall_classes(numbers: Numbers) -> Figure:
+    frame = Frame(low_x=0, high_x=1, low_y=0, high_y=1)
+    named = [f"{_short(str(one['class']), 14)} ({percent(float(one['share']))})" for one in numbers["classes"]]
+    marks = [
+        *axes(frame, "recall", "precision"),
+        *_curves(frame, numbers["classes"], "recall", "precision"),
+        *_key(frame, named),
+    ]
+    return Figure(
+        title="Precision and recall of each class",
+        caption="What share of the rows taken for a class belong to it; in brackets its share of all rows."
+        + _left_out(numbers),
+        svg=drawing(frame.width, frame.height, "precision against recall of each class", marks),
+    )
+
+
+def _curves(frame: Frame, classes: Sequence[Numbers], across: str, up: str) -> list[str]:
+    return [
+        path(_points(frame, one[across], one[up]), f"curve {kind}".strip())
+        for one, kind in zip(classes, _KINDS, strict=False)
+    ]
+
+
+def _key(frame: Frame, names: Sequence[str]) -> list[str]:
+    """Return which line is which, in a corner of the plot on a ground of its own."""
+    longest = max(len(name) for name in names)
+    width, height = 30 + 6.4 * longest, 8 + 15 * len(names)
+    left = frame.width - frame.right - width - 6
+    top = frame.height - frame.bottom - height - 6
+    marks = [box((left, top), (width, height), "ground")]
+    for place, (name, kind) in enumerate(zip(names, _KINDS, strict=False)):
+        y = top + 12 + 15 * place
+        marks.append(line((left + 6, y), (left + 20, y), f"curve {kind}".strip()))
+        marks.append(text((left + 25, y + 3.5), name))
+    return marks
+
+
+def _left_out(numbers: Numbers) -> str:
+    left_out = int(numbers.get("left_out", 0))
+    return f" {left_out} classes that are told apart better are not shown." if left_out else ""
 
 
 def _calibration(numbers: Numbers) -> Figure | None:
@@ -267,6 +328,38 @@ def _residuals(numbers: Numbers) -> Figure:
     )
 
 
+def _residual_spread(numbers: Numbers) -> Figure | None:
+    bins = numbers["bins"]
+    if len(bins) < 2 or not bins[0]["said"] < bins[-1]["said"]:
+        return None
+    low, high = min(0.0, *(one["low"] for one in bins)), max(0.0, *(one["high"] for one in bins))
+    if not low < high:
+        return None
+    room = 0.05 * (high - low)
+    across = 0.04 * (bins[-1]["said"] - bins[0]["said"])
+    frame = Frame(
+        low_x=bins[0]["said"] - across,
+        high_x=bins[-1]["said"] + across,
+        low_y=low - room,
+        high_y=high + room,
+        left=74,
+    )
+    marks = [
+        *axes(frame, "predicted", "truth minus prediction"),
+        line((frame.x(frame.low_x), frame.y(0)), (frame.x(frame.high_x), frame.y(0)), "chance"),
+    ]
+    for one in bins:
+        x = frame.x(one["said"])
+        marks.append(line((x, frame.y(one["low"])), (x, frame.y(one["high"])), "whisker"))
+        marks.append(dot((x, frame.y(one["middle"])), 3.6, "point"))
+    return Figure(
+        title="Residuals by prediction",
+        caption="Nine of ten rows of each tenth of the predictions lie on its line, half below its dot. Dots off the"
+        " dashed line are a bias there, longer lines larger errors.",
+        svg=drawing(frame.width, frame.height, "residuals against predictions", marks),
+    )
+
+
 def _importance(numbers: Numbers) -> Figure | None:
     columns = [one for one in numbers["columns"] if one["added_loss"] > 0][:_MOST_COLUMNS]
     if not columns:
@@ -303,12 +396,15 @@ def _brief(value: int) -> str:
 FIGURES: Mapping[str, Callable[[Numbers], Figure | None]] = {
     "roc": _roc,
     "precision_recall": _precision_recall,
+    "roc_classes": _roc_classes,
+    "precision_recall_classes": _precision_recall_classes,
     "calibration": _calibration,
     "scores": _scores,
     "gain": _gain,
     "money": _money,
     "predicted": _predicted,
     "residuals": _residuals,
+    "residual_spread": _residual_spread,
     "confusion": _confusion,
     "importance": _importance,
 }
