@@ -12,7 +12,7 @@ from tenfold.reports.words import count, number, percent
 Numbers = Mapping[str, Any]
 
 _MOST_COLUMNS = 15
-_LONGEST_NAME = 24
+_LONGEST_NAME = 21
 _KINDS = ("", "second", "third", "fourth", "fifth")
 """Colours of lines that are drawn together."""
 
@@ -354,8 +354,8 @@ def _residual_spread(numbers: Numbers) -> Figure | None:
         marks.append(dot((x, frame.y(one["middle"])), 3.6, "point"))
     return Figure(
         title="Residuals by prediction",
-        caption="Nine of ten rows of each tenth of the predictions lie on its line, half below its dot. Dots off the"
-        " dashed line are a bias there, longer lines larger errors.",
+        caption="Nine of ten rows with predictions about there lie on the line, half below the dot. Dots off the dashed"
+        " line are a bias there, longer lines larger errors.",
         svg=drawing(frame.width, frame.height, "residuals against predictions", marks),
     )
 
@@ -369,15 +369,14 @@ def _importance(numbers: Numbers) -> Figure | None:
     marks = []
     for place, one in enumerate(columns):
         y = 8 + 22 * place
-        length = 300 * one["added_loss"] / top
-        marks.append(text((196, y + 14), _short(str(one["column"]), _LONGEST_NAME + 2), "name", anchor="end"))
-        marks.append(box((204, y + 3), (max(length, 1.5), 14), "bar"))
-        marks.append(text((204 + length + 6, y + 14), number(one["added_loss"])))
+        length = 140 * one["added_loss"] / top
+        marks.append(text((148, y + 14), _short(str(one["column"]), _LONGEST_NAME), "name", anchor="end"))
+        marks.append(box((154, y + 3), (max(length, 1.5), 14), "bar"))
+        marks.append(text((154 + length + 6, y + 14), number(one["added_loss"])))
     return Figure(
         title="What the model leans on",
         caption="Loss added when the values of one column are shuffled among rows; columns that say the same share it.",
-        svg=drawing(580, height, "columns by the loss that shuffling them adds", marks),
-        wide=True,
+        svg=drawing(360, height, "columns by the loss that shuffling them adds", marks),
     )
 
 

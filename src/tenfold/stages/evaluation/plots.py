@@ -178,7 +178,8 @@ def _residuals(outcome: Outcome) -> Plot:
     low, high = np.quantile(residual, [0.01, 0.99])
     if not low < high:
         low, high = low - 0.5, high + 0.5
-    edges = np.linspace(low, high, _HISTOGRAM + 1)
+    # Rice's rule: with few rows many bars would show chance.
+    edges = np.linspace(low, high, min(_HISTOGRAM, max(8, math.ceil(2.0 * outcome.n ** (1 / 3)))) + 1)
     counts, _ = np.histogram(np.clip(residual, low, high), bins=edges)
     return {"edges": _list(edges), "counts": counts.tolist(), "mean": float(residual.mean())}
 
