@@ -212,11 +212,14 @@ def _scores(numbers: Numbers) -> Figure:
         for place, value in enumerate(part):
             left, right = frame.x(edges[place]), frame.x(edges[place + 1])
             marks.append(box((left, frame.y(value)), (right - left - 0.6, frame.y(0) - frame.y(value)), kind))
+    # In the middle: the scores of a good model crowd at both ends.
+    left = (frame.left + frame.width - frame.right) / 2 - 50
     marks += [
-        box((frame.width - 116, 14), (10, 10), "bar-negative"),
-        text((frame.width - 102, 23), "negative rows"),
-        box((frame.width - 116, 30), (10, 10), "bar-positive"),
-        text((frame.width - 102, 39), "positive rows"),
+        box((left - 6, 13), (112, 38), "ground"),
+        box((left, 18), (10, 10), "bar-negative"),
+        text((left + 14, 27), "negative rows"),
+        box((left, 34), (10, 10), "bar-positive"),
+        text((left + 14, 43), "positive rows"),
     ]
     return Figure(
         title="Scores by class",
@@ -266,7 +269,8 @@ def _confusion(numbers: Numbers) -> Figure:
     size = len(names)
     room = 92 if size > 2 else 80
     cell = max(22.0, min(78.0, 300.0 / size))
-    width, height = int(room + size * cell + 16), int(38 + size * cell + 34)
+    # As wide as the other plots, so that its words are as large.
+    width, height = max(360, int(room + size * cell + 16)), int(38 + size * cell + 8)
     marks = [text((room + size * cell / 2, 14), "decided", "axis", anchor="middle")]
     for row in range(size):
         total = max(sum(counts[row]), 1)
