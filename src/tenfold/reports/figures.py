@@ -12,7 +12,7 @@ from tenfold.reports.words import count, number, percent
 Numbers = Mapping[str, Any]
 
 _MOST_COLUMNS = 15
-_LONGEST_NAME = 21
+_LONGEST_NAME = 20
 _KINDS = ("", "second", "third", "fourth", "fifth")
 """Colours of lines that are drawn together."""
 
@@ -373,10 +373,10 @@ def _importance(numbers: Numbers) -> Figure | None:
     marks = []
     for place, one in enumerate(columns):
         y = 8 + 22 * place
-        length = 140 * one["added_loss"] / top
-        marks.append(text((148, y + 14), _short(str(one["column"]), _LONGEST_NAME), "name", anchor="end"))
-        marks.append(box((154, y + 3), (max(length, 1.5), 14), "bar"))
-        marks.append(text((154 + length + 6, y + 14), number(one["added_loss"])))
+        length = 132 * one["added_loss"] / top
+        marks.append(text((158, y + 14), _short(str(one["column"]), _LONGEST_NAME), "name", anchor="end"))
+        marks.append(box((164, y + 3), (max(length, 1.5), 14), "bar"))
+        marks.append(text((164 + length + 6, y + 14), number(one["added_loss"])))
     return Figure(
         title="What the model leans on",
         caption="Loss added when the values of one column are shuffled among rows; columns that say the same share it.",
