@@ -16,6 +16,7 @@ from tenfold.foundation.errors import DataError
 from tenfold.records.dataset import Column, Dataset, Field, Role
 from tenfold.records.problem import MetricChoice, Problem
 from tenfold.records.validation import ValidationPlan
+from tenfold.stages.validation.choose import loo_seconds
 from tenfold.stages.validation.options import ValidationOptions
 from tenfold.stages.validation.run import run
 
@@ -235,6 +236,11 @@ def test_leaving_one_out_of_few_rows_is_done_and_the_budget_decides(tmp_path: Pa
     with pytest.raises(DataError, match="more than the budget bears"):
         few.plan(tmp_path, ValidationOptions(strategy="loo", budget_seconds=5.0))
     assert few.plan(tmp_path, ValidationOptions(strategy="loo", budget_seconds=5.0, allow=True)).blocks == 51
+
+
+@pytest.mark.parametrize(("rows", "columns", "seconds"), [(800, 14, 0.086), (3_000, 14, 0.17), (800, 60, 0.394)])
+def test_the_cost_of_leaving_one_out_is_near_what_was_measured(rows: int, columns: int, seconds: float) -> None:
+    assert 0.5 * seconds < loo_seconds(rows, columns) / rows < 2.0 * seconds
 
 
 def test_single_rows_measure_classes_together(tmp_path: Path) -> None:
