@@ -131,7 +131,8 @@ def _split(split: Mapping[str, Any]) -> str | None:
         return None
     folds = int(split.get("folds") or 1)
     parts = [
-        f"{split.get('strategy', '')} ({split.get('scheme', '')})",
+        str(split.get("strategy", "")),
+        str(split.get("scheme", "")) if split.get("scheme") != split.get("strategy") else "",
         f"{folds} folds" if folds > 1 else "one validation part",
         f"nested in {split['nested']}" if split.get("nested") else "",
         *(

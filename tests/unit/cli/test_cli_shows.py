@@ -138,7 +138,7 @@ def test_a_run_ends_with_verdicts_intervals_the_board_where_things_are_and_what_
         "0.7123 [0.701, 0.724]",
         "roc_auc: best 0.5775; corrected 0.5184 [0.445, 0.587]; nested 0.4653",
         "sealed 0.5242 [0.4, 0.645] (of 28 tried)",
-        "time (rolling), 5 folds, gap 2 days, window 90 days: older rows train",
+        "time, rolling, 5 folds, gap 2 days, window 90 days: older rows train",
         "95 rows just before the test part are left out",
         "random, 20 trials: about 20 trials are affordable",
         "trial 0 (lightgbm): size_mb 20 is over 20 (small)",
