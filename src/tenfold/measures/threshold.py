@@ -138,6 +138,8 @@ def choose_threshold(
     curve = fit_calibration(truth, positive_probability, mass)
     if goal.kind == "value" and by_row is None:
         smooth = curve.before(preferred)
+    elif goal.kind == "value":
+        smooth = _best(rows, curve(positive_probability), goal, curve.before(preferred))
     else:
         smooth = _best(rows, curve(positive_probability), goal, preferred)
     if rarest >= ENOUGH_FOR_MONEY and goal.kind == "value":
@@ -147,7 +149,8 @@ def choose_threshold(
             " the nearest such to where calibrated probabilities break even"
         )
         return _chosen(rows, truth, goal, near, reason)
-    if _clearly_better(rows, truth, goal, swept, smooth):
+    # By one matrix the curve alone decides: then dearer false alarms never lower the threshold.
+    if (goal.kind != "value" or by_row is not None) and _clearly_better(rows, truth, goal, swept, smooth):
         return _chosen(rows, truth, goal, swept, f"maximises {goal.words} over {len(truth)} rows, clearly")
     reason = f"maximises {goal.words} by probabilities calibrated on {len(truth)} rows, {rarest} of the rarer class"
     return _chosen(rows, truth, goal, smooth, reason)
