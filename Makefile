@@ -29,15 +29,15 @@ check: $(STAMP)  ## format, lint, types, import contracts, licences, unit tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python benchmarks/licences.py
-	$(BIN)/python -m pytest -q -n 2 -m "not slow" tests/unit tests/architecture
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow" tests/unit tests/architecture
 
 test: $(STAMP)  ## every test
 	@scripts/browser
 	@scripts/servers
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 faults: $(STAMP)  ## kills and faults at full size (long)
-	TENFOLD_FAULTS=full $(BIN)/python -m pytest -q -n 2 tests/faults tests/e2e/test_e2e_kills.py tests/e2e/test_e2e_batch_tables.py
+	TENFOLD_FAULTS=full $(BIN)/python -m pytest -q -n 2 --dist worksteal tests/faults tests/e2e/test_e2e_kills.py tests/e2e/test_e2e_batch_tables.py
 
 bench: $(STAMP)  ## coverage of intervals; with DATA=folder of raw tables, Tenfold against a default LightGBM (long)
 	$(BIN)/python benchmarks/coverage.py

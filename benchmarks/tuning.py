@@ -1,6 +1,6 @@
 """What the search methods are worth: Hyperband against random search on recorded curves, and the best score on noise.
 
-    python benchmarks/tuning.py [curves] [noise] [--orders 200] [--seeds 20] [--trials 200]
+    python benchmarks/tuning.py [curves] [noise] [--orders 200] [--seeds 20] [--first 0] [--trials 200]
 
 ``curves`` replays the bank of ``benchmarks/curves.npz`` (made by ``benchmarks/record_curves.py``): settings are drawn
 from a table's configurations, again and again, one that is drawn a second time is fitted a second time. Random search
@@ -10,10 +10,11 @@ method that drops that one early never gets there, so that the bar is held again
 Printed is the share of random search's boosting rounds that this took; who has not come there with as many rounds
 counts as 1. A rung goes on from the one before and costs the difference, as it does in the product.
 
-``noise`` searches tables whose target is a coin: 300 rows, 10 columns, many trials. Printed for each seed is the best
-out-of-fold score, the corrected one with its interval, and the score of the sealed rows. Chance is 0.5 (AUC).
+``noise`` runs the product on tables whose target is a coin: 300 rows, 10 columns, ``feasibility: warn``, and a nested
+split. Printed for each seed are the best out-of-fold score, the corrected one, the one of searches that never saw the
+row, and that of the sealed rows, with their intervals. Chance is 0.5 (AUC).
 
-Exit code 1 when the median share is above 0.4, or fewer than 18 of 20 corrected intervals contain chance.
+Exit code 1 when the median share is above 0.4, or when fewer than 18 of 20 intervals of a way contain chance.
 """
 
 from __future__ import annotations
@@ -22,31 +23,17 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from tenfold.foundation.context import Received, StageContext
-from tenfold.measures.choice import choose_metric
-from tenfold.measures.interval import estimate
-from tenfold.measures.metrics import metric_called
-from tenfold.measures.outcome import Outcome
-from tenfold.records.dataset import Column, Dataset, Field
-from tenfold.records.features import FeaturePlan, Step
-from tenfold.records.problem import Problem
-from tenfold.records.tuning import Selection
-from tenfold.stages.training import run as training
-from tenfold.stages.training.options import TrainingOptions
-from tenfold.stages.training.trainer import open_trainer
-from tenfold.stages.tuning import run as tuning
+import tenfold
 from tenfold.stages.tuning.brackets import LONGEST
-from tenfold.stages.tuning.options import TuningOptions
 from tenfold.stages.tuning.rungs import Asha, Hyperband, Rungs
-from tenfold.stages.validation import run as validation
-from tenfold.stages.validation.options import ValidationOptions
 
 BANK = Path(__file__).parent / "curves.npz"
 RANDOM, MOST_DRAWN = (27, 81), 5_000
@@ -111,96 +98,55 @@ def curves(orders: int, replays: Mapping[str, Replay], count: int) -> dict[str, 
     return {name: float(np.median(found)) for name, found in shares.items()}
 
 
-def noise(seeds: int, trials: int) -> bool:
-    """Print the scores of each seed; return whether enough intervals contain chance."""
-    inside = sealed_inside = 0
-    for seed in range(seeds):
-        began = time.monotonic()
+FILE = """tenfold: 1
+name: noise
+problem: {target: target, task: binary, positive: "yes", metric: roc_auc, feasibility: warn}
+data: {path: table.csv}
+features: {select: "off"}
+validation: {strategy: nested, folds: 4}
+training: {learners: [linear, lightgbm], budget: {trials: %(trials)d}, seed: %(seed)d}
+tuning: {method: random}
+"""
+WAYS = ("best", "corrected", "nested", "sealed")
+
+
+def noise(seeds: Sequence[int], trials: int) -> bool:
+    """Print the four scores of each seed; return whether enough intervals contain chance, of each way that has one."""
+    inside = dict.fromkeys(WAYS[1:], 0)
+    best = []
+    for seed in seeds:
+        began = time.process_time()
         with tempfile.TemporaryDirectory(prefix="tenfold-noise-") as folder:
-            selection, sealed = search_noise(seed, trials, Path(folder))
-        contains = selection.low is not None and selection.high is not None and selection.low <= 0.5 <= selection.high
-        inside += contains
-        low, high = sealed.low or 0.0, sealed.high or 1.0
-        sealed_inside += low <= 0.5 <= high
+            ways, candidates = search_noise(seed, trials, Path(folder))
+        told = []
+        for way in WAYS:
+            each = ways[way]
+            told.append(f"{way} {each['value']:.3f}")
+            if way in inside:
+                contains = each["low"] <= 0.5 <= each["high"]
+                inside[way] += contains
+                told[-1] += f" [{each['low']:.3f}, {each['high']:.3f}]{'' if contains else ' MISSES'}"
+        best.append(ways["best"]["value"])
         print(
-            f"seed {seed:2}: best {selection.naive:.3f}, corrected {selection.corrected or 0:.3f}"
-            f" [{selection.low or 0:.3f}, {selection.high or 0:.3f}]{'' if contains else ' MISSES'}, sealed"
-            f" {sealed.value or 0:.3f} [{low:.3f}, {high:.3f}], {selection.candidates} candidates,"
-            f" {time.monotonic() - began:.0f} s",
+            f"seed {seed:2}: {', '.join(told)}, {candidates} candidates, {time.process_time() - began:.0f} s of CPU",
             flush=True,
         )
-    print(f"chance lies in {inside} of {seeds} corrected intervals, in {sealed_inside} of the sealed part's")
-    return inside >= 0.9 * seeds
+    print(f"the best score is {np.mean(best):.3f} on average")
+    for way, count in inside.items():
+        print(f"chance lies in {count} of {len(seeds)} intervals of {way}")
+    return all(count >= 0.9 * len(seeds) for count in inside.values())
 
 
-def search_noise(seed: int, trials: int, folder: Path, rows: int = 300):
-    """Return the selection's scores and the estimate on sealed rows, for a target that is a coin."""
+def search_noise(seed: int, trials: int, folder: Path, rows: int = 300) -> tuple[Mapping[str, Any], int]:
+    """Return the scores by the way they were measured, as a run tells them, for a target that is a coin."""
     rng = np.random.default_rng(seed)
-    names = [f"x{place}" for place in range(10)]
-    table = pl.DataFrame({name: rng.normal(size=rows) for name in names}).with_columns(
+    table = pl.DataFrame({f"x{place}": rng.normal(size=rows) for place in range(10)}).with_columns(
         pl.Series("target", np.where(rng.random(rows) < 0.5, "no", "yes"))
     )
-    path = folder / "table.parquet"
-    table.write_parquet(path)
-    problem = Received(
-        record=Problem(
-            name="noise",
-            task="binary",
-            target="target",
-            metric=choose_metric("binary", override="roc_auc"),
-            classes=("no", "yes"),
-            positive="yes",
-        )
-    )
-    columns = [Column(field=Field(name=name, kind="numeric"), role="feature", reason="") for name in names]
-    columns.append(Column(field=Field(name="target", kind="categorical"), role="target", reason=""))
-    dataset = Received(
-        record=Dataset(rows=rows, columns=tuple(columns), sources=(), snapshot="0"), files={"table.parquet": path}
-    )
-    ctx = StageContext(rng=np.random.default_rng(seed), seed=seed)
-    planned = validation.run(problem, dataset, ValidationOptions(folds=3), ctx)
-    split = folder / "split.parquet"
-    split.write_bytes(planned.files["split.parquet"])
-    step = (Step(kind="passthrough", columns=tuple(names)),)
-    filled = (Step(kind="impute", columns=tuple(names)),)
-    views = {"native": step, "filled": filled, "dense": filled}
-    inputs = (
-        problem,
-        dataset,
-        Received(record=planned.record, files={"split.parquet": split}),
-        Received(record=FeaturePlan(inputs=tuple(names), views=views)),
-    )
-    first = training.run(*inputs, TrainingOptions(budget_trials=4, learners=("linear", "lightgbm")), ctx)
-    kept = {}
-    for name, content in first.files.items():
-        place = folder / "training" / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content if isinstance(content, bytes) else content.read_bytes())
-        kept[name] = place
-    options = TuningOptions(method="random", budget_trials=trials)
-    result = tuning.run(*inputs, Received(record=first.record, files=kept), options, ctx, open_trainer=open_trainer)
-    selection = result.record.selection
-    assert isinstance(selection, Selection)
-    return selection, sealed_estimate(result, table, split)
-
-
-def sealed_estimate(result, table: pl.DataFrame, split: Path):
-    """Return the AUC of the ensemble on the sealed rows, with its interval."""
-    from tenfold.bundle.member import Member
-
-    test = (pl.read_parquet(split)["part"] == "test").to_numpy()
-    rows = table.filter(pl.Series(test))
-    scores = np.zeros((rows.height, 2))
-    for key, weight in result.record.members:
-        own = {
-            name.removeprefix(f"{key}/"): content
-            for name, content in result.files.items()
-            if name.startswith(f"{key}/")
-        }
-        scores += weight * Member.from_files(own).scores(rows)
-    truth = (rows["target"] == "yes").to_numpy().astype(np.int64)
-    outcome = Outcome(task="binary", truth=truth, scores=scores)
-    return estimate(metric_called("roc_auc"), outcome, rng=np.random.default_rng(1))
+    table.write_csv(folder / "table.csv")
+    (folder / "tenfold.yaml").write_text(FILE % {"trials": trials, "seed": seed})
+    told = tenfold.open(folder).run(workers="inline").document()
+    return told["ways"], told["search"]["selection"]["candidates"]
 
 
 def main() -> int:
@@ -209,6 +155,7 @@ def main() -> int:
     parser.add_argument("what", nargs="*", default=["curves", "noise"])
     parser.add_argument("--orders", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--trials", type=int, default=200)
     given = parser.parse_args()
     met = []
@@ -218,7 +165,7 @@ def main() -> int:
             median = curves(given.orders, bank(), count)["hyperband"]
             met += [median <= BAR] if count == RANDOM[0] else []
     if "noise" in given.what:
-        met.append(noise(given.seeds, given.trials))
+        met.append(noise(range(given.first, given.first + given.seeds), given.trials))
     return int(not all(met))
 
 

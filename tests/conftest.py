@@ -1,7 +1,8 @@
-"""What all tests share: how properties are searched, and a real PostgreSQL."""
+"""What all tests share: how properties are searched, how many threads a worker has, and a real PostgreSQL."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -13,6 +14,12 @@ from hypothesis import settings
 # The same examples every time, and no clock decides whether a test passes.
 settings.register_profile("tenfold", deadline=None, derandomize=True)
 settings.load_profile("tenfold")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # As many workers as cores: threads of several pools in each would only wait for one another. The libraries read
+    # this when they are imported, which is later.
+    for pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"):
+        os.environ.setdefault(pool, "1")
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,6 @@ import polars as pl
 
 from tenfold.bundle.inputs import input_table
 from tenfold.foundation.context import NoCheckpoints, Received, StageContext, StageResult
-from tenfold.foundation.errors import DataError
 from tenfold.foundation.events import Event, Silent
 from tenfold.records.dataset import Dataset
 from tenfold.records.problem import Problem
@@ -33,6 +32,7 @@ from tenfold.stages.training.options import TrainingOptions
 from tenfold.stages.training.trainer import open_trainer
 from tenfold.stages.tuning import run as tuning
 from tenfold.stages.tuning.options import TuningOptions
+from tenfold.stages.validation.outer import FEWEST_BLOCKS, refuse_unless_nestable
 
 Values = npt.NDArray[np.float64]
 Blocks = npt.NDArray[np.int16]
@@ -106,13 +106,10 @@ def outer_folds(plan: ValidationPlan, block: Blocks) -> tuple[Outer, ...]:
     DataError
         When there are too few blocks.
     """
-    if plan.scheme not in {"kfold", "expanding"} or plan.blocks < 3:
-        raise DataError(
-            f"a nested estimate needs at least three blocks of rows, and the split has {plan.fold_count} folds"
-            f" ({plan.scheme}); raise `validation.folds`, or use another strategy"
-        )
+    refuse_unless_nestable(plan)
     if plan.scheme == "kfold":
-        count = min(plan.nested, plan.blocks - 1 if plan.blocks < 4 else plan.blocks)
+        # Two blocks at least are left to search on: of three, each is measured by itself.
+        count = plan.blocks if plan.blocks == FEWEST_BLOCKS else min(plan.nested, plan.blocks)
         sides = [
             (
                 np.arange(number, plan.blocks, count),
@@ -127,8 +124,6 @@ def outer_folds(plan: ValidationPlan, block: Blocks) -> tuple[Outer, ...]:
 
 
 def _outer(plan: ValidationPlan, block: Blocks, measured: npt.NDArray[np.int64], kept: npt.NDArray[np.int64]) -> Outer:
-    if len(kept) < 2:
-        raise DataError("a nested estimate leaves fewer than two blocks to search on; raise `validation.folds`")
     number = np.full(plan.blocks, -1, dtype=np.int16)
     number[kept] = np.arange(len(kept))
     inside = block >= 0
@@ -152,12 +147,13 @@ def _measure(
         split = folder / "split.parquet"
         pl.DataFrame({"part": outer.part.tolist(), "block": pl.Series(outer.block)}).write_parquet(split)
         plan = Received(record=outer.plan, files={"split.parquet": split})
-        # How much groups of features are worth is told once, by the search that counts.
+        # How much groups of features are worth, and how lucky the best score is, is told by the search that counts.
+        searched = replace(search.tuning, correct=False)
         asked = replace(search.features, measure=False)
         planned = _received(features.run(problem, dataset, plan, asked, ctx), folder / "features")
         tried = _received(training.run(problem, dataset, plan, planned, search.training, ctx), folder / "training")
         tuned = _received(
-            tuning.run(problem, dataset, plan, planned, tried, search.tuning, ctx, open_trainer=open_trainer),
+            tuning.run(problem, dataset, plan, planned, tried, searched, ctx, open_trainer=open_trainer),
             folder / "tuning",
         )
         members = read_members([key for key, _ in tuned.record.members], tuned.files)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +36,16 @@ class Finished:
 Command = Callable[..., Finished]
 
 
-@pytest.fixture
+@dataclass(frozen=True)
+class Judged:
+    """A project that was run once, with what the run said and the seconds that it took."""
+
+    folder: Path
+    document: dict[str, Any]
+    seconds: float
+
+
+@pytest.fixture(scope="session")
 def tenfold() -> Command:
     """Run a tenfold command as a process of its own, in a folder."""
 
@@ -73,14 +84,40 @@ def tumours() -> pl.DataFrame:
     )
 
 
-@pytest.fixture
-def project(tmp_path: Path, tumours: pl.DataFrame, tenfold: Command) -> Path:
-    """A folder with a table and the file that ``init`` wrote, set to a deterministic budget."""
-    tumours.write_csv(tmp_path / "tumours.csv")
-    started = tenfold("init", "tumours.csv", "--target", "diagnosis", cwd=tmp_path)
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory: pytest.TempPathFactory, tumours: pl.DataFrame, tenfold: Command) -> Path:
+    """A folder with a table and the file that ``init`` wrote, set to a deterministic budget; tests take a copy."""
+    folder = tmp_path_factory.mktemp("begun") / "project"
+    folder.mkdir()
+    tumours.write_csv(folder / "tumours.csv")
+    started = tenfold("init", "tumours.csv", "--target", "diagnosis", cwd=folder)
     assert started.code == 0, started.err
-    change(tmp_path / "tenfold.yaml", budget="{trials: 4}")
-    return tmp_path
+    change(folder / "tenfold.yaml", budget="{trials: 4}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ran(begun: Path, tmp_path_factory: pytest.TempPathFactory, tenfold: Command) -> Judged:
+    """The same project, run once; tests take a copy."""
+    folder = shutil.copytree(begun, tmp_path_factory.mktemp("ran") / "project")
+    start = time.monotonic()
+    done = tenfold("run", "--json", cwd=folder)
+    seconds = time.monotonic() - start
+    assert done.code == 0, done.err
+    return Judged(folder=folder, document=done.document(), seconds=seconds)
+
+
+@pytest.fixture
+def project(begun: Path, tmp_path: Path) -> Path:
+    """A project of one's own that was not run."""
+    return shutil.copytree(begun, tmp_path / "project")
+
+
+@pytest.fixture
+def judged(ran: Judged, tmp_path: Path) -> Judged:
+    """A project of one's own that was run."""
+    folder = shutil.copytree(ran.folder, tmp_path / "judged")
+    return Judged(folder=folder, document=ran.document, seconds=ran.seconds)
 
 
 def change(path: Path, *, budget: str) -> None:

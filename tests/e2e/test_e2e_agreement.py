@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import tenfold as api
-from tests.e2e.conftest import Command
+from tests.e2e.conftest import Command, Judged
 from tests.unit.gateway.gateway_scene import ask, body_of, running
 
 pytestmark = pytest.mark.slow
@@ -48,8 +48,8 @@ def over_http(project: Path, endpoint: str, rows: pl.DataFrame, at_once: int) ->
     return pl.DataFrame(answers)
 
 
-def test_lab_batch_http_rows_and_api_agree_to_1e_9(project: Path, tenfold: Command, tumours: pl.DataFrame) -> None:
-    document = tenfold("run", "--json", cwd=project).document()
+def test_lab_batch_http_rows_and_api_agree_to_1e_9(judged: Judged, tenfold: Command, tumours: pl.DataFrame) -> None:
+    project, document = judged.folder, judged.document
     rows = hard_rows(tumours)
     rows.write_parquet(project / "hard.parquet")
     rows.write_csv(project / "hard.csv")

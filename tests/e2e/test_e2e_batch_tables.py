@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -19,7 +20,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.e2e.conftest import Command
+from tests.e2e.conftest import Command, Judged
 
 pytestmark = pytest.mark.slow
 
@@ -107,14 +108,10 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, tumours: pl.DataFrame) -> Path:
+def trained(ran: Judged, tmp_path_factory: pytest.TempPathFactory, tumours: pl.DataFrame) -> Path:
     """Return a folder with a project that has a version, and rows to score."""
-    folder = tmp_path_factory.mktemp("tumours")
-    tumours.write_csv(folder / "tumours.csv")
-    for arguments in (("init", "tumours.csv", "--target", "diagnosis"), ("run", "--budget", "5s", "--json")):
-        command = [sys.executable, "-m", "tenfold.cli.main", *arguments]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
-    assert json.loads(done.stdout)["model"]["ref"] == "tumours@1", done.stderr
+    assert ran.document["model"]["ref"] == "tumours@1"
+    folder = shutil.copytree(ran.folder, tmp_path_factory.mktemp("tumours") / "project")
     many = pl.concat([tumours] * (ROWS // tumours.height + 1)).head(ROWS).with_row_index("id")
     many.with_columns(mean_area=pl.col("mean_area") + pl.col("id") / ROWS).write_parquet(folder / "rows.parquet")
     return folder

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Command
+from tenfold.cli.elapsed import Elapsed
+from tenfold.cli.main import execute
+from tests.e2e.conftest import Command, Judged
 
 pytestmark = pytest.mark.slow
 
@@ -22,16 +24,20 @@ SEED = 20
 KILLS = 20 if os.environ.get("TENFOLD_FAULTS") == "full" else 5
 
 
-def test_a_killed_run_is_finished_by_the_next_and_the_store_is_clean(project: Path, tenfold: Command) -> None:
-    whole = time.monotonic()
-    reference = tenfold("run", "--json", cwd=project).document()
-    whole = time.monotonic() - whole
+def test_a_killed_run_is_finished_by_the_next_and_the_store_is_clean(
+    ran: Judged, project: Path, tenfold: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def asked(*arguments: str) -> tuple[int, str]:
+        """Look into the store in this process, which spares its start."""
+        code = execute([*arguments, "--json", "--project", str(folder)], Elapsed.begin())
+        return code, capsys.readouterr().out
+
+    reference = ran.document
     chance = random.Random(SEED)
 
     for number in range(KILLS):
-        delay = chance.uniform(0.3, whole)
-        folder = project / f"kill{number}"
-        shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".tenfold", "kill*"))
+        delay = chance.uniform(0.3, ran.seconds)
+        folder = shutil.copytree(project, project.parent / f"kill{number}")
         process = subprocess.Popen(
             [sys.executable, "-m", "tenfold.cli.main", "run", "--json"],
             cwd=folder,
@@ -44,10 +50,10 @@ def test_a_killed_run_is_finished_by_the_next_and_the_store_is_clean(project: Pa
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
-        shown = tenfold("runs", "list", "--json", cwd=folder)
+        code, shown = asked("runs", "list")
         finished = {
             stage["name"]
-            for run in (shown.document()["runs"] if shown.code == 0 else [])
+            for run in (json.loads(shown)["runs"] if code == 0 else [])
             for stage in run.get("stages", [])
             if stage.get("state") == "finished"
         }
@@ -59,8 +65,8 @@ def test_a_killed_run_is_finished_by_the_next_and_the_store_is_clean(project: Pa
         cached = {stage["name"] for stage in after.document()["stages"] if stage["cached"]}
         assert finished <= cached, context
         assert quality(after.document()) == quality(reference), context
-        assert tenfold("store", "doctor", "--json", cwd=folder).code == 0, context
-        assert tenfold("store", "verify", "--json", cwd=folder).code == 0, context
+        assert asked("store", "doctor")[0] == 0, context
+        assert asked("store", "verify")[0] == 0, context
 
 
 def reference_code(document: dict[str, Any]) -> int:

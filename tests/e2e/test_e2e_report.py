@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.e2e.conftest import Command
+from tests.e2e.conftest import Judged
 
 pytestmark = pytest.mark.slow
 
@@ -25,10 +25,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_report_shows_the_commands_numbers_and_asks_nobody(
-    project: Path, tenfold: Command, browser: Browser, scheme: str
-) -> None:
-    document = tenfold("run", "--json", cwd=project).document()
+def test_the_report_shows_the_commands_numbers_and_asks_nobody(ran: Judged, browser: Browser, scheme: str) -> None:
+    document = ran.document
     page = browser.new_page(color_scheme=scheme, viewport={"width": 390, "height": 844})  # type: ignore[arg-type]
     problems: list[str] = []
     requests: list[str] = []

@@ -20,7 +20,8 @@ def interval_of(scores: Floats, step: Conformal) -> tuple[Floats, Floats]:
     """Return both ends of the interval of each row, of shape (n_rows,)."""
     said = scores[:, 0]
     place = np.searchsorted(np.array(step.edges, dtype=np.float64), said, side="right")
-    return said + np.array(step.below)[place], said + np.array(step.above)[place]
+    spread = np.interp(said, step.knots, step.spread) if step.knots else 1.0
+    return said + spread * np.array(step.below)[place], said + spread * np.array(step.above)[place]
 
 
 def set_of(scores: Floats, step: Conformal) -> npt.NDArray[np.bool_]:
@@ -50,7 +51,8 @@ def checked(step: Conformal, classes: int) -> Conformal:
     StoreError
         When its numbers do not describe intervals, or sets, of this model.
     """
-    numbers = np.array([step.level, *step.edges, *step.below, *step.above, *step.least], dtype=np.float64)
+    several = (step.edges, step.below, step.above, step.least, step.knots, step.spread)
+    numbers = np.array([step.level, *(number for each in several for number in each)], dtype=np.float64)
     bins = len(step.edges) + 1
     shape = (len(step.below), len(step.above), len(step.least))
     ok = (
@@ -58,6 +60,10 @@ def checked(step: Conformal, classes: int) -> Conformal:
         and 0.0 < step.level < 1.0
         and shape == ((0, 0, classes) if classes else (bins, bins, 0))
         and bool((np.diff(step.edges) > 0).all())
+        and len(step.knots) == len(step.spread)
+        and not (classes and step.knots)
+        and bool((np.diff(step.knots) > 0).all())
+        and all(each > 0.0 for each in step.spread)
     )
     if not ok:
         raise StoreError("the numbers of the prediction intervals do not describe them")

@@ -61,6 +61,10 @@ def run(
     return Command(work=work, as_json=as_json)
 
 
+_REJECTED = 3
+_DAY_SECONDS = 86_400.0
+
+
 def _budget(text: str | None) -> float | None:
     if text is None:
         return None
@@ -95,7 +99,10 @@ def _facts(document: Document) -> list[tuple[str, object]]:
         ("signal", _signal(document.get("feasibility") or {})),
         ("run", document.get("run")),
         ("time", format_seconds(float(seconds)) if seconds is not None else None),
+        ("split", _split(document.get("split") or {})),
+        *(("noted", finding) for finding in (document.get("split") or {}).get("findings") or []),
         ("search", _search(document.get("search") or {})),
+        ("rejected", _rejected(document.get("search") or {})),
         ("measured", _measured(document.get("ways") or {}, (document.get("search") or {}).get("selection") or {})),
         ("calibration", _calibration(document.get("calibration") or {})),
         ("intervals", _intervals(document.get("intervals") or {})),
@@ -114,7 +121,40 @@ def _search(search: Mapping[str, Any]) -> str | None:
     counts = ", ".join(f"{count} {state}" for state, count in (search.get("counts") or {}).items())
     taken = sum(bool(each.get("taken")) for each in search.get("earlier") or [])
     earlier = f"; {taken} of {len(search['earlier'])} earlier trials taken over" if search.get("earlier") else ""
-    return f"{search.get('method', '')}, {search.get('trials', 0)} trials{f' ({counts})' if counts else ''}{earlier}"
+    made = f"{search.get('method', '')}, {search.get('trials', 0)} trials{f' ({counts})' if counts else ''}{earlier}"
+    return f"{made}: {search['reason']}" if search.get("reason") else made
+
+
+def _split(split: Mapping[str, Any]) -> str | None:
+    """Return how the rows are divided, and why."""
+    if not split:
+        return None
+    folds = int(split.get("folds") or 1)
+    parts = [
+        str(split.get("strategy", "")),
+        str(split.get("scheme", "")) if split.get("scheme") != split.get("strategy") else "",
+        f"{folds} folds" if folds > 1 else "one validation part",
+        f"nested in {split['nested']}" if split.get("nested") else "",
+        *(
+            f"{name} {_span(float(split[f'{name}_seconds']))}"
+            for name in ("gap", "embargo", "window")
+            if split.get(f"{name}_seconds")
+        ),
+    ]
+    return f"{', '.join(part for part in parts if part)}: {split.get('reason', '')}"
+
+
+def _span(seconds: float) -> str:
+    """Return a time between rows in days where it has several."""
+    return format_seconds(seconds) if seconds < 2 * _DAY_SECONDS else f"{seconds / _DAY_SECONDS:.3g} days"
+
+
+def _rejected(search: Mapping[str, Any]) -> str | None:
+    """Return the trials that broke a requirement, each with its figure."""
+    broken = search.get("rejected") or []
+    told = [f"trial {each['number']} ({each['learner']}): {each['reason']}" for each in broken[:_REJECTED]]
+    more = f"; and {len(broken) - _REJECTED} more" if len(broken) > _REJECTED else ""
+    return "; ".join(told) + more if told else None
 
 
 def _measured(ways: Mapping[str, Any], selection: Mapping[str, Any]) -> str | None:

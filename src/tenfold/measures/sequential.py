@@ -93,7 +93,7 @@ def take_in(detector: Detector, reference: Floats, counts: Floats, *, spread: fl
     shape = reference.shape
     total = np.asarray(detector.total).reshape(shape) if detector.total else np.zeros(shape)
     starts = np.array([*detector.starts, detector.windows])
-    before = np.array([*(np.asarray(each).reshape(shape) for each in detector.before), total])
+    before = np.array([*detector.before, total.ravel()]).reshape(len(starts), *shape)
     total = total + weight * counts
     known = PRIOR + weight * reference + before
     ratios = log_ratio(known, total - before)
@@ -111,9 +111,9 @@ def take_in(detector: Detector, reference: Floats, counts: Floats, *, spread: fl
         since=since.sum(axis=0) / rows,
     )
     after = Detector(
-        starts=tuple(int(start) for start in starts[kept]),
-        before=tuple(tuple(float(each) for each in row.ravel()) for row in before[kept]),
-        total=tuple(float(each) for each in total.ravel()),
+        starts=tuple(starts[kept].tolist()),
+        before=tuple(map(tuple, before[kept].reshape(int(kept.sum()), -1).tolist())),
+        total=tuple(total.ravel().tolist()),
         windows=detector.windows + 1,
     )
     return after, reading

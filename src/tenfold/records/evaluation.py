@@ -72,7 +72,8 @@ class CalibrationCheck:
 class Conformal:
     """What turns a prediction into an interval, or probabilities into a set of classes, that holds the truth.
 
-    Numbers: by bin of the prediction (``edges`` between bins), ``below`` and ``above`` are added to it. Classes:
+    Numbers: by bin of the prediction (``edges`` between bins), ``below`` and ``above`` are added to it, times the size
+    of errors there: ``spread`` at the predictions ``knots``, straight between them, and 1 without any. Classes:
     ``least`` is the probability from which on a class is in the set.
     """
 
@@ -81,6 +82,8 @@ class Conformal:
     below: tuple[float, ...] = ()
     above: tuple[float, ...] = ()
     least: tuple[float, ...] = ()
+    knots: tuple[float, ...] = ()
+    spread: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,9 @@ from tenfold.reports.words import count, number, percent
 Numbers = Mapping[str, Any]
 
 _MOST_COLUMNS = 15
-_LONGEST_NAME = 24
+_LONGEST_NAME = 20
+_KINDS = ("", "second", "third", "fourth", "fifth")
+"""Colours of lines that are drawn together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +122,65 @@ def _precision_recall(numbers: Numbers) -> Figure:
     )
 
 
+def _roc_classes(numbers: Numbers) -> Figure:
+    frame = Frame(low_x=0, high_x=1, low_y=0, high_y=1)
+    named = [f"{_short(str(one['class']), 14)} {number(float(one['area']))}" for one in numbers["classes"]]
+    marks = [
+        *axes(frame, "false positive rate", "true positive rate"),
+        line((frame.x(0), frame.y(0)), (frame.x(1), frame.y(1)), "chance"),
+        *_curves(frame, numbers["classes"], "false_positive_rate", "true_positive_rate"),
+        *_key(frame, named),
+    ]
+    return Figure(
+        title="ROC curve of each class",
+        caption="Each class against all others, with the area under its curve; the dashed line is chance."
+        + _left_out(numbers),
+        svg=drawing(frame.width, frame.height, "ROC curve of each class against all others", marks),
+    )
+
+
+def _precision_recall_classes(numbers: Numbers) -> Figure:
+    frame = Frame(low_x=0, high_x=1, low_y=0, high_y=1)
+    named = [f"{_short(str(one['class']), 14)} ({percent(float(one['share']))})" for one in numbers["classes"]]
+    marks = [
+        *axes(frame, "recall", "precision"),
+        *_curves(frame, numbers["classes"], "recall", "precision"),
+        *_key(frame, named),
+    ]
+    return Figure(
+        title="Precision and recall of each class",
+        caption="What share of the rows taken for a class belong to it; in brackets its share of all rows."
+        + _left_out(numbers),
+        svg=drawing(frame.width, frame.height, "precision against recall of each class", marks),
+    )
+
+
+def _curves(frame: Frame, classes: Sequence[Numbers], across: str, up: str) -> list[str]:
+    return [
+        path(_points(frame, one[across], one[up]), f"curve {kind}".strip())
+        for one, kind in zip(classes, _KINDS, strict=False)
+    ]
+
+
+def _key(frame: Frame, names: Sequence[str]) -> list[str]:
+    """Return which line is which, in a corner of the plot on a ground of its own."""
+    longest = max(len(name) for name in names)
+    width, height = 30 + 6.4 * longest, 8 + 15 * len(names)
+    left = frame.width - frame.right - width - 6
+    top = frame.height - frame.bottom - height - 6
+    marks = [box((left, top), (width, height), "ground")]
+    for place, (name, kind) in enumerate(zip(names, _KINDS, strict=False)):
+        y = top + 12 + 15 * place
+        marks.append(line((left + 6, y), (left + 20, y), f"curve {kind}".strip()))
+        marks.append(text((left + 25, y + 3.5), name))
+    return marks
+
+
+def _left_out(numbers: Numbers) -> str:
+    left_out = int(numbers.get("left_out", 0))
+    return f" {left_out} classes that are told apart better are not shown." if left_out else ""
+
+
 def _calibration(numbers: Numbers) -> Figure | None:
     bins = numbers["bins"]
     if not bins:
@@ -151,11 +212,14 @@ def _scores(numbers: Numbers) -> Figure:
         for place, value in enumerate(part):
             left, right = frame.x(edges[place]), frame.x(edges[place + 1])
             marks.append(box((left, frame.y(value)), (right - left - 0.6, frame.y(0) - frame.y(value)), kind))
+    # In the middle: the scores of a good model crowd at both ends.
+    left = (frame.left + frame.width - frame.right) / 2 - 50
     marks += [
-        box((frame.width - 116, 14), (10, 10), "bar-negative"),
-        text((frame.width - 102, 23), "negative rows"),
-        box((frame.width - 116, 30), (10, 10), "bar-positive"),
-        text((frame.width - 102, 39), "positive rows"),
+        box((left - 6, 13), (112, 38), "ground"),
+        box((left, 18), (10, 10), "bar-negative"),
+        text((left + 14, 27), "negative rows"),
+        box((left, 34), (10, 10), "bar-positive"),
+        text((left + 14, 43), "positive rows"),
     ]
     return Figure(
         title="Scores by class",
@@ -205,7 +269,8 @@ def _confusion(numbers: Numbers) -> Figure:
     size = len(names)
     room = 92 if size > 2 else 80
     cell = max(22.0, min(78.0, 300.0 / size))
-    width, height = int(room + size * cell + 16), int(38 + size * cell + 34)
+    # As wide as the other plots, so that its words are as large.
+    width, height = max(360, int(room + size * cell + 16)), int(38 + size * cell + 8)
     marks = [text((room + size * cell / 2, 14), "decided", "axis", anchor="middle")]
     for row in range(size):
         total = max(sum(counts[row]), 1)
@@ -267,6 +332,38 @@ def _residuals(numbers: Numbers) -> Figure:
     )
 
 
+def _residual_spread(numbers: Numbers) -> Figure | None:
+    bins = numbers["bins"]
+    if len(bins) < 2 or not bins[0]["said"] < bins[-1]["said"]:
+        return None
+    low, high = min(0.0, *(one["low"] for one in bins)), max(0.0, *(one["high"] for one in bins))
+    if not low < high:
+        return None
+    room = 0.05 * (high - low)
+    across = 0.04 * (bins[-1]["said"] - bins[0]["said"])
+    frame = Frame(
+        low_x=bins[0]["said"] - across,
+        high_x=bins[-1]["said"] + across,
+        low_y=low - room,
+        high_y=high + room,
+        left=74,
+    )
+    marks = [
+        *axes(frame, "predicted", "truth minus prediction"),
+        line((frame.x(frame.low_x), frame.y(0)), (frame.x(frame.high_x), frame.y(0)), "chance"),
+    ]
+    for one in bins:
+        x = frame.x(one["said"])
+        marks.append(line((x, frame.y(one["low"])), (x, frame.y(one["high"])), "whisker"))
+        marks.append(dot((x, frame.y(one["middle"])), 3.6, "point"))
+    return Figure(
+        title="Residuals by prediction",
+        caption="Nine of ten rows with predictions about there lie on the line, half below the dot. Dots off the dashed"
+        " line are a bias there, longer lines larger errors.",
+        svg=drawing(frame.width, frame.height, "residuals against predictions", marks),
+    )
+
+
 def _importance(numbers: Numbers) -> Figure | None:
     columns = [one for one in numbers["columns"] if one["added_loss"] > 0][:_MOST_COLUMNS]
     if not columns:
@@ -276,15 +373,14 @@ def _importance(numbers: Numbers) -> Figure | None:
     marks = []
     for place, one in enumerate(columns):
         y = 8 + 22 * place
-        length = 300 * one["added_loss"] / top
-        marks.append(text((196, y + 14), _short(str(one["column"]), _LONGEST_NAME + 2), "name", anchor="end"))
-        marks.append(box((204, y + 3), (max(length, 1.5), 14), "bar"))
-        marks.append(text((204 + length + 6, y + 14), number(one["added_loss"])))
+        length = 132 * one["added_loss"] / top
+        marks.append(text((158, y + 14), _short(str(one["column"]), _LONGEST_NAME), "name", anchor="end"))
+        marks.append(box((164, y + 3), (max(length, 1.5), 14), "bar"))
+        marks.append(text((164 + length + 6, y + 14), number(one["added_loss"])))
     return Figure(
         title="What the model leans on",
         caption="Loss added when the values of one column are shuffled among rows; columns that say the same share it.",
-        svg=drawing(580, height, "columns by the loss that shuffling them adds", marks),
-        wide=True,
+        svg=drawing(360, height, "columns by the loss that shuffling them adds", marks),
     )
 
 
@@ -303,12 +399,15 @@ def _brief(value: int) -> str:
 FIGURES: Mapping[str, Callable[[Numbers], Figure | None]] = {
     "roc": _roc,
     "precision_recall": _precision_recall,
+    "roc_classes": _roc_classes,
+    "precision_recall_classes": _precision_recall_classes,
     "calibration": _calibration,
     "scores": _scores,
     "gain": _gain,
     "money": _money,
     "predicted": _predicted,
     "residuals": _residuals,
+    "residual_spread": _residual_spread,
     "confusion": _confusion,
     "importance": _importance,
 }

@@ -32,7 +32,7 @@ def _figure(candidate: Candidate, *, served: bool) -> Figure | None:
         return None
     low, high = _span([loss for _, loss in (*held, *train)])
     frame = Frame(
-        low_x=0, high_x=max(curve.iterations), low_y=low, high_y=high, width=_WIDTH, height=_HEIGHT, left=62, bottom=40
+        low_x=0, high_x=max(curve.iterations), low_y=low, high_y=high, width=_WIDTH, height=_HEIGHT, left=68, bottom=40
     )
     kept = frame.x(curve.kept)
     at_kept = min(held, key=lambda point: abs(point[0] - curve.kept))

@@ -321,7 +321,7 @@ def _stages(draft: Draft) -> Iterator[str]:
     yield "  select: auto           # or off"
     yield ""
     yield "validation:"
-    yield "  strategy: auto         # chosen from the data; or holdout, kfold, stratified, group, time"
+    yield "  strategy: auto         # by the data; or holdout, kfold, repeated, stratified, group, time, loo, nested"
     yield "  test: 0.15             # sealed until the evaluation; 0 trains on every row, judged by cross-validation"
     yield "  validation: 0.15"
     yield ""

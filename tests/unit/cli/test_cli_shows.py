@@ -83,7 +83,24 @@ RUN: dict[str, Any] = {
         "nested": {"value": 0.4653, "low": 0.414, "high": 0.517},
         "sealed": {"value": 0.5242, "low": 0.4, "high": 0.645},
     },
-    "search": {"method": "random", "trials": 20, "selection": {"metric": "roc_auc", "candidates": 28}},
+    "search": {
+        "method": "random",
+        "reason": "about 20 trials are affordable",
+        "trials": 20,
+        "selection": {"metric": "roc_auc", "candidates": 28},
+        "rejected": [
+            {"number": n, "learner": "lightgbm", "reason": f"size_mb 2{n} is over 20 (small)"} for n in range(5)
+        ],
+    },
+    "split": {
+        "strategy": "time",
+        "scheme": "rolling",
+        "folds": 5,
+        "gap_seconds": 172_800.0,
+        "window_seconds": 7_776_000.0,
+        "reason": "older rows train",
+        "findings": ["95 rows just before the test part are left out"],
+    },
     "calibration": {"mended": True, "method": "logistic", "reason": "the log loss falls"},
     "intervals": {
         "level": 0.9,
@@ -121,6 +138,11 @@ def test_a_run_ends_with_verdicts_intervals_the_board_where_things_are_and_what_
         "0.7123 [0.701, 0.724]",
         "roc_auc: best 0.5775; corrected 0.5184 [0.445, 0.587]; nested 0.4653",
         "sealed 0.5242 [0.4, 0.645] (of 28 tried)",
+        "time, rolling, 5 folds, gap 2 days, window 90 days: older rows train",
+        "95 rows just before the test part are left out",
+        "random, 20 trials: about 20 trials are affordable",
+        "trial 0 (lightgbm): size_mb 20 is over 20 (small)",
+        "and 2 more",
         "mended (logistic): the log loss falls",
         "90 %: hold the truth of 0.91 [0.885, 0.931] of the test rows",
         "50 %",

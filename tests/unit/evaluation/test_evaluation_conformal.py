@@ -53,6 +53,41 @@ def test_intervals_hold_as_often_where_the_model_errs_most() -> None:
     assert (high - low)[new.scores[:, 0] > 3].mean() > 3 * (high - low)[new.scores[:, 0] < 0.5].mean()
 
 
+def test_few_rows_hold_as_often_in_every_tenth_of_the_predictions() -> None:
+    rng = np.random.default_rng(8)
+    new = numbers(20_000, rng)
+    tenth = np.searchsorted(np.quantile(new.scores[:, 0], np.arange(0.1, 1.0, 0.1)), new.scores[:, 0])
+    shares = []
+    for _ in range(30):
+        step, _ = fit_intervals(numbers(500, rng), 0.9)
+        low, high = interval_of(new.scores, step)
+        held = (low <= new.truth) & (new.truth <= high)
+        shares.append([held[tenth == number].mean() for number in range(10)])
+    assert 0.88 <= np.mean(shares) <= 0.92
+    assert np.mean(shares, axis=0).min() >= 0.87
+    assert np.mean(shares, axis=0).max() <= 0.95
+
+
+def test_where_the_shape_of_errors_differs_each_bin_has_its_own_quantiles() -> None:
+    rng = np.random.default_rng(9)
+
+    def turning(rows: int) -> Outcome:
+        said = rng.uniform(-1.0, 1.0, size=rows)
+        return Outcome(
+            task="regression", truth=said + np.sign(said) * (rng.exponential(size=rows) - 1.0), scores=said[:, None]
+        )
+
+    step, _ = fit_intervals(turning(4_000), 0.9)
+    assert len(step.edges) > 1
+    same, _ = fit_intervals(numbers(4_000, rng), 0.9)
+    assert same.edges == ()
+    new = turning(20_000)
+    low, high = interval_of(new.scores, step)
+    for side in (new.scores[:, 0] < -0.1, new.scores[:, 0] > 0.1):
+        assert ((low < new.truth) & (new.truth < high))[side].mean() == pytest.approx(0.9, abs=0.03)
+        assert (new.truth > high)[side].mean() == pytest.approx(0.05, abs=0.02)
+
+
 def test_sets_hold_each_class_as_often_the_rare_one_too() -> None:
     rng = np.random.default_rng(2)
     step, _ = fit_intervals(classes(4_000, rng), 0.9)
@@ -111,6 +146,10 @@ def test_columns_are_low_and_high_or_a_set_as_json() -> None:
         (Conformal(level=1.5, below=(-1.0,), above=(1.0,)), 0),
         (Conformal(level=0.9, edges=(2.0, 1.0), below=(-1.0,) * 3, above=(1.0,) * 3), 0),
         (Conformal(level=0.9, below=(float("nan"),), above=(1.0,)), 0),
+        (Conformal(level=0.9, below=(-1.0,), above=(1.0,), knots=(1.0, 2.0), spread=(1.0,)), 0),
+        (Conformal(level=0.9, below=(-1.0,), above=(1.0,), knots=(2.0, 1.0), spread=(1.0, 1.0)), 0),
+        (Conformal(level=0.9, below=(-1.0,), above=(1.0,), knots=(1.0,), spread=(0.0,)), 0),
+        (Conformal(level=0.9, least=(0.1, 0.2), knots=(1.0,), spread=(1.0,)), 2),
     ],
 )
 def test_numbers_that_describe_no_interval_are_refused(step: Conformal, classes: int) -> None:

@@ -367,8 +367,8 @@ def test_a_champion_that_answers_another_question_is_told(binary: Made, tmp_path
     ("task", "plots"),
     [
         ("binary", {"roc", "precision_recall", "calibration", "scores", "gain", "confusion", "importance"}),
-        ("multiclass", {"calibration", "confusion", "importance"}),
-        ("regression", {"predicted", "residuals", "importance"}),
+        ("multiclass", {"calibration", "confusion", "importance", "roc_classes", "precision_recall_classes"}),
+        ("regression", {"predicted", "residuals", "residual_spread", "importance"}),
     ],
 )
 def test_each_task_has_its_plots_as_plain_numbers(tmp_path: Path, task: str, plots: set[str]) -> None:

@@ -68,6 +68,19 @@ def plots(name: str = "x") -> dict[str, object]:
         "confusion": {"classes": [name, "b"], "counts": [[80, 20], [10, 30]], "left_out": 0},
         "predicted": {"predicted": [1.0, 2.0], "truth": [1.5, 2.5]},
         "residuals": {"edges": [-1.0, 0.0, 1.0], "counts": [3, 4], "mean": 0.1},
+        "residual_spread": {
+            "bins": [{"said": said, "low": -1.0, "middle": 0.1, "high": 1.0, "n": 40} for said in (1.0, 2.0)]
+        },
+        "roc_classes": {
+            "classes": [
+                {"class": name, "area": 0.8, "false_positive_rate": [0.0, 1.0], "true_positive_rate": [0.0, 1.0]}
+            ],
+            "left_out": 2,
+        },
+        "precision_recall_classes": {
+            "classes": [{"class": name, "recall": [0.1, 1.0], "precision": [0.9, 0.3], "share": 0.3}],
+            "left_out": 0,
+        },
         "importance": {"columns": [{"column": name, "added_loss": 0.2}, {"column": "z", "added_loss": -0.01}]},
     }
 
@@ -290,7 +303,9 @@ def test_equal_records_give_equal_pages() -> None:
 
 def test_figures_are_drawn_for_what_is_on_record_only() -> None:
     assert [figure.title for figure in draw_figures({"roc": plots()["roc"]})] == ["ROC curve"]
-    assert len(draw_figures(plots())) == 10
+    assert len(draw_figures(plots())) == 13
+    (shown,) = draw_figures({"roc_classes": plots()["roc_classes"]})
+    assert "2 classes that are told apart better are not shown" in shown.caption
     assert draw_figures({"importance": {"columns": [{"column": "z", "added_loss": 0.0}]}}) == ()
     assert draw_figures({"predicted": {"predicted": [2.0], "truth": [2.0]}}) == ()
 

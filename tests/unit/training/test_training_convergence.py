@@ -209,6 +209,16 @@ def test_a_signal_in_many_rows_is_not_overfitted(learner):
     assert "overfit" not in found(fitted(learner, asked("regression", count=1_200, params=params)))
 
 
+@pytest.mark.parametrize("learner", ["lightgbm", "mlp"])
+def test_a_fit_on_few_rows_that_learned_and_turned_is_not_overfitted(learner):
+    params = {"num_leaves": 15, "min_data_in_leaf": 5} if learner == "lightgbm" else {}
+    for seed in range(6):
+        train, held = rows("binary", 300, 2 * seed + 1), rows("binary", 75, 2 * seed + 2)
+        result = fitted(learner, asked("binary", train=train, held=held, params=params))
+        assert "overfit" not in found(result), f"with seed {seed}"
+        assert min(each for each in result.learning.held if each is not None) < 0.5
+
+
 def test_the_wobble_of_a_loss_near_zero_is_no_overfitting():
     rule = Overfitting(start=0.69)
     for iteration, held in enumerate((0.3, 0.001, 0.002), start=1):

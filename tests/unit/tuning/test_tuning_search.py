@@ -212,6 +212,14 @@ def test_auto_draws_at_random_when_there_is_nothing_to_learn_from():
     assert choose_method("random", known=9, expected=30).method == "random"
 
 
+def test_a_method_by_name_says_what_auto_would_have_taken():
+    reason = choose_method("grid", known=4, expected=1).reason
+    assert reason.startswith(
+        "the file says so (`tuning.method`); `auto` would take random: about 1 trial is affordable"
+    )
+    assert ", as `auto` would: " in choose_method("bayesian", known=20, expected=60).reason
+
+
 def test_an_unknown_method_is_named_with_the_nearest():
     with pytest.raises(InputError, match="Did you mean 'bayesian'"):
         choose_method("bayes", known=1, expected=1)

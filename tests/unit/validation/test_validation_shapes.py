@@ -16,6 +16,7 @@ from tenfold.foundation.errors import DataError
 from tenfold.records.dataset import Column, Dataset, Field, Role
 from tenfold.records.problem import MetricChoice, Problem
 from tenfold.records.validation import ValidationPlan
+from tenfold.stages.validation.choose import loo_seconds
 from tenfold.stages.validation.options import ValidationOptions
 from tenfold.stages.validation.run import run
 
@@ -203,6 +204,22 @@ def test_groups_that_go_on_through_the_whole_time_are_crossed_with_it(tmp_path: 
         assert not set(groups[train]) & set(groups[measured])
 
 
+def test_a_large_panel_of_groups_gets_one_part_of_other_groups_that_is_newer(tmp_path: Path) -> None:
+    names = pl.Series([str(row % 50) for row in range(30_000)])
+    shape = Shape(table=table(30_000).with_columns(t=days(30_000, 50), g=names), time="t", roles={"g": "group"})
+    plan, part, block = shape.divide(tmp_path)
+    assert (plan.strategy, plan.scheme, plan.fold_count) == ("time", "crossed", 1)
+    groups = names.to_numpy()
+    (fold,) = plan.folds(part, block)
+    assert fold.train.max() < fold.validation.min() < fold.validation.max() < np.flatnonzero(part == "test").min()
+    assert not set(groups[fold.train]) & set(groups[fold.validation])
+    development = int((part == "train").sum())
+    assert len(fold.validation) == pytest.approx(0.15 / 0.85 * development, rel=0.1)
+    assert len(fold.train) > 0.3 * development
+    named = shape.plan(tmp_path, ValidationOptions(strategy="time"))
+    assert "`auto` would keep the groups of 'g' apart in time as well" in named.reason
+
+
 def test_leaving_one_out_of_many_rows_is_refused_with_what_it_would_cost(tmp_path: Path) -> None:
     shape = Shape(table=table(100_000))
     with pytest.raises(DataError, match=r"85,000 fits for each candidate, about \d+ h"):
@@ -221,6 +238,43 @@ def test_leaving_one_out_of_few_rows_is_done_and_the_budget_decides(tmp_path: Pa
     assert few.plan(tmp_path, ValidationOptions(strategy="loo", budget_seconds=5.0, allow=True)).blocks == 51
 
 
+@pytest.mark.parametrize(("rows", "columns", "seconds"), [(800, 14, 0.086), (3_000, 14, 0.17), (800, 60, 0.394)])
+def test_the_cost_of_leaving_one_out_is_near_what_was_measured(rows: int, columns: int, seconds: float) -> None:
+    assert 0.5 * seconds < loo_seconds(rows, columns) / rows < 2.0 * seconds
+
+
+def test_single_rows_measure_classes_together(tmp_path: Path) -> None:
+    plan = Shape(table=table(60)).plan(tmp_path, ValidationOptions(strategy="loo"))
+    assert not any("too rare" in finding for finding in plan.findings)
+    few = pl.DataFrame({"x": np.arange(60.0), "y": ["yes"] * 4 + ["no"] * 56})
+    plan = Shape(table=few).plan(tmp_path, ValidationOptions(strategy="loo"))
+    (told,) = [finding for finding in plan.findings if "too rare" in finding]
+    assert "'yes' in all folds together (" in told
+
+
+def test_a_strategy_by_name_says_what_would_have_been_chosen(tmp_path: Path) -> None:
+    shape = Shape(table=table(600))
+    assert (
+        "`auto` would take stratified: rows are taken as exchangeable"
+        in shape.plan(tmp_path, ValidationOptions(strategy="kfold")).reason
+    )
+    assert ", as `auto` would: " in shape.plan(tmp_path, ValidationOptions(strategy="stratified")).reason
+
+
+def test_rows_in_the_gaps_of_a_rolling_split_are_measured_by_no_fold_and_may_train_later_ones(tmp_path: Path) -> None:
+    shape = Shape(table=table(1_200).with_columns(t=days(1_200)), time="t")
+    week = 7 * 86_400.0
+    rolling = ValidationOptions(strategy="time", gap_seconds=week, window_seconds=40 * week)
+    plan, part, block = shape.divide(tmp_path, rolling)
+    assert any("measured by no fold" in finding for finding in plan.findings)
+    assert not any("train only the final model" in finding for finding in plan.findings)
+    folds = plan.folds(part, block)
+    measured = np.concatenate([fold.validation for fold in folds])
+    gaps = np.setdiff1d(np.arange(measured.min(), measured.max()), measured)
+    assert len(gaps)
+    assert set(gaps) & set(np.concatenate([fold.train for fold in folds]))
+
+
 def test_groups_larger_than_the_test_share_still_leave_one_to_judge(tmp_path: Path) -> None:
     names = pl.Series([str(row % 3) for row in range(900)])
     plan, part, _ = Shape(table=table(900).with_columns(g=names), roles={"g": "group"}).divide(tmp_path)
@@ -232,7 +286,17 @@ def test_groups_larger_than_the_test_share_still_leave_one_to_judge(tmp_path: Pa
 def test_nested_marks_the_plan_and_always_has_blocks(tmp_path: Path) -> None:
     plan = Shape(table=table(40_000)).plan(tmp_path, ValidationOptions(strategy="nested", outer=4))
     assert (plan.nested, plan.scheme) == (4, "kfold")
+    assert "nested searches are laid around them" in plan.reason
     assert Shape(table=table(40_000)).plan(tmp_path).nested == 0
+
+
+def test_a_split_that_cannot_be_nested_is_refused_before_anything_is_searched(tmp_path: Path) -> None:
+    names = pl.Series([str(row % 40) for row in range(2_400)])
+    crossed = Shape(table=table(2_400).with_columns(t=days(2_400, 40), g=names), time="t", roles={"g": "group"})
+    with pytest.raises(DataError, match="'g' go on through the whole time"):
+        crossed.plan(tmp_path, ValidationOptions(strategy="nested"))
+    with pytest.raises(DataError, match="at least three blocks"):
+        Shape(table=table(600)).plan(tmp_path, ValidationOptions(strategy="nested", folds=2))
 
 
 def test_a_declared_group_is_not_ignored_unless_that_is_allowed(tmp_path: Path) -> None:

@@ -14,12 +14,14 @@ from tenfold.records.problem import Problem
 from tenfold.stages.evaluation.rows import Floats
 
 Plot = dict[str, object]
+Booleans = npt.NDArray[np.bool_]
 
 _POINTS = 120
 _BINS = 10
 _HISTOGRAM = 24
 _SCATTER = 400
 _MOST_CLASSES = 20
+_MOST_CURVES = 5
 
 
 def plot_data(
@@ -40,14 +42,18 @@ def plot_data(
         Money by row, truth by decision, where rows differ.
     """
     if problem.task == "regression":
-        return {"predicted": _predicted(outcome, rng), "residuals": _residuals(outcome)}
+        plots = {"predicted": _predicted(outcome, rng), "residuals": _residuals(outcome)}
+        return plots | {"residual_spread": _residual_spread(outcome)}
     plots = {"confusion": _confusion(problem, outcome), "calibration": _calibration(outcome)}
     if problem.task == "binary" and 0 < outcome.truth.sum() < outcome.n:
-        plots |= {"roc": _roc(outcome), "precision_recall": _precision_recall(outcome), "scores": _scores(outcome)}
-        plots["gain"] = _gain(outcome)
+        positive, score = outcome.truth == 1, outcome.scores[:, 1]
+        plots |= {"roc": _roc(positive, score), "precision_recall": _precision_recall(positive, score)}
+        plots |= {"scores": _scores(outcome), "gain": _gain(outcome)}
         if problem.value is not None and outcome.money is not None and threshold is not None:
             each = np.repeat(amounts_of(problem.value)[None], outcome.n, axis=0) if amounts is None else amounts
             plots["money"] = _money(outcome, each, threshold)
+    if problem.task == "multiclass":
+        plots |= _against_the_others(problem, outcome)
     return plots
 
 
@@ -82,23 +88,46 @@ def _calibration(outcome: Outcome) -> Plot:
     return {"bins": bins}
 
 
-def _roc(outcome: Outcome) -> Plot:
-    true_positives, false_positives = _cumulated(outcome)
-    kept = _thinned(len(true_positives))
+def _roc(positive: Booleans, score: Floats) -> Plot:
+    true_positives, false_positives = _cumulated(positive, score)
+    right, wrong = true_positives / true_positives[-1], false_positives / false_positives[-1]
+    kept = _along(right, wrong)
+    return {"false_positive_rate": _list(wrong[kept]), "true_positive_rate": _list(right[kept])}
+
+
+def _precision_recall(positive: Booleans, score: Floats) -> Plot:
+    true_positives, false_positives = _cumulated(positive, score)
+    found, decided = true_positives[1:], (true_positives + false_positives)[1:]
+    kept = _along(found / found[-1], decided / decided[-1])
     return {
-        "false_positive_rate": _list(false_positives[kept] / false_positives[-1]),
-        "true_positive_rate": _list(true_positives[kept] / true_positives[-1]),
+        "recall": _list((found / found[-1])[kept]),
+        "precision": _list((found / decided)[kept]),
+        "share": float(positive.mean()),
     }
 
 
-def _precision_recall(outcome: Outcome) -> Plot:
-    true_positives, false_positives = _cumulated(outcome)
-    kept = _thinned(len(true_positives))[1:]
-    found = true_positives[kept]
+def _against_the_others(problem: Problem, outcome: Outcome) -> dict[str, Plot]:
+    """Return the curves of each class against all others; of many classes, of those that are told apart worst."""
+    known = []
+    for code, name in enumerate(problem.classes):
+        positive, score = outcome.truth == code, outcome.scores[:, code]
+        if 0 < positive.sum() < outcome.n:
+            true_positives, false_positives = _cumulated(positive, score)
+            area = float(np.trapezoid(true_positives / true_positives[-1], false_positives / false_positives[-1]))
+            known.append((area, code, name, _roc(positive, score), _precision_recall(positive, score)))
+    shown = sorted(sorted(known, key=lambda each: each[0])[:_MOST_CURVES], key=lambda each: each[1])
+    if not shown:
+        return {}
+    left_out = len(problem.classes) - len(shown)
     return {
-        "recall": _list(found / true_positives[-1]),
-        "precision": _list(found / (found + false_positives[kept])),
-        "share": float(outcome.truth.mean()),
+        "roc_classes": {
+            "classes": [{"class": name, "area": float(f"{area:.5g}"), **roc} for area, _, name, roc, _ in shown],
+            "left_out": left_out,
+        },
+        "precision_recall_classes": {
+            "classes": [{"class": name, **curve} for _, _, name, _, curve in shown],
+            "left_out": left_out,
+        },
     }
 
 
@@ -106,7 +135,7 @@ def _gain(outcome: Outcome) -> Plot:
     """Return the share of positives that are found among the rows with the highest scores."""
     order = np.argsort(-outcome.scores[:, 1], kind="stable")
     found = np.concatenate([[0.0], np.cumsum(outcome.truth[order])]) / outcome.truth.sum()
-    kept = _thinned(len(found))
+    kept = _along(np.linspace(0.0, 1.0, len(found)), found)
     return {"rows": _list(kept / outcome.n), "found": _list(found[kept])}
 
 
@@ -149,23 +178,43 @@ def _residuals(outcome: Outcome) -> Plot:
     low, high = np.quantile(residual, [0.01, 0.99])
     if not low < high:
         low, high = low - 0.5, high + 0.5
-    edges = np.linspace(low, high, _HISTOGRAM + 1)
+    # Rice's rule: with few rows many bars would show chance.
+    edges = np.linspace(low, high, min(_HISTOGRAM, max(8, math.ceil(2.0 * outcome.n ** (1 / 3)))) + 1)
     counts, _ = np.histogram(np.clip(residual, low, high), bins=edges)
     return {"edges": _list(edges), "counts": counts.tolist(), "mean": float(residual.mean())}
 
 
-def _cumulated(outcome: Outcome) -> tuple[Floats, Floats]:
+def _residual_spread(outcome: Outcome) -> Plot:
+    """Return, in bins of equal numbers of rows by prediction, the median and the outer twentieths of the residuals."""
+    said = outcome.scores[:, 0]
+    residual = outcome.truth - said
+    bins = []
+    for part in np.array_split(np.argsort(said, kind="stable"), min(_BINS, max(1, outcome.n // 20))):
+        low, middle, high = _list(np.quantile(residual[part], [0.05, 0.5, 0.95]))
+        bins.append(
+            {"said": _list(said[part].mean()[None])[0], "low": low, "middle": middle, "high": high, "n": len(part)}
+        )
+    return {"bins": bins}
+
+
+def _cumulated(positive: Booleans, score: Floats) -> tuple[Floats, Floats]:
     """Return true and false positives when the decision threshold falls, from none; equal scores fall together."""
-    order = np.argsort(-outcome.scores[:, 1], kind="stable")
-    scores, truth = outcome.scores[order, 1], outcome.truth[order].astype(np.float64)
+    order = np.argsort(-score, kind="stable")
+    scores, truth = score[order], positive[order].astype(np.float64)
     last_of_score = np.concatenate([np.flatnonzero(np.diff(scores)), [len(scores) - 1]])
     true_positives = np.cumsum(truth)[last_of_score]
     false_positives = last_of_score + 1 - true_positives
     return np.concatenate([[0.0], true_positives]), np.concatenate([[0.0], false_positives])
 
 
-def _thinned(count: int) -> npt.NDArray[np.int64]:
-    return np.unique(np.linspace(0, count - 1, min(count, _POINTS)).round()).astype(np.int64)
+def _along(one: Floats, other: Floats) -> npt.NDArray[np.int64]:
+    """Return places spread evenly along a curve of two rising shares, its ends among them.
+
+    Evenly over rows would leave the steep beginning, where rare positives are found, with a point or two.
+    """
+    way = one + other
+    marks = np.linspace(way[0], way[-1], _POINTS)
+    return np.unique(np.concatenate([[0], np.searchsorted(way, marks), [len(way) - 1]]).clip(0, len(way) - 1))
 
 
 def _list(values: npt.NDArray[np.generic]) -> list[float]:

@@ -60,7 +60,13 @@ def choose_method(
     if asked != "auto":
         for method in METHODS:
             if method == asked:
-                return MethodChoice(method=method, reason="the file says so")
+                own = choose_method(
+                    "auto", known=known, expected=expected, points=points, lanes=lanes, fit_seconds=fit_seconds
+                )
+                instead = f", as `auto` would: {own.reason}"
+                if own.method != method:
+                    instead = f"; `auto` would take {own.method}: {own.reason}"
+                return MethodChoice(method=method, reason=f"the file says so (`tuning.method`){instead}")
         known_methods = ("auto", *METHODS)
         raise InputError(
             f"'{asked}' is not a tuning method (known are: {', '.join(known_methods)})."
@@ -80,7 +86,7 @@ def choose_method(
     if expected is not None and known + expected < ENOUGH_TO_LEARN:
         return MethodChoice(
             method="random",
-            reason=f"about {expected} trials are affordable, too few to learn from each other",
+            reason=f"{_about(expected)} affordable, too few to learn from each other",
         )
     if lanes >= MANY_LANES and expected is not None and expected < 4 * lanes:
         return MethodChoice(
@@ -90,3 +96,7 @@ def choose_method(
         )
     many = "as many trials as time allows" if expected is None else f"about {expected} trials"
     return MethodChoice(method="bayesian", reason=f"{many} and {known} scored candidates can learn from each other")
+
+
+def _about(trials: int) -> str:
+    return {0: "no trial is", 1: "about 1 trial is"}.get(trials, f"about {trials} trials are")

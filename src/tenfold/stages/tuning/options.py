@@ -43,6 +43,9 @@ class TuningOptions:
         Of what Hyperband and ASHA give a part.
     start_from : str
         The run whose trials are taken over where they lie in this space; empty: none.
+    correct : bool
+        Whether the best score is corrected for the luck of having been chosen; a search whose score nobody asks for, as
+        one inside of a nested estimate, need not.
     """
 
     method: Method = "auto"
@@ -51,3 +54,4 @@ class TuningOptions:
     space: WrittenSpace = field(default_factory=dict)
     fidelity: Literal["iterations", "rows"] = "iterations"
     start_from: str = ""
+    correct: bool = True

@@ -17,7 +17,7 @@ from tenfold.records.tuning import Selection, Tuning
 from tenfold.records.validation import ValidationPlan
 from tenfold.stages.tuning.earlier import EarlierSearch
 from tenfold.stages.tuning.options import TuningOptions
-from tenfold.stages.tuning.protocols import Assembled, OpenTrainer
+from tenfold.stages.tuning.protocols import Assembled, Corrected, OpenTrainer
 from tenfold.stages.tuning.search import JOURNAL, Search
 
 
@@ -67,7 +67,7 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
             search.make_batch()
         journal = search.close()
         compared = len(trainer.complete)
-        corrected = trainer.correct(search.correction_deadline())
+        corrected = trainer.correct(search.correction_deadline()) if options.correct else None
         assembled = trainer.assemble(search.deadline)
         note = trainer.price_of_reading() or candidates.record.note
         everything = replace(_everything(candidates.record, assembled, note), findings=trainer.findings())
@@ -81,15 +81,7 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
             best_after=assembled.score,
             stopped=search.stopped,
             facts={"timed": search.timed},
-            selection=Selection(
-                metric=problem.record.metric.metric,
-                naive=assembled.score,
-                corrected=corrected.value,
-                low=corrected.low,
-                high=corrected.high,
-                candidates=compared,
-                resamples=corrected.resamples,
-            ),
+            selection=None if corrected is None else _selection(problem.record, assembled, corrected, compared),
             earlier=search.earlier,
             repeats=search.repeats,
             space=search.space,
@@ -100,6 +92,18 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
             "oof.npy": _array(assembled),
             JOURNAL: journal,
         },
+    )
+
+
+def _selection(problem: Problem, assembled: Assembled, corrected: Corrected, compared: int) -> Selection:
+    return Selection(
+        metric=problem.metric.metric,
+        naive=assembled.score,
+        corrected=corrected.value,
+        low=corrected.low,
+        high=corrected.high,
+        candidates=compared,
+        resamples=corrected.resamples,
     )
 
 

@@ -345,6 +345,8 @@ class Search:
 
     def _correction_seconds(self) -> float:
         left = self.deadline.remaining_seconds()
+        if not self._options.correct:
+            return 0.0
         return min(_CORRECTION_SECONDS, _CORRECTION_SHARE * left) if math.isfinite(left) else 0.0
 
     def _reserve(self) -> float:

@@ -18,6 +18,8 @@ def split_crossed(rows: Rows, shares: Shares, rng: np.random.Generator) -> Split
     nothing. So each fold measures only its own groups, in its own block of time, and trains on older rows of all
     others; older rows of sealed groups and newer rows of the others stand outside.
 
+    Where one validation part is asked for instead of folds, it is a square of groups by time as the sealed part is.
+
     Raises
     ------
     DataError
@@ -35,7 +37,7 @@ def split_crossed(rows: Rows, shares: Shares, rng: np.random.Generator) -> Split
         )
     gap = round(shares.gap_seconds * _MICROSECONDS)
     known = rows.times != NO_TIME
-    folds = min(max(shares.blocks, 1), 3)
+    folds = min(shares.blocks, 3)
     part = np.full(rows.count, "out", dtype="<U10")
     inside = known.copy()
     order = rng.permutation(count)
@@ -55,8 +57,14 @@ def split_crossed(rows: Rows, shares: Shares, rng: np.random.Generator) -> Split
     part[inside] = "train"
     open_to = order[~sealed_groups[order]]
     bucket = np.full(count, -1, dtype=np.int64)
-    bucket[open_to] = np.arange(len(open_to)) % folds
-    places = _memberships(rows.times, inside, bucket[group], folds, gap)
+    if folds:
+        bucket[open_to] = np.arange(len(open_to)) % folds
+        cuts = [_quantile(rows.times[inside], number / (folds + 1)) for number in range(1, folds + 1)]
+    else:
+        side = float(np.sqrt(min(shares.validation / (1.0 - shares.test), 0.5)))
+        bucket[open_to[: max(1, round(side * len(open_to)))]] = 0
+        cuts = [_quantile(rows.times[inside], 1.0 - side)]
+    places = _memberships(rows.times, inside, bucket[group], cuts, gap)
     final = np.where(inside, 0, -1)
     outside = int((part == "out").sum())
     told = (
@@ -73,10 +81,9 @@ def split_crossed(rows: Rows, shares: Shares, rng: np.random.Generator) -> Split
 
 
 def _memberships(
-    times: IntArray, inside: np.ndarray[tuple[int], np.dtype[np.bool_]], bucket: IntArray, folds: int, gap: int
+    times: IntArray, inside: np.ndarray[tuple[int], np.dtype[np.bool_]], bucket: IntArray, cuts: list[int], gap: int
 ) -> list[IntArray]:
-    """Return for each fold 0 where a row trains, 1 where it is measured, and -1 elsewhere."""
-    cuts = [_quantile(times[inside], number / (folds + 1)) for number in range(1, folds + 1)]
+    """Return for each fold, begun at a cut, 0 where a row trains, 1 where it is measured, -1 elsewhere."""
     ends = [*cuts[1:], int(times[inside].max()) + 1]
     made = []
     for number, (start, end) in enumerate(zip(cuts, ends, strict=True)):

@@ -10,6 +10,7 @@ from tenfold.stages.validation.protocols import NO_TIME, IntArray, Rows, Shares,
 
 _MICROSECONDS = 1_000_000
 _FAR_OFF = 0.05
+ONLY_FINAL = "stand outside the folds and train only the final model"
 
 
 def split_by_time(rows: Rows, shares: Shares, rng: np.random.Generator) -> Split:  # noqa: ARG001 - no chance here
@@ -68,7 +69,7 @@ def split_by_time(rows: Rows, shares: Shares, rng: np.random.Generator) -> Split
         findings.append(f"time allows {blocks - 1} folds instead of {shares.blocks}")
     outside = int(((part == "train") & (block < 0)).sum())
     if outside:
-        findings.append(f"{outside} rows in the gaps stand outside the folds and train only the final model")
+        findings.append(f"{outside} rows in the gaps {ONLY_FINAL}")
     return Split(part=part, block=block, scheme="expanding", blocks=blocks, findings=tuple(findings))
 
 

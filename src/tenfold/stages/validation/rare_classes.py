@@ -47,10 +47,14 @@ def find_rare_classes(labels: IntArray, classes: Sequence[str], folds: Sequence[
     -------
     list of str
         For each class that some fold does not train, or measures on fewer than `FEWEST_OF_A_CLASS` rows although the
-        class has enough of them: which folds, and what follows.
+        class has enough of them: which folds, and what follows. Folds too small to measure any class, as single rows
+        are, measure together.
     """
     trained = np.array([np.bincount(labels[fold.train], minlength=len(classes)) for fold in folds])
     measured = np.array([np.bincount(labels[fold.validation], minlength=len(classes)) for fold in folds])
+    together = len(folds) > 1 and int(measured.sum(axis=1).max()) < FEWEST_OF_A_CLASS
+    if together:
+        measured = measured.sum(axis=0, keepdims=True)
     untrained: list[str] = []
     unmeasured: list[str] = []
     for code, name in enumerate(classes):
@@ -62,7 +66,8 @@ def find_rare_classes(labels: IntArray, classes: Sequence[str], folds: Sequence[
         few = np.flatnonzero(measured[:, code] < FEWEST_OF_A_CLASS)
         if len(few):
             rows = ", ".join(str(int(measured[fold, code])) for fold in few[:_SHOWN])
-            unmeasured.append(f"'{name}' in {_named(few, folds)} ({rows} rows)")
+            where = "all folds together" if together else _named(few, folds)
+            unmeasured.append(f"'{name}' in {where} ({rows} rows)")
     told = []
     if untrained:
         told.append(

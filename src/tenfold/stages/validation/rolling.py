@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from tenfold.foundation.errors import DataError
+from tenfold.stages.validation.forward import ONLY_FINAL
 from tenfold.stages.validation.protocols import Rows, Split
 
 _MICROSECONDS = 1_000_000
@@ -50,7 +51,13 @@ def with_window(rows: Rows, split: Split, *, window_seconds: float, gap_seconds:
     kept = [each for each, full in zip(memberships, enough, strict=True) if full]
     newest = int(times[inside].max())
     final = np.where(inside & (times > newest - window), 0, -1)
-    findings = split.findings
+    findings = tuple(each for each in split.findings if not each.endswith(ONLY_FINAL))
+    unmeasured = int(((split.part == "train") & (split.block < 0)).sum())
+    if unmeasured:
+        findings = (
+            *findings,
+            f"{unmeasured} rows in the gaps are measured by no fold",
+        )
     if len(kept) < len(memberships):
         findings = (*findings, f"{len(memberships) - len(kept)} folds are left out: their window holds too few rows")
     left = int(inside.sum()) - int((final == 0).sum())

@@ -21,6 +21,7 @@ from tenfold.stages.validation.forward import split_by_time, without_shared_unit
 from tenfold.stages.validation.observe import observe
 from tenfold.stages.validation.optimism import measure_optimism, told
 from tenfold.stages.validation.options import OutlierOptions, ValidationOptions
+from tenfold.stages.validation.outer import refuse_unless_nestable
 from tenfold.stages.validation.outliers import find_outliers, outliers_finding, outliers_payload
 from tenfold.stages.validation.protocols import Rows, Shares, Split, Splitter
 from tenfold.stages.validation.rare_classes import class_counts, find_rare_classes, refuse_if_unmeasurable
@@ -70,6 +71,8 @@ def run(
         optimism=optimism,
         nested=options.outer if options.strategy == "nested" else 0,
     )
+    if plan.nested:
+        refuse_unless_nestable(plan)
     if rows.labels is not None:
         plan = _with_classes(plan, split, rows.labels, rows.classes)
     files: dict[str, bytes] = {SPLIT_FILE: content}

@@ -14,10 +14,12 @@ GAP = 0.1
 
 @dataclass(eq=False, slots=True)
 class Overfitting:
-    """Trips when ``held(t) - min held > gap * held(0)`` and the training loss is lower than it was at the minimum.
+    """Trips when all that was gained is lost again, and more than the gap, while the training loss goes on falling.
 
-    After the generalisation loss of Prechelt (1998), *Early stopping - but when?*, here in parts of the loss at the
-    start, so that the wobble of a loss near zero is no alarm. Only iterations whose training loss was looked at count.
+    ``held(t) - min held > max(gap * held(0), held(0) - min held)``: after the generalisation loss of Prechelt (1998),
+    *Early stopping - but when?*, here in parts of the loss at the start, so that the wobble of a loss near zero is no
+    alarm; nor is a fit on few rows that learned much and turned, as every such fit does: its best iteration is kept.
+    Only iterations whose training loss was looked at count.
 
     >>> rule = Overfitting()
     >>> for iteration, (held, train) in enumerate(((0.70, 0.60), (0.69, 0.5), (0.80, 0.1)), start=1):
@@ -45,7 +47,7 @@ class Overfitting:
             self.least, self.best, self._train_at_best = look.held, look.iteration, self._train
         if self.reading is not None or look.train is None or self._train_at_best is None:
             return
-        limit = self.least + self.gap * abs(self.start)
+        limit = self.least + max(self.gap * abs(self.start), self.start - self.least)
         if look.held > limit and look.train < self._train_at_best:
             self.reading = Reading(
                 iteration=look.iteration,
