@@ -14,6 +14,8 @@ from granian._granian import RSGIProtocolClosed, RSGIProtocolError
 
 from tenfold.foundation.clock import Clock
 from tenfold.foundation.errors import StoreError, did_you_mean
+from tenfold.gateway.codecs.native import Native
+from tenfold.gateway.codecs.protocols import JSON, Codec, Written
 from tenfold.gateway.endpoint import ServedEndpoint
 from tenfold.gateway.limits import Limits
 from tenfold.gateway.metrics import Counts, exposition
@@ -25,7 +27,7 @@ from tenfold.store.predictions.log import PredictionLog
 
 _PREDICT = "/predict/"
 _DIGITS = 18
-_JSON = [("content-type", "application/json")]
+_NATIVE = Native()
 _STATUS: Mapping[Code, int] = {
     "bad_ids": 422,
     "bad_time": 400,
@@ -114,7 +116,7 @@ class Application:
         self._options = options
         self._said = said
         self.counts = Counts()
-        self._predicting = Predicting(log=log, clock=clock, limits=options.limits, counts=self.counts, said=said)
+        self._predicting = Predicting(log=log, clock=clock, counts=self.counts, said=said)
         # One thread: two large requests at once would only take turns.
         self._aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-request")
 
@@ -124,7 +126,7 @@ class Application:
             return
         path = scope.path
         if path.startswith(_PREDICT):
-            await self._predict(scope, proto, path[len(_PREDICT) :])
+            await self._predict(scope, proto, path[len(_PREDICT) :], _NATIVE)
         elif path in _PAGES:
             self._page(scope, proto, path)
         else:
@@ -138,7 +140,7 @@ class Application:
                 ),
             )
 
-    async def _predict(self, scope: Scope, proto: Any, name: str) -> None:
+    async def _predict(self, scope: Scope, proto: Any, name: str, codec: Codec) -> None:
         began = self._clock.monotonic()
         endpoint = self._watch.endpoints.get(name)
         rows = 0
@@ -148,7 +150,7 @@ class Application:
             body = await self._body(scope, proto)
             at = self._time(scope.headers)
             began = self._clock.monotonic()
-            reply = await self._answer(endpoint, body, at)
+            reply, written = await self._answer(endpoint, codec, body, at)
         except Refused as refused:
             status = _send_refusal(proto, refused)
         except Exception as error:  # noqa: BLE001 - the transport: nothing that happens inside leaves a client waiting
@@ -156,26 +158,34 @@ class Application:
             status = _send_refusal(proto, _INSIDE)
         else:
             status, rows = 200, reply.rows
-            proto.response_bytes(200, _JSON, reply.body)
+            proto.response_bytes(200, written.headers, written.body)
         known = "" if endpoint is None else endpoint.name
         self.counts.add("tenfold_requests_total", endpoint=known, status=str(status))
         if rows:
             self.counts.add("tenfold_rows_total", rows, endpoint=known)
             self.counts.observe(known, self._clock.monotonic() - began)
 
-    async def _answer(self, endpoint: ServedEndpoint, body: bytes, at: datetime | None) -> Reply:
+    async def _answer(
+        self, endpoint: ServedEndpoint, codec: Codec, body: bytes, at: datetime | None
+    ) -> tuple[Reply, Written]:
         if len(body) <= self._options.limits.aside_bytes:
-            reply = self._predicting.answer(endpoint, body, at)
+            reply, written = self._worked(endpoint, codec, body, at)
         else:
             loop = asyncio.get_running_loop()
-            reply = await loop.run_in_executor(self._aside, self._predicting.answer, endpoint, body, at)
+            reply, written = await loop.run_in_executor(self._aside, self._worked, endpoint, codec, body, at)
         if self._options.durable:
             try:
                 await asyncio.get_running_loop().run_in_executor(None, self._log.flush, reply.record)
             except StoreError as error:
                 self._said(str(error))
                 raise log_unavailable() from error
-        return reply
+        return reply, written
+
+    def _worked(
+        self, endpoint: ServedEndpoint, codec: Codec, body: bytes, at: datetime | None
+    ) -> tuple[Reply, Written]:
+        reply = self._predicting.answer(endpoint, codec.read(body, self._options.limits), at)
+        return reply, codec.write(reply)
 
     async def _body(self, scope: Scope, proto: Any) -> bytes:
         if scope.method != "POST":
@@ -244,13 +254,13 @@ class Application:
         if scope.method not in {"GET", "HEAD"}:
             _send_refusal(proto, Refused("method_not_allowed", "this page is only read", field="method", fix="use GET"))
         elif path == "/healthz":
-            proto.response_bytes(200, _JSON, b'{"status":"ok"}')
+            proto.response_bytes(200, JSON, b'{"status":"ok"}')
         elif path == "/metrics":
             text = exposition(self._peers.with_own(self.samples()))
             proto.response_str(200, [("content-type", "text/plain; version=0.0.4; charset=utf-8")], text)
         else:
             document = self.readiness()
-            proto.response_bytes(200 if document["ready"] else 503, _JSON, orjson.dumps(document))
+            proto.response_bytes(200 if document["ready"] else 503, JSON, orjson.dumps(document))
 
     def readiness(self) -> dict[str, Any]:
         """Return what is served, and what stands in the way of what should be."""
@@ -304,7 +314,7 @@ def _send_refusal(proto: Any, refused: Refused) -> int:
         "field": refused.field,
         "fix": refused.fix,
     }
-    headers = [*_JSON, *_BESIDE.get(status, ())]
+    headers = [*JSON, *_BESIDE.get(status, ())]
     proto.response_bytes(status, headers, orjson.dumps({"error": error}))
     return status
 

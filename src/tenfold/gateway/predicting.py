@@ -1,34 +1,40 @@
-"""One request, from its body to its answer: checked, scored, logged."""
+"""One request, from what it asks for to its answer: checked, scored, logged."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-
-import orjson
 
 from tenfold.foundation.clock import Clock
 from tenfold.foundation.errors import StoreError
 from tenfold.foundation.personal import hide_id
-from tenfold.gateway.body import Asked, read_body
+from tenfold.gateway.body import Asked
 from tenfold.gateway.endpoint import Live, ServedEndpoint
 from tenfold.gateway.ids import make_ids
-from tenfold.gateway.limits import Limits
 from tenfold.gateway.metrics import Counts
 from tenfold.gateway.refused import Refused
 from tenfold.gateway.version import NotFinite, Scored, Version
 from tenfold.store.predictions.log import Answered, PredictionLog
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reply:
-    """An answer that may be sent: it is in the log, under the number ``record``; ``rows`` were predicted."""
+    """An answer that may be sent, once a codec has written it: it is in the log, under the number ``record``.
 
-    body: bytes
+    ``version`` gave all of ``scored``; ``ids`` are as the caller may send them with outcomes.
+    """
+
+    version: Version
+    scored: Scored
+    ids: Sequence[str]
     record: int
-    rows: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows were predicted."""
+        return len(self.ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,12 +43,11 @@ class Predicting:
 
     log: PredictionLog
     clock: Clock
-    limits: Limits
     counts: Counts
     said: Callable[[str], None]
 
-    def answer(self, endpoint: ServedEndpoint, body: bytes, at: datetime | None) -> Reply:
-        """Return the predictions that a body asks for, after they were written to the log.
+    def answer(self, endpoint: ServedEndpoint, asked: Asked, at: datetime | None) -> Reply:
+        """Return the predictions that a request asks for, after they were written to the log.
 
         Parameters
         ----------
@@ -62,7 +67,6 @@ class Predicting:
                 field="endpoint",
                 fix="ask its operator: /readyz says why",
             )
-        asked = read_body(body, self.limits)
         version, scored = self._scored(endpoint, live, asked)
         now = self.clock.now()
         ids = make_ids(len(asked.instances), now) if asked.ids is None else asked.ids
@@ -81,8 +85,7 @@ class Predicting:
         except StoreError as error:
             self.said(str(error))
             raise log_unavailable() from error
-        document = {"predictions": version.predictions(scored), "ids": ids, "version": version.ref}
-        return Reply(body=orjson.dumps(document), record=record, rows=len(ids))
+        return Reply(version=version, scored=scored, ids=ids, record=record)
 
     def _scored(self, endpoint: ServedEndpoint, live: Live, asked: Asked) -> tuple[Version, Scored]:
         try:
