@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from tenfold.foundation.errors import TenfoldError
@@ -26,6 +27,9 @@ Code = Literal[
     "unknown_endpoint",
     "unknown_field",
     "unknown_key",
+    "unknown_output",
+    "unknown_version",
+    "unsupported",
     "unsupported_media_type",
     "wrong_shape",
     "wrong_type",
@@ -48,15 +52,27 @@ class Refused(TenfoldError):
         What it is about: a column, ``instances``, ``ids``, ``body``, or a header.
     instance : int or None
         The place of the instance, counted from 0.
+    pointer : str or None
+        Where in the body it is, as RFC 6901 writes it, where the protocol's codec cannot tell by the others.
     """
 
-    def __init__(self, code: Code, message: str, *, field: str, fix: str, instance: int | None = None):
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        *,
+        field: str,
+        fix: str,
+        instance: int | None = None,
+        pointer: str | None = None,
+    ):
         super().__init__(message)
         self.code: Code = code
         self.message = message
         self.field = shown(field)
         self.fix = fix
         self.instance = instance
+        self.pointer = pointer
 
 
 def shown(name: str) -> str:
@@ -64,3 +80,19 @@ def shown(name: str) -> str:
     name = mask_personal(name[:_LONGEST_LOOKED_AT])
     plain = "".join(sign if sign.isprintable() else "?" for sign in name[:_LONGEST_NAME])
     return plain + "..." if len(name) > _LONGEST_NAME else plain
+
+
+def kind_of(value: object) -> str:
+    """Return what a decoded JSON value is, in words."""
+    return _KINDS[type(value)]
+
+
+_KINDS: Mapping[type, str] = {
+    type(None): "null",
+    bool: "a truth value",
+    int: "a number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "an object",
+}
