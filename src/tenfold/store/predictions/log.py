@@ -85,6 +85,8 @@ class Answered:
     scores : sequence of sequences of float, shape (n_rows, outputs)
     decisions : sequence of str, or None
         The class decided for each row; None for a regression.
+    assigned : sequence of str, or None
+        The id by which each row was given to this version; None where that is its own id.
     """
 
     at: datetime
@@ -94,6 +96,7 @@ class Answered:
     columns: Mapping[str, Sequence[object]]
     scores: Sequence[Sequence[float]]
     decisions: Sequence[str] | None
+    assigned: Sequence[str] | None = None
 
 
 @dataclass(slots=True)
@@ -171,6 +174,8 @@ class PredictionLog:
         }
         if answered.replay:
             facts["replay"] = True
+        if answered.assigned is not None:
+            facts["assigned"] = answered.assigned
         frame = framed(origin.opening + orjson.dumps(facts)[1:])
         with self._writing:
             try:
