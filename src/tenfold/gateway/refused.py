@@ -11,6 +11,9 @@ from tenfold.foundation.personal import mask_personal
 Code = Literal[
     "bad_ids",
     "bad_time",
+    "bad_timeout",
+    "busy",
+    "deadline_exceeded",
     "incomplete_body",
     "log_unavailable",
     "method_not_allowed",
@@ -20,6 +23,7 @@ Code = Literal[
     "not_found",
     "not_json",
     "not_live",
+    "overloaded",
     "replay_off",
     "timeout",
     "too_large",
@@ -96,3 +100,50 @@ _KINDS: Mapping[type, str] = {
     list: "a list",
     dict: "an object",
 }
+
+
+def pointer_to(*steps: str | int) -> str:
+    """Return where in a body something is: a JSON pointer (RFC 6901)."""
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps)
+
+
+OUTSIDE: frozenset[Code] = frozenset(
+    {
+        "bad_time",
+        "log_unavailable",
+        "method_not_allowed",
+        "model_failed",
+        "not_found",
+        "not_live",
+        "replay_off",
+        "unknown_endpoint",
+        "unknown_version",
+        "unsupported_media_type",
+    }
+)
+"""What is not said of the body."""
+
+
+def not_live(endpoint: str) -> Refused:
+    """Return the refusal of an endpoint that serves nothing."""
+    return Refused(
+        "not_live",
+        f"the endpoint '{endpoint}' has no version that can answer",
+        field="endpoint",
+        fix="ask its operator: /readyz says why",
+    )
+
+
+def unknown_version(endpoint: str, asked: str, served: str) -> Refused:
+    """Return the refusal of a version that the endpoint does not serve."""
+    return Refused(
+        "unknown_version",
+        f"the endpoint '{endpoint}' serves version {version_number(served)}, not '{shown(asked)}'",
+        field="version",
+        fix="name no version, or that one",
+    )
+
+
+def version_number(ref: str) -> str:
+    """Return the number of a version, such as ``3`` of ``flights@3``."""
+    return ref.rpartition("@")[2]

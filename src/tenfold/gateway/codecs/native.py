@@ -7,14 +7,18 @@ from dataclasses import dataclass
 import orjson
 
 from tenfold.gateway.body import Asked, read_body
-from tenfold.gateway.codecs.protocols import JSON, Written
+from tenfold.gateway.codecs.protocols import JSON, Headers, Written, facts_of, require_json
 from tenfold.gateway.limits import Limits
 from tenfold.gateway.predicting import Reply
+from tenfold.gateway.refused import OUTSIDE, Refused, pointer_to
 
 
 @dataclass(frozen=True, slots=True)
 class Native:
     """The rows of POST /predict/{endpoint}."""
+
+    def expect(self, headers: Headers) -> None:
+        require_json(headers)
 
     def read(self, body: bytes, limits: Limits) -> Asked:
         return read_body(body, limits)
@@ -22,3 +26,24 @@ class Native:
     def write(self, reply: Reply) -> Written:
         predictions = reply.version.predictions(reply.scored)
         return Written(JSON, orjson.dumps({"predictions": predictions, "ids": reply.ids, "version": reply.version.ref}))
+
+    def refusal(self, refused: Refused) -> bytes:
+        return orjson.dumps({"error": facts_of(refused, _pointer(refused))})
+
+
+def _pointer(refused: Refused) -> str | None:
+    if refused.pointer is not None:
+        return refused.pointer
+    if refused.code in OUTSIDE:
+        return None
+    if refused.field == "body":
+        return ""
+    if refused.instance is None:
+        return pointer_to(refused.field)
+    if refused.field in ("instances", "ids") and refused.code not in COLUMN_CODES:
+        return pointer_to(refused.field, refused.instance)
+    return pointer_to("instances", refused.instance, refused.field)
+
+
+COLUMN_CODES = ("missing_field", "unknown_field", "wrong_type")
+"""The refusals whose field is a column."""
