@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, TypeVar
 
 from tenfold.foundation.clock import Clock
 from tenfold.foundation.errors import StoreError
@@ -15,21 +16,29 @@ from tenfold.gateway.endpoint import Live, ServedEndpoint
 from tenfold.gateway.ids import make_ids
 from tenfold.gateway.metrics import Counts
 from tenfold.gateway.refused import Refused
+from tenfold.gateway.shadow import Question, Shadows
+from tenfold.gateway.traffic import Arm, Traffic
 from tenfold.gateway.version import NotFinite, Scored, Version
 from tenfold.store.predictions.log import Answered, PredictionLog
+
+T = TypeVar("T")
+_SMALL = 16
+"""Rows of a request up to which the time for one of them can be compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reply:
     """An answer that may be sent, once a codec has written it: it is in the log, under the number ``record``.
 
-    ``version`` gave all of ``scored``; ``ids`` are as the caller may send them with outcomes.
+    ``version`` gave all of ``scored``, unless ``versions`` names one for each row: then it is the champion. ``ids`` are
+    as the caller may send them with outcomes.
     """
 
     version: Version
     scored: Scored
     ids: Sequence[str]
     record: int
+    versions: Sequence[str] | None = None
 
     @property
     def rows(self) -> int:
@@ -45,6 +54,10 @@ class Predicting:
     clock: Clock
     counts: Counts
     said: Callable[[str], None]
+    shadows: Shadows = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shadows", Shadows(log=self.log, counts=self.counts, said=self.said))
 
     def answer(self, endpoint: ServedEndpoint, asked: Asked, at: datetime | None) -> Reply:
         """Return the predictions that a request asks for, after they were written to the log.
@@ -67,7 +80,9 @@ class Predicting:
                 field="endpoint",
                 fix="ask its operator: /readyz says why",
             )
-        version, scored = self._scored(endpoint, live, asked)
+        if live.traffic is not None:
+            return self._divided(endpoint, live, live.traffic, asked, at)
+        version, scored = self._scored(endpoint, live, asked.instances)
         now = self.clock.now()
         ids = make_ids(len(asked.instances), now) if asked.ids is None else asked.ids
         answered = Answered(
@@ -80,31 +95,130 @@ class Predicting:
             scores=scored.scores,
             decisions=scored.decisions,
         )
+        return Reply(version=version, scored=scored, ids=ids, record=self._logged(version, answered))
+
+    def _logged(self, version: Version, answered: Answered) -> int:
         try:
-            record = self.log.append(version.origin, answered)
+            return self.log.append(version.origin, answered)
         except StoreError as error:
             self.said(str(error))
             raise log_unavailable() from error
-        return Reply(version=version, scored=scored, ids=ids, record=record)
 
-    def _scored(self, endpoint: ServedEndpoint, live: Live, asked: Asked) -> tuple[Version, Scored]:
+    def _scored(
+        self, endpoint: ServedEndpoint, live: Live, instances: Sequence[dict[str, Any]]
+    ) -> tuple[Version, Scored]:
         try:
-            scored = live.version.score(asked.instances)
+            scored = live.version.score(instances)
         except Refused:
             raise
         except Exception as error:  # noqa: BLE001 - the transport: whatever a model raises becomes an answer or a refusal
-            return self._without(endpoint, live, asked, error)
+            return self._without(endpoint, live, instances, error)
         live.breaker.succeeded(self.clock.monotonic())
         return live.version, scored
 
-    def _without(self, endpoint: ServedEndpoint, live: Live, asked: Asked, error: Exception) -> tuple[Version, Scored]:
+    # Where several versions share the requests.
+
+    def _divided(
+        self, endpoint: ServedEndpoint, live: Live, traffic: Traffic, asked: Asked, at: datetime | None
+    ) -> Reply:
+        """Answer each row by the version that its id belongs to: all rows are scored before any is logged."""
+        now = self.clock.now()
+        given = asked.ids is not None
+        ids = asked.ids if asked.ids is not None else make_ids(len(asked.instances), now)
+        units = traffic.units(asked.instances, ids, given=given)
+        parts: list[_Part] = []
+        for arm, places in _by_arm(traffic, units):
+            try:
+                version, scored = self._by(endpoint, live, traffic, arm, [asked.instances[place] for place in places])
+            except Refused:
+                if len(places) < len(ids):
+                    # Asked whole, so that what is refused is named by its place in the request.
+                    live.version.score(traffic.champion.read(asked.instances))
+                raise
+            parts.append(_Part(version=version, scored=scored, places=places))
+        logged = [hide_id(each) for each in ids] if given else ids
+        assigned = None if units == ids else [hide_id(each) for each in units]
+        record = 0
+        for part in parts:
+            answered = Answered(
+                at=at or now,
+                recorded=now,
+                replay=at is not None,
+                ids=_taken(logged, part.places),
+                columns=part.scored.columns,
+                scores=part.scored.scores,
+                decisions=part.scored.decisions,
+                assigned=None if assigned is None else _taken(assigned, part.places),
+            )
+            record = self._logged(part.version, answered)
+        for shadow in traffic.shadows:
+            places = traffic.shadowed(units, shadow)
+            if places:
+                question = Question(
+                    endpoint=endpoint.name,
+                    arm=shadow,
+                    instances=_taken(asked.instances, places),
+                    ids=_taken(logged, places),
+                    assigned=None if assigned is None else _taken(assigned, places),
+                    at=at or now,
+                    recorded=now,
+                    replay=at is not None,
+                )
+                self.shadows.ask(question)
+        if len(parts) == 1:
+            return Reply(version=parts[0].version, scored=parts[0].scored, ids=ids, record=record)
+        scored, versions = _joined(parts, len(ids))
+        return Reply(version=live.version, scored=scored, ids=ids, record=record, versions=versions)
+
+    def _by(
+        self, endpoint: ServedEndpoint, live: Live, traffic: Traffic, arm: Arm, instances: Sequence[dict[str, Any]]
+    ) -> tuple[Version, Scored]:
+        """Score rows by their arm; what a candidate cannot answer is answered by the champion."""
+        began = self.clock.monotonic()
+        if arm is traffic.champion:
+            version, scored = self._scored(endpoint, live, arm.read(instances))
+        else:
+            try:
+                version, scored = arm.version, arm.version.score(arm.read(instances))
+            except Exception as error:  # noqa: BLE001 - the transport: whatever a candidate does, its caller is answered
+                answered = self._scored(endpoint, live, traffic.champion.read(instances))
+                self._failed(endpoint, arm, error)
+                return answered
+            arm.breaker.succeeded(self.clock.monotonic())
+        if version is arm.version and len(instances) <= _SMALL:
+            arm.pace.took((self.clock.monotonic() - began) / len(instances))
+            slow = "" if arm is traffic.champion else arm.pace.slower(traffic.champion.pace)
+            if slow and endpoint.stop(arm, f"it is too slow: {slow}"):
+                self.said(f"{endpoint.name}: {endpoint.problem}")
+        return version, scored
+
+    def _failed(self, endpoint: ServedEndpoint, arm: Arm, error: Exception) -> None:
+        """Count a failure of a candidate on rows that the champion answered."""
+        self.counts.add("tenfold_model_failures_total", endpoint=endpoint.name, version=arm.version.ref)
+        if not isinstance(error, NotFinite | Refused):
+            self.said(f"{endpoint.name}: {arm.version.ref} failed\n{''.join(traceback.format_exception(error))}")
+        if arm.breaker.failed(self.clock.monotonic()):
+            how = "refused what the champion answers" if isinstance(error, Refused) else "failed"
+            reason = f"it {how} too often, at last with {type(error).__name__}: {error}"
+            if endpoint.stop(arm, reason):
+                self.said(f"{endpoint.name}: {endpoint.problem}")
+
+    def close(self) -> None:
+        """Finish what runs beside the answers."""
+        self.shadows.close()
+
+    # Where the version fails.
+
+    def _without(
+        self, endpoint: ServedEndpoint, live: Live, instances: Sequence[dict[str, Any]], error: Exception
+    ) -> tuple[Version, Scored]:
         """Answer a request on which the version failed: by the one before it, where that can."""
         self.counts.add("tenfold_model_failures_total", endpoint=endpoint.name, version=live.version.ref)
         if not isinstance(error, NotFinite):
             self.said(f"{endpoint.name}: {live.version.ref} failed\n{''.join(traceback.format_exception(error))}")
         if live.previous is not None:
             try:
-                scored = live.previous.version.score(asked.instances)
+                scored = live.previous.version.score(instances)
             except Refused:
                 # Another signature: whose fault it is cannot be told by comparing.
                 self._count_failure(endpoint, live)
@@ -124,6 +238,49 @@ class Predicting:
         )
         if endpoint.revert(live, problem):
             self.said(f"{endpoint.name}: {problem}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Part:
+    """The rows of a request that one version answered."""
+
+    version: Version
+    scored: Scored
+    places: Sequence[int]
+
+
+def _by_arm(traffic: Traffic, units: Sequence[str]) -> list[tuple[Arm, list[int]]]:
+    """Return each arm that answers some of the rows, with their places."""
+    if not traffic.candidates or len(units) == 1:
+        return [(traffic.choose(units[0]), list(range(len(units))))]
+    found: dict[int, tuple[Arm, list[int]]] = {}
+    for place, unit in enumerate(units):
+        arm = traffic.choose(unit)
+        found.setdefault(id(arm), (arm, []))[1].append(place)
+    return list(found.values())
+
+
+def _taken(values: Sequence[T], places: Sequence[int]) -> list[T]:
+    return [values[place] for place in places]
+
+
+def _joined(parts: Sequence[_Part], rows: int) -> tuple[Scored, list[str]]:
+    """Return the parts of a request as one, in the order of its rows, with the version of each row."""
+    scores: list[Sequence[float]] = [()] * rows
+    decisions = [""] * rows
+    versions = [""] * rows
+    decided = all(part.scored.decisions is not None for part in parts)
+    columns: dict[str, list[Any]] = {name: [None] * rows for part in parts for name in part.scored.columns}
+    for part in parts:
+        for number, place in enumerate(part.places):
+            scores[place] = part.scored.scores[number]
+            versions[place] = part.version.ref
+            if part.scored.decisions is not None:
+                decisions[place] = part.scored.decisions[number]
+        for name, values in part.scored.columns.items():
+            for number, place in enumerate(part.places):
+                columns[name][place] = values[number]
+    return Scored(columns=columns, scores=scores, decisions=decisions if decided else None), versions
 
 
 def log_unavailable() -> Refused:

@@ -129,6 +129,11 @@ def read(store: Path, name: str) -> Endpoint | None:
     )
 
 
+def shadow_of(name: str) -> str:
+    """Return the name under which the log keeps what an endpoint's shadow said; no endpoint can be called so."""
+    return f"{name}~shadow"
+
+
 def trip_path(store: Path, name: str) -> Path:
     """Return where a gateway notes that it has stopped a candidate of an endpoint."""
     return manifest_path(store, name).with_suffix(TRIPPED)
