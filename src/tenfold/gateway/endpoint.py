@@ -127,6 +127,18 @@ class ServedEndpoint:
         self.stopped = Stopped(ref=arm.version.ref, salt=live.traffic.salt, reason=reason)
         return True
 
+    def division(self) -> list[dict[str, object]]:
+        """Return who is there beside the version that answers, JSON-ready."""
+        traffic = None if self.live is None else self.live.traffic
+        if traffic is None:
+            return []
+        before, found = 0.0, []
+        for arm in traffic.candidates:
+            found.append({"version": arm.version.ref, "role": "candidate", "share": round(arm.until - before, 9)})
+            before = arm.until
+        found += [{"version": arm.version.ref, "role": "shadow", "share": arm.until} for arm in traffic.shadows]
+        return [{**each, "strategy": traffic.strategy} for each in found]
+
     def stop_too(self, ref: str, salt: str, reason: str) -> bool:
         """Stop a candidate that was stopped elsewhere."""
         live = self.live

@@ -25,7 +25,10 @@ class Native:
 
     def write(self, reply: Reply) -> Written:
         predictions = reply.version.predictions(reply.scored)
-        return Written(JSON, orjson.dumps({"predictions": predictions, "ids": reply.ids, "version": reply.version.ref}))
+        document = {"predictions": predictions, "ids": reply.ids, "version": reply.version.ref}
+        if reply.versions is not None:
+            document["versions"] = reply.versions
+        return Written(JSON, orjson.dumps(document))
 
     def refusal(self, refused: Refused) -> bytes:
         return orjson.dumps({"error": facts_of(refused, _pointer(refused))})
