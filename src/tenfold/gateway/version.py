@@ -10,7 +10,8 @@ import numpy as np
 
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.model import PREDICTION, PROBABILITY, Model
-from tenfold.gateway.instances import Canonical, conform
+from tenfold.bundle.plan.plan import Plan
+from tenfold.gateway.instances import Canonical, Conforming
 from tenfold.measures.threshold import decide
 from tenfold.store.predictions.log import Origin
 
@@ -41,7 +42,8 @@ class Version:
     ref: str
     bundle: str
     model: Model
-    expected: frozenset[str]
+    plan: Plan
+    conforming: Conforming
     keys: tuple[str, ...]
     origin: Origin
 
@@ -53,7 +55,8 @@ class Version:
             ref=ref,
             bundle=bundle,
             model=model,
-            expected=frozenset(model.signature.names),
+            plan=Plan.of(model),
+            conforming=Conforming(model.signature),
             keys=(PREDICTION, *probabilities),
             origin=Origin(
                 endpoint=endpoint,
@@ -66,7 +69,7 @@ class Version:
         )
 
     def score(self, instances: Sequence[dict[str, Any]]) -> Scored:
-        """Predict instances: few by the model's one-row path, many as a table.
+        """Predict instances by the model's plan.
 
         Raises
         ------
@@ -75,16 +78,13 @@ class Version:
         NotFinite
             When a score is not a finite number.
         """
-        model = self.model
-        conformed = conform(instances, model.signature, self.expected)
-        if conformed.rows is None:
-            scores = model.scores(conformed.table)
-        else:
-            scores = np.concatenate([model.scores_row(row) for row in conformed.rows])
+        conformed = self.conforming.conform(instances)
+        scores = self.plan.scores(conformed.columns, len(instances), conformed.numbers)
         finite = np.isfinite(scores)
         if not finite.all():
             raise NotFinite(int(np.argmin(finite.all(axis=1))))
-        return Scored(columns=conformed.columns, scores=scores.tolist(), decisions=self._decided(scores))
+        columns = dict(zip(self.origin.kinds, conformed.columns, strict=True))
+        return Scored(columns=columns, scores=scores.tolist(), decisions=self._decided(scores))
 
     def predictions(self, scored: Scored) -> list[Any]:
         """Return scored rows as they are answered: objects, or plain numbers for a regression."""

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnNumbers, Row, State, Transform
 from tenfold.bundle.transforms.values import number, numbers, stacked
 from tenfold.records.features import Step
 
@@ -25,6 +25,9 @@ class FittedBoolean:
 
     def apply_row(self, row: Row) -> list[float]:
         return [number(row, name) for name in self.names]
+
+    def on_numbers(self) -> OnNumbers:
+        return lambda values: values
 
     def state(self) -> State:
         return State()

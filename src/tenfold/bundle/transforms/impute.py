@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnNumbers, Row, State, Transform
 from tenfold.bundle.transforms.values import number, numbers, of_each, present
 from tenfold.foundation.errors import InputError, did_you_mean
 from tenfold.records.features import Step
@@ -51,6 +51,21 @@ class FittedImpute:
             if self.indicator:
                 result.append(0.0 if known else 1.0)
         return result
+
+    def on_numbers(self) -> OnNumbers:
+        fills = np.array(self.fills)
+
+        def filled(values: Floats) -> Floats:
+            return np.where(np.isnan(values), fills, values)
+
+        def marked(values: Floats) -> Floats:
+            missing = np.isnan(values)
+            result = np.empty((len(values), 2 * len(fills)))
+            result[:, 0::2] = np.where(missing, fills, values)
+            result[:, 1::2] = missing
+            return result
+
+        return marked if self.indicator else filled
 
     def state(self) -> State:
         return State(arrays={"fills": np.asarray(self.fills)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +11,7 @@ import polars as pl
 
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.levels import codes, levels_of, only_column, stand_in, word, words
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnWords, Row, State, Transform
 from tenfold.records.features import Step
 
 _OTHER, _MISSING = 0, 1
@@ -70,6 +71,21 @@ class FittedOneHot:
         else:
             result[self.position_of.get(value, count + _OTHER)] = 1.0
         return result
+
+    def on_words(self) -> OnWords:
+        count = len(self.levels)
+        other, absent = count + _OTHER, count + _MISSING
+        places: dict[str | None, int] = dict(self.position_of.items())
+        places[None] = absent if self.fill is None else places.get(self.fill, other)
+        position = places.get
+
+        def one_hot(values: Sequence[str | None], out: Floats) -> None:
+            if len(values) == 1:
+                out[0, position(values[0], other)] = 1.0
+            else:
+                out[np.arange(len(values)), [position(value, other) for value in values]] = 1.0
+
+        return one_hot
 
     def state(self) -> State:
         return State(facts={"fill": self.fill}, arrays={"frequent": self.frequent})

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.levels import codes, levels_of, only_column, stand_in, word, words
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.levels import codes, levels_of, looked_up, only_column, stand_in, word, words
+from tenfold.bundle.transforms.protocols import OnWords, Row, State, Transform
 from tenfold.bundle.transforms.values import NAN
 from tenfold.records.features import Step
 
@@ -38,6 +38,9 @@ class FittedOrdinal:
     def apply_row(self, row: Row) -> list[float]:
         value = word(row, self.column, self.fill)
         return [NAN if value is None else self.place_of.get(value, NAN)]
+
+    def on_words(self) -> OnWords:
+        return looked_up(self.place_of, self.fill, absent=NAN, unknown=NAN)
 
     def state(self) -> State:
         return State(facts={"fill": self.fill})

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnNumbers, Row, State, Transform
 from tenfold.bundle.transforms.values import number, numbers, stacked
 from tenfold.records.features import Step
 
@@ -41,6 +41,12 @@ class FittedPassthrough:
             value = number(row, name)
             result.append(stand_in if isnan(value) else value)
         return result
+
+    def on_numbers(self) -> OnNumbers:
+        stand_ins = np.array(self.stand_ins)
+        if np.isnan(stand_ins).all():
+            return lambda values: values
+        return lambda values: np.where(np.isnan(values), stand_ins, values)
 
     def state(self) -> State:
         return State(arrays={"stand_ins": np.asarray(self.stand_ins)})

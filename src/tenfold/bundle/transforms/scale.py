@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnNumbers, Row, State, Transform
 from tenfold.bundle.transforms.values import number, numbers, of_each, present
 from tenfold.foundation.errors import InputError, did_you_mean
 from tenfold.records.features import Step
@@ -39,6 +39,16 @@ class FittedScale:
             (number(row, name) - center) / spread
             for name, center, spread in zip(self.names, self.centers, self.spreads, strict=True)
         ]
+
+    def on_numbers(self) -> OnNumbers:
+        centers, spreads = np.array(self.centers), np.array(self.spreads)
+
+        def scaled(values: Floats) -> Floats:
+            result: Floats = values - centers
+            result /= spreads
+            return result
+
+        return scaled
 
     def state(self) -> State:
         return State(arrays={"centers": np.asarray(self.centers), "spreads": np.asarray(self.spreads)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +11,7 @@ import polars as pl
 
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.levels import codes, only_column, stand_in, word, words
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnWords, Row, State, Transform
 from tenfold.records.features import Step
 
 SMOOTHING_ROWS = 20.0
@@ -40,6 +41,17 @@ class FittedTargetEncoding:
         value = word(row, self.column, self.fill)
         unseen = self.rows_of[""]
         return unseen if value is None else self.rows_of.get(value, unseen)
+
+    def on_words(self) -> OnWords:
+        unseen = len(self.levels)
+        places: dict[str | None, int] = {level: place for place, level in enumerate(self.levels)}
+        places[None] = unseen if self.fill is None else places.get(self.fill, unseen)
+        place_of, table = places.get, self.table
+
+        def encoded(values: Sequence[str | None], out: Floats) -> None:
+            out[:] = table.take([place_of(value, unseen) for value in values], axis=0)
+
+        return encoded
 
     def state(self) -> State:
         return State(facts={"levels": list(self.levels), "fill": self.fill}, arrays={"table": self.table})
