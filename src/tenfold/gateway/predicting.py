@@ -13,6 +13,7 @@ from tenfold.foundation.errors import StoreError
 from tenfold.foundation.personal import hide_id
 from tenfold.gateway.body import Asked
 from tenfold.gateway.endpoint import Live, ServedEndpoint
+from tenfold.gateway.explaining import Reasons, noted, reasons_of
 from tenfold.gateway.ids import make_ids
 from tenfold.gateway.metrics import Counts
 from tenfold.gateway.refused import Refused
@@ -31,7 +32,7 @@ class Reply:
     """An answer that may be sent, once a codec has written it: it is in the log, under the number ``record``.
 
     ``version`` gave all of ``scored``, unless ``versions`` names one for each row: then it is the champion. ``ids`` are
-    as the caller may send them with outcomes.
+    as the caller may send them with outcomes; ``reasons`` are there where they were asked for.
     """
 
     version: Version
@@ -39,6 +40,7 @@ class Reply:
     ids: Sequence[str]
     record: int
     versions: Sequence[str] | None = None
+    reasons: Sequence[Reasons] | None = None
 
     @property
     def rows(self) -> int:
@@ -59,13 +61,15 @@ class Predicting:
     def __post_init__(self) -> None:
         object.__setattr__(self, "shadows", Shadows(log=self.log, counts=self.counts, said=self.said))
 
-    def answer(self, endpoint: ServedEndpoint, asked: Asked, at: datetime | None) -> Reply:
+    def answer(self, endpoint: ServedEndpoint, asked: Asked, at: datetime | None, *, explained: bool = False) -> Reply:
         """Return the predictions that a request asks for, after they were written to the log.
 
         Parameters
         ----------
         at : datetime or None
             The project's time, where a replay sets it.
+        explained : bool
+            Whether reasons are asked for; they are logged with the predictions.
 
         Raises
         ------
@@ -81,8 +85,9 @@ class Predicting:
                 fix="ask its operator: /readyz says why",
             )
         if live.traffic is not None:
-            return self._divided(endpoint, live, live.traffic, asked, at)
+            return self._divided(endpoint, live, live.traffic, asked, at, explained=explained)
         version, scored = self._scored(endpoint, live, asked.instances)
+        reasons = reasons_of(version, scored) if explained else None
         now = self.clock.now()
         ids = make_ids(len(asked.instances), now) if asked.ids is None else asked.ids
         answered = Answered(
@@ -94,8 +99,9 @@ class Predicting:
             columns=scored.columns,
             scores=scored.scores,
             decisions=scored.decisions,
+            reasons=noted(reasons),
         )
-        return Reply(version=version, scored=scored, ids=ids, record=self._logged(version, answered))
+        return Reply(version=version, scored=scored, ids=ids, record=self._logged(version, answered), reasons=reasons)
 
     def _logged(self, version: Version, answered: Answered) -> int:
         try:
@@ -119,7 +125,14 @@ class Predicting:
     # Where several versions share the requests.
 
     def _divided(
-        self, endpoint: ServedEndpoint, live: Live, traffic: Traffic, asked: Asked, at: datetime | None
+        self,
+        endpoint: ServedEndpoint,
+        live: Live,
+        traffic: Traffic,
+        asked: Asked,
+        at: datetime | None,
+        *,
+        explained: bool,
     ) -> Reply:
         """Answer each row by the version that its id belongs to: all rows are scored before any is logged."""
         now = self.clock.now()
@@ -135,7 +148,8 @@ class Predicting:
                     # Asked whole, so that what is refused is named by its place in the request.
                     live.version.score(traffic.champion.read(asked.instances))
                 raise
-            parts.append(_Part(version=version, scored=scored, places=places))
+            reasons = reasons_of(version, scored) if explained else None
+            parts.append(_Part(version=version, scored=scored, places=places, reasons=reasons))
         logged = [hide_id(each) for each in ids] if given else ids
         assigned = None if units == ids else [hide_id(each) for each in units]
         record = 0
@@ -149,6 +163,7 @@ class Predicting:
                 scores=part.scored.scores,
                 decisions=part.scored.decisions,
                 assigned=None if assigned is None else _taken(assigned, part.places),
+                reasons=noted(part.reasons),
             )
             record = self._logged(part.version, answered)
         for shadow in traffic.shadows:
@@ -166,9 +181,12 @@ class Predicting:
                 )
                 self.shadows.ask(question)
         if len(parts) == 1:
-            return Reply(version=parts[0].version, scored=parts[0].scored, ids=ids, record=record)
+            part = parts[0]
+            return Reply(version=part.version, scored=part.scored, ids=ids, record=record, reasons=part.reasons)
         scored, versions = _joined(parts, len(ids))
-        return Reply(version=live.version, scored=scored, ids=ids, record=record, versions=versions)
+        by_place = {place: each for part in parts for place, each in zip(part.places, part.reasons or (), strict=False)}
+        reasons = [by_place[place] for place in range(len(ids))] if explained else None
+        return Reply(version=live.version, scored=scored, ids=ids, record=record, versions=versions, reasons=reasons)
 
     def _by(
         self, endpoint: ServedEndpoint, live: Live, traffic: Traffic, arm: Arm, instances: Sequence[dict[str, Any]]
@@ -247,6 +265,7 @@ class _Part:
     version: Version
     scored: Scored
     places: Sequence[int]
+    reasons: Sequence[Reasons] | None = None
 
 
 def _by_arm(traffic: Traffic, units: Sequence[str]) -> list[tuple[Arm, list[int]]]:

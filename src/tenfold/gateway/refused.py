@@ -39,6 +39,38 @@ Code = Literal[
     "wrong_type",
 ]
 
+STATUS: Mapping[Code, int] = {
+    "bad_ids": 422,
+    "bad_time": 400,
+    "bad_timeout": 400,
+    "busy": 503,
+    "deadline_exceeded": 504,
+    "incomplete_body": 400,
+    "log_unavailable": 503,
+    "method_not_allowed": 405,
+    "missing_field": 422,
+    "model_failed": 500,
+    "no_finite_prediction": 422,
+    "not_found": 404,
+    "not_json": 400,
+    "not_live": 503,
+    "overloaded": 429,
+    "replay_off": 400,
+    "timeout": 408,
+    "too_large": 413,
+    "too_many_instances": 413,
+    "unknown_endpoint": 404,
+    "unknown_field": 422,
+    "unknown_key": 422,
+    "unknown_output": 422,
+    "unknown_version": 404,
+    "unsupported": 422,
+    "unsupported_media_type": 415,
+    "wrong_shape": 422,
+    "wrong_type": 422,
+}
+"""The status of HTTP that goes with each code."""
+
 _LONGEST_NAME = 80
 _LONGEST_LOOKED_AT = 1_000
 

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from tenfold.foundation.errors import did_you_mean
 from tenfold.gateway.codecs.mlflow import MLflow
-from tenfold.gateway.codecs.native import Native
+from tenfold.gateway.codecs.native import Native, NativeExplained
 from tenfold.gateway.codecs.protocols import Codec
 from tenfold.gateway.codecs.v2 import V2
 from tenfold.gateway.endpoint import ServedEndpoint
@@ -15,7 +15,8 @@ from tenfold.gateway.refused import Refused, shown
 
 Work = Literal["predict", "explain"]
 Protocol = Literal["native", "v2", "mlflow"]
-_NATIVE = Native()
+NATIVE = Native()
+EXPLAINED = NativeExplained()
 _PREDICT = "/predict/"
 
 
@@ -50,7 +51,7 @@ def call_of(path: str, endpoints: Mapping[str, ServedEndpoint]) -> Call | None:
 def codec_of(call: Call, endpoint: ServedEndpoint | None) -> Codec:
     """Return what reads and writes this one call."""
     if call.protocol == "native":
-        return _NATIVE
+        return NATIVE if call.work == "predict" else EXPLAINED
     if call.protocol == "mlflow":
         return MLflow()
     live = None if endpoint is None else endpoint.live
@@ -67,12 +68,13 @@ def endpoint_called(name: str, endpoints: Mapping[str, ServedEndpoint]) -> Serve
     """
     found = endpoints.get(name)
     if found is None:
-        raise Refused(
-            "unknown_endpoint",
-            f"there is no endpoint '{shown(name)}'.{did_you_mean(shown(name), endpoints)}"
-            if name
-            else f"{len(endpoints)} endpoints are served, and the path names none",
-            field="endpoint",
-            fix="name one that /readyz lists",
-        )
+        raise unknown_endpoint(name, endpoints)
     return found
+
+
+def unknown_endpoint(name: str, endpoints: Mapping[str, object]) -> Refused:
+    """Return the refusal of a request to an endpoint that is not served; ``name`` is empty where it names none."""
+    message = f"there is no endpoint '{shown(name)}'.{did_you_mean(shown(name), endpoints)}"
+    if not name:
+        message = f"{len(endpoints)} endpoints are served, and the path names none"
+    return Refused("unknown_endpoint", message, field="endpoint", fix="name one that /readyz lists")

@@ -15,7 +15,7 @@ import orjson
 from tenfold.foundation.errors import did_you_mean
 from tenfold.gateway.body import Asked
 from tenfold.gateway.codecs.loose_json import decoded
-from tenfold.gateway.codecs.native import COLUMN_CODES
+from tenfold.gateway.codecs.native import COLUMN_CODES, native_answer
 from tenfold.gateway.codecs.protocols import JSON, Headers, Written, facts_of, require_json
 from tenfold.gateway.limits import Limits
 from tenfold.gateway.predicting import Reply
@@ -123,8 +123,7 @@ class MLflow:
         )
 
     def write(self, reply: Reply) -> Written:
-        predictions = reply.version.predictions(reply.scored)
-        return Written(JSON, orjson.dumps({"predictions": predictions, "ids": reply.ids, "version": reply.version.ref}))
+        return Written(JSON, orjson.dumps(native_answer(reply)))
 
     def refusal(self, refused: Refused) -> bytes:
         # MLflow's own keys, which its clients print, before those that all refusals have.

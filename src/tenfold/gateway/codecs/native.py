@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from tenfold.gateway.body import Asked, read_body
 from tenfold.gateway.codecs.protocols import JSON, Headers, Written, facts_of, require_json
+from tenfold.gateway.explaining import shown_reasons
 from tenfold.gateway.limits import Limits
 from tenfold.gateway.predicting import Reply
 from tenfold.gateway.refused import OUTSIDE, Refused, pointer_to
@@ -24,14 +26,29 @@ class Native:
         return read_body(body, limits)
 
     def write(self, reply: Reply) -> Written:
-        predictions = reply.version.predictions(reply.scored)
-        document = {"predictions": predictions, "ids": reply.ids, "version": reply.version.ref}
-        if reply.versions is not None:
-            document["versions"] = reply.versions
-        return Written(JSON, orjson.dumps(document))
+        return Written(JSON, orjson.dumps(native_answer(reply)))
 
     def refusal(self, refused: Refused) -> bytes:
         return orjson.dumps({"error": facts_of(refused, _pointer(refused))})
+
+
+@dataclass(frozen=True, slots=True)
+class NativeExplained(Native):
+    """The rows of POST /explain/{endpoint}: as those of predictions, with reasons in the answer."""
+
+    def write(self, reply: Reply) -> Written:
+        names = tuple(reply.version.origin.kinds)
+        reasons = [shown_reasons(each, names) for each in reply.reasons or ()]
+        return Written(JSON, orjson.dumps({**native_answer(reply), "reasons": reasons}))
+
+
+def native_answer(reply: Reply) -> dict[str, Any]:
+    """Return an answer as a document."""
+    predictions = reply.version.predictions(reply.scored)
+    document = {"predictions": predictions, "ids": reply.ids, "version": reply.version.ref}
+    if reply.versions is not None:
+        document["versions"] = reply.versions
+    return document
 
 
 def _pointer(refused: Refused) -> str | None:

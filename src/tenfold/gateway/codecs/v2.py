@@ -117,7 +117,7 @@ class V2:
         self._id = _optional_text(document, "id")
         tensors = self._inputs(document.get("inputs"), rest, limits)
         self._read_outputs(document.get("outputs"))
-        return asked_of(tensors, frozenset() if self.version is None else self.version.expected, limits)
+        return asked_of(tensors, frozenset() if self.version is None else frozenset(self.version.origin.kinds), limits)
 
     def _inputs(self, found: Any, rest: memoryview, limits: Limits) -> list[Tensor]:
         if type(found) is not list:

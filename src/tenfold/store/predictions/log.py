@@ -87,6 +87,8 @@ class Answered:
         The class decided for each row; None for a regression.
     assigned : sequence of str, or None
         The id by which each row was given to this version; None where that is its own id.
+    reasons : sequence of mappings, or None
+        Of each row what its columns add to which score; None where nobody asked.
     """
 
     at: datetime
@@ -97,6 +99,7 @@ class Answered:
     scores: Sequence[Sequence[float]]
     decisions: Sequence[str] | None
     assigned: Sequence[str] | None = None
+    reasons: Sequence[Mapping[str, object]] | None = None
 
 
 @dataclass(slots=True)
@@ -176,6 +179,8 @@ class PredictionLog:
             facts["replay"] = True
         if answered.assigned is not None:
             facts["assigned"] = answered.assigned
+        if answered.reasons is not None:
+            facts["reasons"] = answered.reasons
         frame = framed(origin.opening + orjson.dumps(facts)[1:])
         with self._writing:
             try:
