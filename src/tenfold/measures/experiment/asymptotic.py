@@ -3,9 +3,9 @@
 The metric is taken as its linear part, the mean of its rows' influences, with their own variance in the place of the
 true one. The bound is that of Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (2024), "Time-uniform central limit
 theory and asymptotic confidence sequences": it approaches an exact one almost surely as units come, for a metric whose
-influences have a finite variance, be it a smooth function of means or a U-statistic such as the AUC. It promises nothing
-at a stated number of units. So no bound is given before each arm has ``FEWEST_UNITS``, and ``FEWEST_OF_A_CLASS`` rows
-of every class where the metric orders rows.
+influences have a finite variance, be it a smooth function of means or a U-statistic such as the AUC. It promises
+nothing at a stated number of units. So no bound is given before each arm has ``FEWEST_UNITS``, and
+``FEWEST_OF_A_CLASS`` rows of every class where the metric orders rows.
 """
 
 from __future__ import annotations
@@ -67,11 +67,13 @@ def two_arms(
     a, b = linear(metric, candidate.weighted()), linear(metric, champion.weighted())
     difference = a.value - factor * b.value
     of_a, of_b = a.influence, factor * b.influence
-    if candidate.covariate is not None and champion.covariate is not None:
-        x, there = _centred(candidate), _centred(champion)
+    known, known_there = covariate(metric, candidate), covariate(metric, champion)
+    if known is not None and known_there is not None:
+        mean, mean_there = _mean(known, candidate), _mean(known_there, champion)
+        x, there = _centred(known, mean, candidate), _centred(known_there, mean_there, champion)
         slope = _slope(x, of_a, there, of_b)
         of_a, of_b = of_a - slope * x, of_b - slope * there
-        difference -= slope * (_mean(candidate) - _mean(champion))
+        difference -= slope * (mean - mean_there)
     pulls_a, pulls_b = pull_of_units(of_a, candidate.outcome), pull_of_units(of_b, champion.outcome)
     variance = _variance(pulls_a) + _variance(pulls_b)
     reach = _reach(variance, len(pulls_a) + len(pulls_b), horizon=horizon, tail=tail)
@@ -98,15 +100,18 @@ def _variance(pulls: Floats) -> float:
     return float((pulls**2).sum()) / (len(pulls) * max(len(pulls) - 1, 1))
 
 
-def _mean(side: Side) -> float:
-    assert side.covariate is not None  # the caller asked
-    return float(np.average(side.covariate, weights=1.0 - side.share))
+def covariate(metric: Metric, side: Side) -> Floats | None:
+    """Return what is known of each row beforehand and goes with its value; None where nothing is."""
+    return side.expected.get(metric.name, side.covariate)
 
 
-def _centred(side: Side) -> Floats:
-    assert side.covariate is not None  # the caller asked
+def _mean(known: Floats, side: Side) -> float:
+    return float(np.average(known, weights=1.0 - side.share))
+
+
+def _centred(known: Floats, mean: float, side: Side) -> Floats:
     weight = 1.0 - side.share
-    apart: Floats = (side.covariate - _mean(side)) * (weight / weight.mean())
+    apart: Floats = (known - mean) * (weight / weight.mean())
     return apart
 
 

@@ -152,7 +152,7 @@ def _differences(  # noqa: PLR0917 - two arms by a metric, and what is known of 
             deviation=spread * _PAIRED,
         )
     centre = _centre(reach, design.centre)
-    expected_a, expected_b = _expected(candidate, reach, centre), _expected(champion, reach, centre)
+    expected_a, expected_b = (_expected(metric, side, reach, centre) for side in (candidate, champion))
     # What is expected cancels between the arms, but for the factor.
     left = 1.0 - factor
     values = np.concatenate(
@@ -164,7 +164,7 @@ def _differences(  # noqa: PLR0917 - two arms by a metric, and what is known of 
     # The variance of a value is as 1 / (p (1 - p)): each counts by the inverse, which bounds it for every p as well.
     share = np.concatenate([candidate.share, 1.0 - champion.share])
     atoms, weights, counts = counted(values, 4.0 * share * (1.0 - share))
-    guessed = candidate.covariate is not None and champion.covariate is not None
+    guessed = metric.name in candidate.expected or metric.name in champion.expected
     apart = most - least if guessed else max(most - centre, centre - least)
     furthest = 4.0 * apart * max(1.0, abs(factor)) + abs(left) * max(abs(least), abs(most))
     return Sample(
@@ -179,16 +179,16 @@ def _differences(  # noqa: PLR0917 - two arms by a metric, and what is known of 
     )
 
 
-def _expected(side: Side, reach: tuple[float, float], centre: float) -> Floats:
-    if side.covariate is None:
-        return np.full(side.outcome.n, centre)
-    return np.clip(side.covariate, *reach)
+def _expected(metric: Metric, side: Side, reach: tuple[float, float], centre: float) -> Floats:
+    found = side.expected.get(metric.name)
+    return np.full(side.outcome.n, centre) if found is None else np.clip(found, *reach)
 
 
 def _exact_reach(metric: Metric, sides: tuple[Side, ...], design: Design) -> tuple[float, float] | None:
     """Return between which values each row must lie, where bounds can be exact; else None."""
-    if any(side.outcome.group is not None or row_values(metric, side.outcome) is None for side in sides):
-        return None
+    for side in sides:
+        if side.outcome.group is not None or side.covariate is not None or row_values(metric, side.outcome) is None:
+            return None
     return row_reach(metric, sides[0].outcome.task, design.value, by_row=design.by_row)
 
 

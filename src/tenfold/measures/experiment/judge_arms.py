@@ -114,10 +114,13 @@ def _ratios(arms: Arms) -> tuple[RatioCheck, ...]:
 def _judged(requirement: Requirement, name: str, arms: Arms, question: Question) -> tuple[Comparison, Verdict]:
     candidate, champion = _sides(name, arms)
     metric = metric_called(requirement.metric)
+    cut = bool(name) and name not in arms.slices
     design = _design(requirement.confidence, requirement.metric, question)
     reference = requirement.bound.reference
     value = there = None
-    if reference is None:
+    if cut:
+        found = _absent(requirement, f"the slice '{name}' cannot be cut from what was logged", 0)
+    elif reference is None:
         found = one_arm(metric, candidate, design)
         value = found.estimate.value
     elif reference == "baseline":
@@ -166,7 +169,7 @@ def _judged(requirement: Requirement, name: str, arms: Arms, question: Question)
 
 
 def _sides(name: str, arms: Arms) -> tuple[Side, Side]:
-    if not name:
+    if name not in arms.slices:
         return arms.candidate, arms.champion
     of_candidate, of_champion = arms.slices[name]
     return arms.candidate.take(of_candidate), arms.champion.take(of_champion)
@@ -237,7 +240,7 @@ def _decision(
     deciding = deciding or [each for each in comparisons if _added(each) and each.verdict != "pending"]
     if deciding and all(each.verdict == "pass" for each in deciding):
         return "promote", "; ".join(_told(each) for each in deciding), tuple(each.requirement for each in deciding)
-    units = arms.candidate.units + (0 if question.paired else arms.champion.units)
+    units = arms.candidate.units
     waiting = [each for each in deciding if each.verdict == "inconclusive"]
     names = tuple(each.requirement for each in waiting)
     if question.most and units >= question.most:

@@ -31,7 +31,8 @@ class Question:
     horizon : float
         Units after which bounds are narrowest.
     most : int
-        Units with known outcomes after which a candidate that was not shown to be good enough is taken back; 0: none.
+        Units of the candidate with known outcomes after which it is taken back where it was not shown to be good
+        enough; 0: never.
     paired : bool
         The candidate is a shadow: it answered what the champion answered.
     """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,13 +23,15 @@ class Side:
         With a ``group`` where one unit has several rows: units are what was divided, so units are what is counted.
     share : ndarray of shape (n,)
         Which share of the units of both arms this arm was to get when the row was answered.
+    expected : mapping from metric to ndarray of shape (n,)
+        What a row's value was expected to be before it was divided, in the value's own unit: less is left to chance.
     covariate : ndarray of shape (n,), or None
-        Something of each row that no arm can have changed. Where a bound is exact it is what the row's value is
-        expected to be, in the value's own unit; elsewhere any number.
+        Another number of each row that no arm can have changed; bounds are then no longer exact.
     """
 
     outcome: Outcome
     share: Floats
+    expected: Mapping[str, Floats] = field(default_factory=dict)
     covariate: Floats | None = None
 
     def take(self, rows: Rows) -> Side:
@@ -36,6 +39,7 @@ class Side:
         return Side(
             outcome=self.outcome.take(rows),
             share=self.share[rows],
+            expected={name: values[rows] for name, values in self.expected.items()},
             covariate=None if self.covariate is None else self.covariate[rows],
         )
 
