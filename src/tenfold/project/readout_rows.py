@@ -25,7 +25,7 @@ from tenfold.measures.experiment.side import Side
 from tenfold.measures.money import amounts_of
 from tenfold.measures.outcome import Outcome
 from tenfold.measures.threshold import decide
-from tenfold.project.trial import GRACE, Trial
+from tenfold.project.readout_trial import GRACE, Trial
 from tenfold.project.window_rows import OWN
 from tenfold.records.problem import Problem
 from tenfold.stages.monitoring.rows import Answered, known_rows
@@ -217,8 +217,8 @@ def compare(rows: Rows, problem: Problem, adjustment: Adjustment) -> Compared:
 
 def _inputs(table: pl.DataFrame, problem: Problem) -> pl.DataFrame:
     own = {*OWN, *_outputs(problem), ARM, PHASE, UNIT, SHARE, OUTCOME, "assigned"}
-    columns = [name for name in table.columns if name not in own]
-    return table.select(pl.col(name).alias(name.removeprefix("input_")) for name in columns)
+    bare = {name: name.removeprefix("input_") for name in table.columns if name not in own}
+    return table.select(pl.col(name).alias(other if other in own else name) for name, other in bare.items())
 
 
 def _outputs(problem: Problem) -> list[str]:

@@ -60,7 +60,7 @@ def trial_of(store: Store, endpoint: str) -> Trial:
         When no version was ever tried there.
     """
     history = [release for release in store.releases.history() if release.endpoint == endpoint]
-    tried = [release for release in history if release.traffic is not None]
+    tried = [each for each in history if each.traffic is not None and each.traffic.strategy != "all"]
     if not tried:
         raise InputError(
             f"no version is or was tried beside the champion on '{endpoint}', so there is nothing to read;"
