@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 Strategy = Literal["all", "shadow", "canary", "ab"]
+TrialAction = Literal["wait", "rise", "promote", "rollback", "none"]
 Role = Literal["champion", "candidate", "shadow"]
 
 
@@ -74,7 +75,7 @@ class Traffic:
     Attributes
     ----------
     strategy : str
-        ``canary``, ``ab`` or ``shadow``.
+        ``canary``, ``ab`` or ``shadow``; ``all`` where nothing is tried, and only ``assign`` is to be known.
     number : int
         The version that is tried.
     bundle, threshold
@@ -93,6 +94,8 @@ class Traffic:
         After so many judged requests a canary that was not shown to be good enough is rolled back.
     position : mapping from segment to byte
         Where the prediction log ended when the trial began.
+    assign : str or None
+        See `Endpoint`.
     """
 
     strategy: Strategy
@@ -107,6 +110,7 @@ class Traffic:
     requests: int = 0
     most: int = 0
     position: Mapping[str, int] = field(default_factory=dict)
+    assign: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +163,7 @@ class TrafficLook:
     rows: int
     judged: int
     champion_rows: int
-    action: Literal["wait", "rise", "promote", "rollback", "none"]
+    action: TrialAction
     reason: str
     at: datetime
     agreement: float | None = None

@@ -115,6 +115,11 @@ def read_predictions(
     return Predictions(rows=_table(batches.values()), position=Position(segments=reached), damaged=tuple(damaged))
 
 
+def end_of(folder: Path, endpoint: str) -> Position:
+    """Return where an endpoint's log ends now: who reads on from there gets what comes after."""
+    return Position(segments={path.name: path.stat().st_size for path in _segments(folder / FOLDER / endpoint)})
+
+
 def endpoints_logged(folder: Path) -> tuple[str, ...]:
     """Return the endpoints that have a log, sorted."""
     place = folder / FOLDER
