@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from tenfold.foundation.clock import Clock
@@ -34,19 +34,12 @@ BY_CHAMPION = "champion"
 _DECIDED = frozenset({"pass", "fail"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadoutReport:
-    """What a trial says now; the document is ``tenfold.readout/1``."""
-
-    readout: Readout
-    ok: bool = True
-
-    def document(self) -> Document:
-        """Return the read-out as JSON-ready values."""
-        return {"schema": "tenfold.readout/1", **plain(self.readout)}
+def readout_document(readout: Readout) -> Document:
+    """Return a read-out as JSON-ready values: ``tenfold.readout/1``."""
+    return {"schema": "tenfold.readout/1", **plain(readout)}
 
 
-def read_out(
+def read(
     project: Project,
     endpoint: str | None = None,
     *,
@@ -55,7 +48,7 @@ def read_out(
     adjust: str = "",
     served: Mapping[str, Served] | None = None,
     keep: bool = True,
-) -> ReadoutReport:
+) -> Readout:
     """Look at the newest trial of an endpoint: what its arms did, what the requirements say, what follows.
 
     However often this is called, and in whichever order outcomes came, the same rows and outcomes say the same.
@@ -124,7 +117,7 @@ def read_out(
         data=rows.fingerprints(),
         notes=compared.notes,
     )
-    return ReadoutReport(readout=_kept(project, readout, reading, candidate) if keep else readout)
+    return _kept(project, readout, reading, candidate) if keep else readout
 
 
 def _question(project: Project, trial: Trial, champion: Version, problem: Problem) -> Question:
