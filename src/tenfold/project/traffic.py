@@ -85,7 +85,8 @@ def show_traffic(
             raise InputError(f"nothing is live on '{name}' yet, so there is nothing to route")
         report = replace(report, emitted=(emit, routing_file(manifest, emit)))
     if read:
-        report = replace(report, readout=read_trial(project))
+        readout = read_trial(project)
+        report = replace(report, readout=readout, ok=readout.decision not in {"rollback", "stopped"})
     return report
 
 
@@ -177,6 +178,11 @@ def read_trial(project: Project, *, clock: Clock | None = None, actor: str = "te
     from tenfold.project.readout import read_out
 
     return read_out(project, clock=clock, actor=actor).readout
+
+
+def is_tried(project: Project) -> bool:
+    """Return whether a version is tried beside the champion now."""
+    return running_trial(Past.of_store(project.store).newest(project.spec.endpoint)) is not None
 
 
 def own_endpoint(project: Project, endpoint: str | None) -> str:
