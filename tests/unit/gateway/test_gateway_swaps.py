@@ -255,9 +255,9 @@ def test_counts_of_workers_add_up_and_survive_being_written(tmp_path: Path):
         count.add("tenfold_log_lag_seconds", float(worker))
         count.observe("e", 0.004)
         count.observe("e", 99.0)
-        Peers(folder=tmp_path, worker=worker).leave(count.samples)
-    both = Peers(folder=tmp_path, worker=0).with_own(counts[0].samples)
-    assert both == added(count.samples for count in counts)
+        Peers(folder=tmp_path, worker=worker).leave(count.all())
+    both = Peers(folder=tmp_path, worker=0).with_own(counts[0].all())
+    assert both == added(count.all() for count in counts)
     assert read(written(both)) == both
     text = exposition(both)
     assert 'tenfold_requests_total{endpoint="a\\"b",status="200"} 6' in text
