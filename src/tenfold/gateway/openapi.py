@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-import tenfold
 from tenfold.gateway.codecs.mlflow import LAYOUTS
 from tenfold.gateway.codecs.tensors import DATATYPES, IDS, OF_KIND
+from tenfold.gateway.codecs.v2 import server_version
 from tenfold.gateway.explaining import MOST_EXPLAINED
 from tenfold.gateway.limits import Limits
 from tenfold.gateway.refused import STATUS, Code, version_number
@@ -43,7 +43,7 @@ def described(served: Mapping[str, Version]) -> Schema:
         "openapi": "3.1.0",
         "info": {
             "title": "Tenfold gateway",
-            "version": tenfold.__version__,
+            "version": server_version(),
             "description": "Predictions of the versions that are served now, in several protocols. "
             "A signature changes with the version: read this document again after a promotion.",
         },

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-import tenfold
 from tenfold.gateway.codecs.protocols import JSON, SentHeaders
-from tenfold.gateway.codecs.v2 import EXTENSIONS, metadata, pinned_version
+from tenfold.gateway.codecs.v2 import metadata, pinned_version, server_metadata, server_version
 from tenfold.gateway.endpoint import ServedEndpoint
 from tenfold.gateway.refused import Refused
 from tenfold.gateway.routes import endpoint_called
@@ -46,9 +45,9 @@ class Pages:
             case ["", "ping" | "health"]:
                 return Page(200 if ready else 503, _TEXT, b"\n")
             case ["", "version"]:
-                return Page(200, _TEXT, f"tenfold {tenfold.__version__}".encode())
+                return Page(200, _TEXT, f"tenfold {server_version()}".encode())
             case ["", "v2"]:
-                return _page({"name": "tenfold", "version": tenfold.__version__, "extensions": EXTENSIONS})
+                return _page(server_metadata())
             case ["", "v2", "health", "live"]:
                 return _page({"live": True})
             case ["", "v2", "health", "ready"]:

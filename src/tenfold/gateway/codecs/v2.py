@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version as installed_version
 from typing import Any
 
 import orjson
@@ -69,6 +71,7 @@ class V2:
     version: Version | None
     _json_bytes: int | None = None
     _places: dict[str, int] = field(default_factory=dict)
+    _in_bytes: set[int] = field(default_factory=set)
     _id: str | None = None
     _wanted: Sequence[str] = ()
     _binary: Mapping[str, bool] = field(default_factory=dict)
@@ -134,6 +137,7 @@ class V2:
             if size is None:
                 tensors.append(from_json(shape, entry.get("data")))
                 continue
+            self._in_bytes.add(place)
             rest, tensor = _binary_tensor(shape, entry, size, rest)
             tensors.append(tensor)
         if len(rest):
@@ -199,7 +203,11 @@ class V2:
 
     def refusal(self, refused: Refused) -> bytes:
         # The protocol has one text; clients print it, so that it holds the fix too.
-        facts = facts_of(refused, self._pointer(refused))
+        pointer = self._pointer(refused)
+        if pointer is not None and any(pointer.startswith(f"/inputs/{place}/data/") for place in self._in_bytes):
+            # What stands after the JSON has no place in it.
+            pointer = pointer[: pointer.index("/data/")]
+        facts = facts_of(refused, pointer)
         return orjson.dumps({"error": f"{refused.message}; {refused.fix}", **facts})
 
     def _pointer(self, refused: Refused) -> str | None:
@@ -250,6 +258,17 @@ def written_tensors(reply: Reply, wanted: Sequence[str]) -> list[Tensor]:
         return tensors
     by_name = {tensor.name: tensor for tensor in tensors}
     return [by_name[name] for name in wanted if name in by_name]
+
+
+@cache
+def server_version() -> str:
+    """Return the version of Tenfold that is installed."""
+    return installed_version("tenfold")
+
+
+def server_metadata() -> dict[str, Any]:
+    """Return what the protocol tells of the server."""
+    return {"name": "tenfold", "version": server_version(), "extensions": list(EXTENSIONS)}
 
 
 def metadata(name: str, version: Version) -> dict[str, Any]:

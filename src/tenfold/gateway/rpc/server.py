@@ -8,9 +8,8 @@ from typing import Any, Protocol
 import grpc
 import orjson
 
-import tenfold
 from tenfold.gateway.codecs.protocols import Codec, facts_of
-from tenfold.gateway.codecs.v2 import EXTENSIONS, metadata, pinned_version
+from tenfold.gateway.codecs.v2 import metadata, pinned_version, server_metadata
 from tenfold.gateway.codecs.v2_message import V2Message
 from tenfold.gateway.endpoint import ServedEndpoint
 from tenfold.gateway.limits import Limits
@@ -66,11 +65,7 @@ class Service:
             "ServerLive": lambda _: {"live": True},
             "ServerReady": lambda _: {"ready": self._plane.readiness()["ready"]},
             "ModelReady": self._model_ready,
-            "ServerMetadata": lambda _: {
-                "name": "tenfold",
-                "version": tenfold.__version__,
-                "extensions": list(EXTENSIONS),
-            },
+            "ServerMetadata": lambda _: server_metadata(),
             "ModelMetadata": self._model_metadata,
         }
         handlers = {name: _unary(name, _telling(name, work)) for name, work in calls.items()}
