@@ -57,7 +57,7 @@ class TrafficReport:
             "release": None if release is None else release_line(release),
             "shares": _shares(release, trial),
             "look": None if self.look is None else plain(self.look),
-            "readout": None if self.readout is None else plain(self.readout),
+            "readout": None if self.readout is None else {"schema": "tenfold.readout/1", **plain(self.readout)},
             "emitted": None if self.emitted is None else {"router": self.emitted[0], "text": self.emitted[1]},
         }
 
@@ -175,9 +175,9 @@ def read_trial(project: Project, *, clock: Clock | None = None, actor: str = "te
         When nothing was ever tried.
     """
     # The statistics are loaded where something is read.
-    from tenfold.project.readout import read_out
+    from tenfold.project.readout import read
 
-    return read_out(project, clock=clock, actor=actor).readout
+    return read(project, clock=clock, actor=actor)
 
 
 def is_tried(project: Project) -> bool:
