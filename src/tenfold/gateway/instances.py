@@ -21,6 +21,7 @@ from tenfold.records.dataset import Field, Kind
 Canonical = Mapping[str, Sequence[Value]]
 
 _LARGEST_WHOLE = 2.0**63
+_ORDINARY = 1e100
 _MOST_KNOWN = 4096
 _LONGEST_KNOWN = 64
 
@@ -62,6 +63,10 @@ class Conforming:
         self._hides_numbers = any(field.kind == "numeric" and field.personal for field in signature.fields)
         # Words come again and again: what one is read as is kept, with None, which is None.
         self._known: list[dict[Any, Value]] = [{None: None} for _ in names]
+        self._one = [
+            (at, _read_as(field), known)
+            for at, (field, known) in enumerate(zip(signature.fields, self._known, strict=True))
+        ]
 
     def conform(self, instances: Sequence[dict[str, Any]]) -> Conformed:
         """Return instances as the model reads them.
@@ -98,6 +103,32 @@ class Conforming:
             # A value nested a thousand deep cannot even be printed.
             raise _wrong_value(instances, self._fields) from error
         return Conformed(columns=columns, numbers=numbers)
+
+    def conform_one(self, instance: dict[str, Any]) -> list[Value]:
+        """Return the values of one instance in the signature's order; see `conform`."""
+        try:
+            row: list[Any] = list(self._values(instance))
+        except KeyError:
+            raise self._wrong_columns([instance]) from None
+        if len(instance) != len(row):
+            raise self._wrong_columns([instance])
+        try:
+            for at, kind, known in self._one:
+                value = row[at]
+                if value is None:
+                    continue
+                if kind is _WORD:
+                    try:
+                        row[at] = known[value]
+                    except (KeyError, TypeError):
+                        row[at] = self._read_words(at, [value])[0]
+                elif kind is _NUMBER and type(value) in _PLAIN and -_ORDINARY < value < _ORDINARY:
+                    continue
+                elif type(value) is not kind:
+                    row[at] = canonical_value(self._fields[at], value)
+        except (Unreadable, RecursionError) as error:
+            raise _wrong_value([instance], self._fields) from error
+        return row
 
     def _at_once(self, columns: Sequence[Sequence[Any]], rows: int) -> Floats | None:
         """Return the columns of numbers, when each value is of its column's own type; None when they must be read."""
@@ -148,6 +179,19 @@ def _as_array(columns: Sequence[Sequence[Any]], rows: int) -> Floats:
     return np.array(columns, dtype=np.float64).reshape(len(columns), rows).T
 
 
+_WORD, _NUMBER, _OTHER = str, float, object
+
+
+def _read_as(field: Field) -> type:
+    """Return how a column's value is read: looked up, taken as a number, as the type itself, or each time anew."""
+    if field.kind in {"categorical", "text"}:
+        return _WORD
+    if field.kind == "boolean":
+        return bool
+    return _NUMBER if field.kind == "numeric" and not field.personal else _OTHER
+
+
+_PLAIN = frozenset({int, float})
 _NUMBERS = frozenset({int, float, NoneType})
 _TRUTH = frozenset({bool, NoneType})
 

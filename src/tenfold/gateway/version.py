@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tenfold.bundle.canonical import Value
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.model import PREDICTION, PROBABILITY, Model
 from tenfold.bundle.plan.plan import Plan
@@ -78,19 +79,36 @@ class Version:
         NotFinite
             When a score is not a finite number.
         """
-        conformed = self.conforming.conform(instances)
-        scores = self.plan.scores(conformed.columns, len(instances), conformed.numbers)
+        columns: Sequence[Sequence[Value]]
+        if len(instances) == 1:
+            row = self.conforming.conform_one(instances[0])
+            columns = [(value,) for value in row]
+            scores = self.plan.scores_row(row)
+        else:
+            conformed = self.conforming.conform(instances)
+            columns = conformed.columns
+            scores = self.plan.scores(columns, len(instances), conformed.numbers)
         finite = np.isfinite(scores)
         if not finite.all():
             raise NotFinite(int(np.argmin(finite.all(axis=1))))
-        columns = dict(zip(self.origin.kinds, conformed.columns, strict=True))
-        return Scored(columns=columns, scores=scores.tolist(), decisions=self._decided(scores))
+        return Scored(
+            columns=dict(zip(self.origin.kinds, columns, strict=True)),
+            scores=scores.tolist(),
+            decisions=self._decided(scores),
+        )
 
     def predictions(self, scored: Scored) -> list[Any]:
         """Return scored rows as they are answered: objects, or plain numbers for a regression."""
         if scored.decisions is None:
             return [row[0] for row in scored.scores]
         keys = self.keys
+        if len(keys) == 3:
+            # Two classes are what is asked for most, and a literal costs a fifth of a call.
+            decision, first, second = keys
+            return [
+                {decision: decided, first: row[0], second: row[1]}
+                for decided, row in zip(scored.decisions, scored.scores, strict=True)
+            ]
         return [
             dict(zip(keys, (decided, *row), strict=True))
             for decided, row in zip(scored.decisions, scored.scores, strict=True)

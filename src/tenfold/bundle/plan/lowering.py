@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +18,10 @@ from tenfold.bundle.transforms.protocols import (
     LowersColumns,
     LowersMoments,
     LowersNumbers,
+    LowersRow,
     LowersWords,
+    OnRow,
+    Out,
 )
 from tenfold.bundle.transforms.values import NAN
 from tenfold.bundle.view import FittedView
@@ -59,14 +65,20 @@ class Work:
 
 
 Run = Callable[[Work], None]
+RunAlone = Callable[[list[Any], Out], None]
+_INFINITE = (math.inf, -math.inf)
 _REQUEST = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LoweredView:
-    """A view's steps in order; ``own`` names those that go row by row, for want of a lowered form."""
+    """A view's steps in order; ``own`` names those that go row by row, for want of a lowered form.
+
+    ``alone`` are the same steps for a request of one row, which would spend its time on making arrays.
+    """
 
     steps: tuple[Run, ...]
+    alone: tuple[RunAlone, ...]
     width: int
     own: tuple[str, ...]
 
@@ -86,6 +98,27 @@ class LoweredView:
             step(work)
         return work.matrix
 
+    def row(self, values: Sequence[object]) -> Floats:
+        """Return one row as the learner reads it, of shape (1, width).
+
+        Parameters
+        ----------
+        values : sequence
+            The row in the signature's order: its numbers as `clean_number` returns them, and canonical values.
+        """
+        matrix = np.zeros((1, self.width))
+        slots, out = list(values), matrix.data.cast("B").cast("d")
+        for step in self.alone:
+            step(slots, out)
+        return matrix
+
+
+def clean_number(value: float | None) -> float:
+    """Return one number as transforms read it; see `clean`."""
+    if value is None or value != value or value in _INFINITE:  # noqa: PLR0124 - NaN
+        return NAN
+    return min(max(value, -_LARGEST), _LARGEST)
+
 
 def clean(values: Floats) -> Floats:
     """Return numbers as transforms read them: infinity is missing, the largest are cut to 1e150."""
@@ -104,22 +137,32 @@ def lowered(view: FittedView, kinds: Mapping[str, Kind]) -> LoweredView:
     """
     places = request_places(kinds)
     order = tuple(kinds)
+    slots = {name: at for at, name in enumerate(order)}
     steps: list[Run] = []
+    alone: list[RunAlone] = []
     own: list[str] = []
-    blocks, start = 1, 0
+    blocks, start, used = 1, 0, len(order)
     for step, fitted, kept, chained in zip(view.steps, view.fitted, view.kept, view.chained, strict=True):
         make = _form(fitted, step.columns, places)
         if make is None:
             own.append(f"{step.kind}({', '.join(step.columns)})")
             make = _row_by_row(fitted, places, order)
+            on_row = _own_row(fitted, tuple(slots))
+            read = _read_slots(tuple(slots.values()))
+        else:
+            on_row = fitted.on_row() if isinstance(fitted, LowersRow) else _row_of(fitted, step.columns)
+            read = _read_slots([slots[name] for name in step.columns])
         whole = len(kept) == len(fitted.names)
         steps.append(_written(make, start, len(fitted.names), None if whole else kept, chained=chained))
+        alone.append(_written_alone(on_row, read, start, len(fitted.names), None if whole else kept, chained=chained))
         start += len(kept)
         if chained:
+            slots = {**slots, **{name: used + at for at, name in enumerate(fitted.names)}}
+            used += len(fitted.names)
             made = {name: Place(block=blocks, column=at, kind="numeric") for at, name in enumerate(fitted.names)}
             places = {**places, **made}
             blocks += 1
-    return LoweredView(steps=tuple(steps), width=start, own=tuple(own))
+    return LoweredView(steps=tuple(steps), alone=tuple(alone), width=start, own=tuple(own))
 
 
 def request_places(kinds: Mapping[str, Kind]) -> dict[str, Place]:
@@ -244,3 +287,87 @@ def _written(make: _Make, start: int, made: int, kept: npt.NDArray[np.int64] | N
             work.blocks.append(clean(out))
 
     return straight if kept is None else aside
+
+
+# One row: values stand in slots, those of the request first, then what steps made that others read.
+
+_ReadSlots = Callable[[list[Any]], Sequence[Any]]
+
+
+def _read_slots(slots: Sequence[int]) -> _ReadSlots:
+    first = slots[0] if slots else 0
+    if list(slots) == list(range(first, first + len(slots))):
+        run = slice(first, first + len(slots))
+        return lambda values: values[run]
+    return itemgetter(*slots)
+
+
+def _row_of(fitted: Fitted, columns: Sequence[str]) -> OnRow:
+    """Return the form for one row of a transform that works on arrays."""
+    made = len(fitted.names)
+    if isinstance(fitted, LowersNumbers):
+        on_numbers = fitted.on_numbers()
+        return lambda values, out, start: _copied(on_numbers(np.array([values], dtype=np.float64)), out, start)
+    if isinstance(fitted, LowersWords):
+        on_words = fitted.on_words()
+
+        def of_words(values: Sequence[Any], out: Out, start: int) -> None:
+            found = np.zeros((1, made))
+            on_words(values, found)
+            _copied(found, out, start)
+
+        return of_words
+    if isinstance(fitted, LowersMoments):
+        on_moments = fitted.on_moments()
+        return lambda values, out, start: _copied(on_moments(values), out, start)
+    assert isinstance(fitted, LowersColumns)  # as `_form` has found
+    on_columns = fitted.on_columns()
+    return lambda values, out, start: _copied(
+        on_columns(_ReadingAlone(dict(zip(columns, values, strict=True)))), out, start
+    )
+
+
+def _copied(found: Floats, out: Out, start: int) -> None:
+    for at, value in enumerate(found[0].tolist(), start):
+        out[at] = value
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadingAlone:
+    """The columns of one row."""
+
+    row: Mapping[str, Any]
+    rows: int = 1
+
+    def numbers(self, column: str) -> Floats:
+        return np.array([self.row[column]], dtype=np.float64)
+
+    def words(self, column: str) -> Sequence[str | None]:
+        return [self.row[column]]
+
+
+def _own_row(fitted: Fitted, names: Sequence[str]) -> OnRow:
+    def of_row(values: Sequence[Any], out: Out, start: int) -> None:
+        for at, value in enumerate(fitted.apply_row(dict(zip(names, values, strict=True))), start):
+            out[at] = value
+
+    return of_row
+
+
+def _written_alone(
+    on_row: OnRow, read: _ReadSlots, start: int, made: int, kept: npt.NDArray[np.int64] | None, *, chained: bool
+) -> RunAlone:
+    """Return a step for one row; see `_written`."""
+    if kept is None and not chained:
+        return lambda slots, out: on_row(read(slots), out, start)
+    places = range(made) if kept is None else kept.tolist()
+
+    def aside(slots: list[Any], out: Out) -> None:
+        found = [0.0] * made
+        on_row(read(slots), found, 0)
+        for at, place in enumerate(places, start):
+            out[at] = found[place]
+        if chained:
+            slots.extend([value if -_LARGEST <= value <= _LARGEST else clean_number(value) for value in found])
+
+    return aside

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from tenfold.bundle.canonical import Value
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.model import Model
-from tenfold.bundle.plan.lowering import Columns, LoweredView, clean, lowered
+from tenfold.bundle.plan.lowering import Columns, LoweredView, clean, clean_number, lowered
 from tenfold.bundle.predictors.protocols import Predictor
 from tenfold.bundle.recalibration import recalibrated
 from tenfold.records.evaluation import Recalibration
+
+_ORDINARY = 1e100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,7 +71,18 @@ class Plan:
         if numbers is None:
             numbers = np.array([columns[at] for at in self.numbers], dtype=np.float64).reshape(-1, rows).T
         numbers = clean(numbers)
-        matrices = [view.matrix(columns, numbers) for view in self.views]
+        return self._of([view.matrix(columns, numbers) for view in self.views], rows)
+
+    def scores_row(self, row: Sequence[Value]) -> Floats:
+        """Return predictions of shape (1, outputs) for one row's canonical values, in the signature's order."""
+        values: list[Any] = list(row)
+        for at in self.numbers:
+            value = values[at]
+            if value is None or not -_ORDINARY < value < _ORDINARY:
+                values[at] = clean_number(value)
+        return self._of([view.row(values) for view in self.views], 1)
+
+    def _of(self, matrices: Sequence[Floats], rows: int) -> Floats:
         if len(self.parts) == 1 and self.parts[0][1] == 1.0:
             total = self.parts[0][2].predict(matrices[self.parts[0][0]])
         else:

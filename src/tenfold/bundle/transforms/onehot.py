@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import polars as pl
 
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.levels import codes, levels_of, only_column, stand_in, word, words
-from tenfold.bundle.transforms.protocols import OnWords, Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnRow, OnWords, Out, Row, State, Transform
 from tenfold.records.features import Step
 
 _OTHER, _MISSING = 0, 1
@@ -73,19 +74,26 @@ class FittedOneHot:
         return result
 
     def on_words(self) -> OnWords:
-        count = len(self.levels)
-        other, absent = count + _OTHER, count + _MISSING
-        places: dict[str | None, int] = dict(self.position_of.items())
-        places[None] = absent if self.fill is None else places.get(self.fill, other)
-        position = places.get
+        position, other = self._position_of().get, len(self.levels) + _OTHER
 
         def one_hot(values: Sequence[str | None], out: Floats) -> None:
-            if len(values) == 1:
-                out[0, position(values[0], other)] = 1.0
-            else:
-                out[np.arange(len(values)), [position(value, other) for value in values]] = 1.0
+            out[np.arange(len(values)), [position(value, other) for value in values]] = 1.0
 
         return one_hot
+
+    def on_row(self) -> OnRow:
+        position, other = self._position_of().get, len(self.levels) + _OTHER
+
+        def one_hot(values: Sequence[Any], out: Out, start: int) -> None:
+            out[start + position(values[0], other)] = 1.0
+
+        return one_hot
+
+    def _position_of(self) -> dict[str | None, int]:
+        places: dict[str | None, int] = dict(self.position_of.items())
+        count = len(self.levels)
+        places[None] = count + _MISSING if self.fill is None else places.get(self.fill, count + _OTHER)
+        return places
 
     def state(self) -> State:
         return State(facts={"fill": self.fill}, arrays={"frequent": self.frequent})

@@ -96,6 +96,18 @@ OnColumns = Callable[[Read], Floats]
 """From the columns of a request to columns of shape (n_rows, n_made)."""
 
 
+class Out(Protocol):
+    """Where numbers are written one by one: a row of the matrix, or a list."""
+
+    def __setitem__(self, key: int, value: float, /) -> None:
+        """Write one."""
+        ...
+
+
+OnRow = Callable[[Sequence[Any], Out, int], None]
+"""Writes the columns made of one row's values into zeros, from a place on; missing numbers are NaN, words None."""
+
+
 # What follows is the lowered form: constants bound once, then arrays and lists in, arrays out, no table in between.
 
 
@@ -132,6 +144,15 @@ class LowersColumns(Fitted, Protocol):
 
     def on_columns(self) -> OnColumns:
         """Return what it does to them."""
+        ...
+
+
+@runtime_checkable
+class LowersRow(Fitted, Protocol):
+    """A fitted transform that is quicker on one row without arrays; it has one of the forms above as well."""
+
+    def on_row(self) -> OnRow:
+        """Return what it does to the values of its columns."""
         ...
 
 
