@@ -18,8 +18,8 @@ from tenfold.measures.experiment.question import Question
 from tenfold.project.document import Document
 from tenfold.project.metric_order import main_metric
 from tenfold.project.readout_rows import CANDIDATE, CHAMPION, Adjustment, Rows, compare, rows_of_trial
-from tenfold.project.reproduce import kept_results
 from tenfold.project.readout_trial import Trial, trial_of
+from tenfold.project.reproduce import kept_results
 from tenfold.project.window_rows import outcomes_known
 from tenfold.records.evidence import Verdict
 from tenfold.records.experiment import Answer, Arm, Guardrail, Readout

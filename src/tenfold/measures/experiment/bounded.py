@@ -12,6 +12,7 @@ The product does not ask in which order the rows came, so the same rows give the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +22,7 @@ from tenfold.measures.outcome import Floats
 
 _MOST_ATOMS = 16_384
 _STAKED = 0.9
-_STEPS = 60
+_CLOSE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,20 +95,31 @@ def bounds(sample: Sample, *, horizon: float, tail: float) -> tuple[float, float
 def lower_bound(sample: Sample, *, horizon: float, tail: float) -> float:
     """Return the least mean that is not excluded from below."""
     coarse = _rounded_down(sample)
-    needed = -np.log(tail)
+    needed = -math.log(tail)
+    sizes, stakes = bets(_STAKED / sample.loss_below, sample.deviation, horizon=horizon, tail=tail)
+
+    def over(mean: float) -> float:
+        return _log_won(coarse, mean, sizes, stakes) - needed
+
     low, high = sample.low, min(max(coarse.mean, sample.low), sample.high)
-    if log_evidence(coarse, low, horizon=horizon, tail=tail) < needed:
+    above, below = over(low), over(high)
+    if above < 0.0:
         return low
-    # The stakes fall as the mean rises; at the mean of the rows they are at most one.
-    close = 1e-9 * (sample.high - sample.low)
-    for _ in range(_STEPS):
-        if high - low <= close:
-            break
-        middle = 0.5 * (low + high)
-        if log_evidence(coarse, middle, horizon=horizon, tail=tail) >= needed:
-            low = middle
+    # The stakes fall as the mean rises; at the mean of the rows they are at most one. Regula falsi, Illinois rule.
+    close, kept = _CLOSE * (sample.high - sample.low), 0
+    while high - low > close:
+        middle = (low * below - high * above) / (below - above)
+        if not low + 0.25 * close < middle < high - 0.25 * close:
+            middle = 0.5 * (low + high)
+        found = over(middle)
+        if found >= 0.0:
+            low, above = middle, found
+            below = below / 2.0 if kept == 1 else below
+            kept = 1
         else:
-            high = middle
+            high, below = middle, found
+            above = above / 2.0 if kept == -1 else above
+            kept = -1
     return low
 
 
@@ -117,6 +129,10 @@ def log_evidence(sample: Sample, mean: float, *, horizon: float, tail: float) ->
     A supermartingale with mean one at most while that is true, also where the mean moves below it.
     """
     sizes, stakes = bets(_STAKED / sample.loss_below, sample.deviation, horizon=horizon, tail=tail)
+    return _log_won(sample, mean, sizes, stakes)
+
+
+def _log_won(sample: Sample, mean: float, sizes: Floats, stakes: Floats) -> float:
     won = np.log1p(np.multiply.outer(sample.weights * (sample.atoms - mean), sizes))
     return float(np.logaddexp.reduce(stakes + sample.counts @ won))
 

@@ -116,7 +116,7 @@ def difference(metric: Metric, candidate: Side, champion: Side, design: Design, 
             return _nothing(metric, n, design, f"of the {name}: {objection}")
     reach = _exact_reach(metric, (candidate, champion), design)
     if reach is not None:
-        sample = _differences(metric, candidate, champion, reach, design, factor)
+        sample = differences(metric, candidate, champion, design, factor=factor)
         value = metric.compute(candidate.weighted()) - factor * metric.compute(champion.weighted())
         return _exact(metric, value, sample, design)
     reason = asymptotic.too_few(metric, candidate) or asymptotic.too_few(metric, champion)
@@ -128,10 +128,10 @@ def difference(metric: Metric, candidate: Side, champion: Side, design: Design, 
     return _asymptotic(metric, value, low, high, n, design)
 
 
-def _differences(  # noqa: PLR0917 - two arms by a metric, and what is known of it
-    metric: Metric, candidate: Side, champion: Side, reach: tuple[float, float], design: Design, factor: float
-) -> Sample:
-    """Return values of which the difference of the arms is the mean."""
+def differences(metric: Metric, candidate: Side, champion: Side, design: Design, *, factor: float = 1.0) -> Sample:
+    """Return values of which the difference of the arms is the mean; the metric must allow exact bounds."""
+    reach = _exact_reach(metric, (candidate, champion), design)
+    assert reach is not None  # the callers asked
     least, most = reach
     ends = [factor * least, factor * most]
     low, high = least - max(ends), most - min(ends)

@@ -17,9 +17,10 @@ from tenfold.measures.outcome import Floats
 HORIZON = 5000
 """Units of both arms together after which bounds are narrowest, where no other number was fixed beforehand.
 
-At a twentieth or at twenty times of it they are about a tenth wider than they could be; what they promise is the same.
+From a fifth of it to twenty times of it they are at most a tenth wider than they could be; what they promise is the
+same at every number.
 """
-_SIZES = 64
+_SIZES = 40
 _REACH = 4.0
 
 
@@ -45,7 +46,7 @@ def radius(units: Floats, *, horizon: float, tail: float) -> Floats:
 
 
 def bets(largest: float, deviation: float, *, horizon: float, tail: float) -> tuple[Floats, Floats]:
-    """Return sizes of bets and the logarithms of the stakes on them, each of shape (64,).
+    """Return sizes of bets and the logarithms of the stakes on them, each of shape (40,).
 
     Parameters
     ----------

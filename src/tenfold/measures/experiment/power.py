@@ -55,8 +55,28 @@ def deviation_of_difference(of_candidate: float, of_champion: float, share: floa
     return math.sqrt(of_candidate**2 / share + of_champion**2 / (1.0 - share))
 
 
+def skewness_of_difference(share_right: float, share: float) -> float:
+    """Return the skewness of one unit's part in the difference of two shares of about this size.
+
+    Parameters
+    ----------
+    share : float
+        The candidate's share of the units.
+    """
+    variance = share_right * (1.0 - share_right)
+    third = variance * (1.0 - 2.0 * share_right)
+    apart = third * (1.0 / share**2 - 1.0 / (1.0 - share) ** 2)
+    return apart / deviation_of_difference(math.sqrt(variance), math.sqrt(variance), share) ** 3
+
+
 def length(
-    effect: float, deviation: float, *, power: float = POWER, confidence: float = 0.95, horizon: float = HORIZON
+    effect: float,
+    deviation: float,
+    *,
+    power: float = POWER,
+    confidence: float = 0.95,
+    horizon: float = HORIZON,
+    skewness: float = 0.0,
 ) -> Length | None:
     """Return how long a test of one difference takes; None where no number of units up to ten milliard is enough.
 
@@ -66,10 +86,14 @@ def length(
         By how much the difference lies beyond the bound it is held against, in the metric's unit.
     deviation : float
         See `deviation_of_difference`.
+    skewness : float
+        Of a unit's part in the difference. Where rare units pull far against the effect, stakes grow more slowly by
+        the third term of ``log(1 + x)``, and so many more units are planned.
     """
     tail = (1.0 - confidence) / 2.0
     if effect <= 0.0:
         return None
+    longer = 1.0 + 2.0 / 3.0 * abs(skewness) * effect / deviation
     drift = effect / deviation
     most = _enough(drift, power, horizon=horizon, tail=tail)
     if most > _MOST_UNITS:
@@ -81,7 +105,8 @@ def length(
     before = np.concatenate([[0.0], times[:place]])
     still = 1.0 - np.concatenate([[0.0], ended[:place]])
     expected = float((np.diff(np.append(before, times[place])) * still).sum())
-    return Length(units=math.ceil(times[place]), expected=math.ceil(expected), power=float(crossed[place]))
+    units, expected = math.ceil(longer * times[place]), math.ceil(longer * expected)
+    return Length(units=units, expected=expected, power=float(crossed[place]))
 
 
 def effect_found(
