@@ -60,7 +60,9 @@ def main() -> int:
                 well = action == wanted and judged <= PROMISED and named
                 right, most = right + well, max(most, judged)
                 print(f"{name} {seed:2}: {action} after {judged:4} judged requests: {reason}", flush=True)
-            print(f"{name}: {right} of {options.seeds} as they should, after {most} judged requests at most", flush=True)
+            print(
+                f"{name}: {right} of {options.seeds} as they should, after {most} judged requests at most", flush=True
+            )
             sound = sound and right >= NEEDED * options.seeds
     return 0 if sound else 1
 

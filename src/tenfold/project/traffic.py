@@ -195,7 +195,10 @@ def own_endpoint(project: Project, endpoint: str | None) -> str:
 
 def _settled(newest: Release, trial: Traffic, beside: Beside, readout: Readout, clock: Clock) -> TrafficLook:
     """Return what follows from a read-out."""
-    verdicts = {each.requirement: each.verdict for each in readout.comparisons}
+    verdicts = {
+        each.requirement + (f" on {each.slice}" if each.slice else ""): str(each.verdict)
+        for each in readout.comparisons
+    }
     look = _look(newest, trial, beside, clock, action="wait", reason=readout.reason, verdicts=verdicts)
     if trial.strategy == "shadow":
         return replace(look, action="none")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -113,7 +114,7 @@ def test_share_that_rises_keeps_the_ids_that_were_in_it_and_another_salt_draws_a
     assert places.min() >= 0.0
     assert places.max() < 1.0
     inside = [set(np.flatnonzero(places < share)) for share in (0.01, 0.1, 0.5, 1.0)]
-    assert all(small <= large for small, large in zip(inside, inside[1:], strict=False))
+    assert all(small <= large for small, large in itertools.pairwise(inside))
     for share, chosen in zip((0.01, 0.1, 0.5), inside, strict=False):
         assert abs(len(chosen) - share * len(ids)) < 4.5 * math.sqrt(len(ids) * share * (1 - share))
     assert abs(np.corrcoef(places, other)[0, 1]) < 0.03
