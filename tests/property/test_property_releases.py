@@ -1,4 +1,4 @@
-"""What was live when: the catalog against a calendar on paper, over promotions, rollbacks, trials, time in any order."""
+"""What was live when: the catalog against a calendar on paper, over promotions, rollbacks and trials in any order."""
 
 from __future__ import annotations
 
