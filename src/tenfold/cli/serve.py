@@ -34,6 +34,10 @@ def serve(
     replay: Annotated[
         bool, typer.Option("--replay", help="Let callers set the project's time with the header X-Tenfold-At.")
     ] = False,
+    grpc_port: Annotated[
+        int | None,
+        typer.Option("--grpc-port", min=0, max=65535, help="Also answer the Open Inference Protocol over gRPC here."),
+    ] = None,
     project: ProjectPath = HERE,
     as_json: AsJson = False,
 ) -> Command:
@@ -50,6 +54,7 @@ def serve(
             endpoints=tuple(endpoint or ()),
             durable=durable,
             replay=replay,
+            grpc_port=grpc_port,
         )
         if host not in _LOOPBACK:
             _say(f"whoever reaches {host} may ask for predictions: the gateway asks nobody who they are")

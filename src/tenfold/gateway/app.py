@@ -159,6 +159,11 @@ class Application:
         else:
             await self._predict(scope, proto, call, ticket.arrived)
 
+    @property
+    def endpoints(self) -> Mapping[str, ServedEndpoint]:
+        """What is served now, by name."""
+        return self._watch.endpoints
+
     def drain(self) -> None:
         """From now on let every answer be the last of its connection, so that clients go elsewhere by themselves."""
         self._draining = True

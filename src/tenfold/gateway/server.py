@@ -22,6 +22,7 @@ from typing import Any
 
 from tenfold.foundation.clock import Clock, Deadline, SystemClock
 from tenfold.foundation.errors import InputError, StoreError
+from tenfold.foundation.optional import require
 
 _CHECK_SECONDS = 0.1
 _START_SECONDS = 60.0
@@ -47,6 +48,8 @@ class ServeOptions:
         Whether an answer waits until the disk has it.
     replay : bool
         Whether callers may set the project's time.
+    grpc_port : int or None
+        Where the Open Inference Protocol is also spoken over gRPC; 0: any port that is free; None: nowhere.
     wait_ms : int
         How long a request may be expected to wait for its scoring; what would wait longer is refused.
     grace_seconds : float
@@ -62,6 +65,7 @@ class ServeOptions:
     endpoints: tuple[str, ...] = ()
     durable: bool = False
     replay: bool = False
+    grpc_port: int | None = None
     wait_ms: int = 500
     grace_seconds: float = 30.0
     linger_seconds: float = 10.0
@@ -93,6 +97,7 @@ class Gateway:
     said: Callable[[str], None]
     clock: Clock = field(default_factory=SystemClock)
     _socket: socket.socket | None = None
+    _grpc: socket.socket | None = None
     _counts: Path | None = None
     _workers: dict[int, _Worker] = field(default_factory=dict)
     _due: dict[int, tuple[float, float]] = field(default_factory=dict)
@@ -112,6 +117,8 @@ class Gateway:
             When a worker does not come up.
         """
         self._socket = _listen(self.options.host, self.options.port)
+        if self.options.grpc_port is not None:
+            self._grpc = _reserve(self.options.host, self.options.grpc_port)
         self._counts = Path(tempfile.mkdtemp(prefix="tenfold-gateway-"))
         try:
             self._workers = {number: self._spawn(number) for number in range(self.options.workers)}
@@ -187,8 +194,9 @@ class Gateway:
             everyone.append(self._restart.coming)
         for worker in everyone:
             worker.process.terminate()
-        if self._socket is not None:
-            self._socket.close()
+        for held in (self._socket, self._grpc):
+            if held is not None:
+                held.close()
         deadline = Deadline.after(self.options.grace_seconds + _KILL_SECONDS, self.clock)
         for worker in everyone:
             try:
@@ -251,6 +259,7 @@ class Gateway:
             "wait_ms": self.options.wait_ms,
             "grace_seconds": self.options.grace_seconds,
             "linger_seconds": self.options.linger_seconds,
+            "grpc": None if self._grpc is None else _address(self._grpc),
         }
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-P", "-m", "tenfold.gateway.worker", json.dumps(told)],
@@ -274,8 +283,36 @@ class Gateway:
             "workers": self.options.workers,
             "replay": self.options.replay,
             "durable": self.options.durable,
+            "grpc": None if self._grpc is None else _address(self._grpc),
             "endpoints": [{**entry, "url": f"{url}/predict/{entry['endpoint']}"} for entry in ready["endpoints"]],
         }
+
+
+def _reserve(host: str, port: int) -> socket.socket:
+    """Hold a port on which each worker listens for itself: gRPC takes no socket that is open already.
+
+    Raises
+    ------
+    InputError
+        When the port cannot be used.
+    MissingExtra
+        When gRPC is not installed.
+    """
+    for module in ("google.protobuf", "grpc"):
+        require(module, extra="grpc", purpose="serving over gRPC")
+    held = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        held.bind((host, port))
+    except (OSError, OverflowError) as error:
+        held.close()
+        raise InputError(f"{host}:{port} cannot be listened on: {error}; choose another with --grpc-port") from error
+    return held
+
+
+def _address(held: socket.socket) -> str:
+    host, port = held.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _listen(host: str, port: int) -> socket.socket:

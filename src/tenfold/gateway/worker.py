@@ -23,6 +23,7 @@ from tenfold.foundation.personal import mask_personal
 from tenfold.foundation.serial import from_json
 from tenfold.gateway.admission import AdmissionLimits
 from tenfold.gateway.app import Application, AppOptions
+from tenfold.gateway.limits import Limits
 from tenfold.gateway.listener import Listener, serve
 from tenfold.gateway.peers import Peers
 from tenfold.gateway.watch import Watch
@@ -48,6 +49,8 @@ class WorkerOptions:
         What to serve; empty: all that is published.
     worker : int
         Its number among the workers.
+    grpc : str or None
+        The address of the other door, which the workers share; None where there is none.
     listening, report : int
         Descriptors: the socket to answer on, and a pipe to say on that it is ready.
     counts : Path or None
@@ -71,6 +74,7 @@ class WorkerOptions:
     wait_ms: int
     grace_seconds: float
     linger_seconds: float
+    grpc: str | None = None
 
 
 def run(options: WorkerOptions) -> None:
@@ -108,10 +112,17 @@ async def _serve(application: Application, options: WorkerOptions, clock: Clock)
     listener: Any = Listener(application, options.listening, interface=Interfaces.RSGI, backlog=_BACKLOG)
     loop = asyncio.get_running_loop()
     drained: list[asyncio.Task[None]] = []
+    door: Any = None
+    if options.grpc is not None:
+        from tenfold.gateway.rpc.server import Service, start
+
+        door = await start(Service(application), options.grpc, Limits())
 
     def end(*, others: bool) -> None:
         if not drained:
             drained.append(loop.create_task(_drain(application, listener, options, clock, others=others)))
+            if door is not None:
+                drained.append(loop.create_task(door.stop(options.grace_seconds)))
 
     # Ctrl-C reaches every process of a terminal; when to end is the parent's to say. So does the end of a terminal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -139,6 +150,9 @@ async def _serve(application: Application, options: WorkerOptions, clock: Clock)
 
     listener.on_startup(tell_ready)
     await serve(listener, application)
+    if door is not None:
+        # Calls under way are finished; who keeps a connection hears that it ends.
+        await door.stop(options.grace_seconds)
 
 
 async def _drain(

@@ -16,7 +16,7 @@ from tenfold.foundation.errors import did_you_mean
 from tenfold.gateway.body import Asked
 from tenfold.gateway.codecs.loose_json import decoded
 from tenfold.gateway.codecs.native import COLUMN_CODES, native_answer
-from tenfold.gateway.codecs.protocols import JSON, Headers, Written, facts_of, require_json
+from tenfold.gateway.codecs.protocols import JSON, Headers, Written, facts_of, in_words, require_json
 from tenfold.gateway.limits import Limits
 from tenfold.gateway.predicting import Reply
 from tenfold.gateway.refused import OUTSIDE, Refused, kind_of, pointer_to, shown
@@ -129,7 +129,7 @@ class MLflow:
         # MLflow's own keys, which its clients print, before those that all refusals have.
         code = "BAD_REQUEST" if refused.code not in OUTSIDE else "INVALID_STATE"
         facts = facts_of(refused, self._pointer(refused))
-        return orjson.dumps({"error_code": code, **facts, "message": f"{refused.message}; {refused.fix}"})
+        return orjson.dumps({"error_code": code, **facts, "message": in_words(refused)})
 
     def _pointer(self, refused: Refused) -> str | None:
         if refused.pointer is not None or refused.code in OUTSIDE:

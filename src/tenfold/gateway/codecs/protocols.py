@@ -79,6 +79,12 @@ def facts_of(refused: Refused, pointer: str | None) -> dict[str, Any]:
     }
 
 
+def in_words(refused: Refused) -> str:
+    """Return what is wrong and what to do as one text, for protocols that have only one."""
+    between = " " if refused.message.endswith((".", "?")) else ". "
+    return f"{refused.message}{between}{refused.fix[:1].upper()}{refused.fix[1:]}"
+
+
 def require_json(headers: Headers) -> None:
     """Refuse a body that is not declared to be JSON in UTF-8, as it is."""
     media = headers.get("content-type", "")

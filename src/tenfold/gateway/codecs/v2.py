@@ -18,7 +18,7 @@ from tenfold.foundation.errors import did_you_mean
 from tenfold.gateway.body import Asked
 from tenfold.gateway.codecs.loose_json import decoded
 from tenfold.gateway.codecs.native import COLUMN_CODES
-from tenfold.gateway.codecs.protocols import JSON, Headers, Written, facts_of, is_media, require_plain
+from tenfold.gateway.codecs.protocols import JSON, Headers, Written, facts_of, in_words, is_media, require_plain
 from tenfold.gateway.codecs.tensors import (
     IDS,
     OF_KIND,
@@ -48,7 +48,7 @@ from tenfold.gateway.version import Version
 
 EXTENSIONS = ("binary_tensor_data",)
 HEADER_LENGTH = "inference-header-content-length"
-_REQUEST_KEYS = ("id", "parameters", "inputs", "outputs")
+_REQUEST_KEYS = ("id", "parameters", "inputs", "outputs", "model_name", "model_version")
 _INPUT_KEYS = ("name", "shape", "datatype", "parameters", "data")
 _OUTPUT_KEYS = ("name", "parameters")
 _UNSUPPORTED = ("classification", "shared_memory_region", "sequence_id")
@@ -118,9 +118,23 @@ class V2:
         parameters = _parameters(document, "")
         self._all_binary = _flag(parameters, "binary_data_output", "/parameters")
         self._id = _optional_text(document, "id")
+        self._same("model_name", _optional_text(document, "model_name"), self.model)
+        served = None if self.version is None else version_number(self.version.ref)
+        self._same("model_version", _optional_text(document, "model_version"), served)
         tensors = self._inputs(document.get("inputs"), rest, limits)
         self._read_outputs(document.get("outputs"))
         return asked_of(tensors, frozenset() if self.version is None else frozenset(self.version.origin.kinds), limits)
+
+    def _same(self, key: str, said: str | None, served: str | None) -> None:
+        """Refuse a body that names another model or version than its path: some clients repeat them."""
+        if said and served is not None and said != served:
+            raise Refused(
+                "unknown_version" if key == "model_version" else "unknown_endpoint",
+                f"'{key}' is not what the path asks for and answers",
+                field=key,
+                fix="leave it out, or send the same",
+                pointer=pointer_to(key),
+            )
 
     def _inputs(self, found: Any, rest: memoryview, limits: Limits) -> list[Tensor]:
         if type(found) is not list:
@@ -208,7 +222,7 @@ class V2:
             # What stands after the JSON has no place in it.
             pointer = pointer[: pointer.index("/data/")]
         facts = facts_of(refused, pointer)
-        return orjson.dumps({"error": f"{refused.message}; {refused.fix}", **facts})
+        return orjson.dumps({"error": in_words(refused), **facts})
 
     def _pointer(self, refused: Refused) -> str | None:
         if refused.pointer is not None or refused.code in OUTSIDE or refused.field == HEADER_LENGTH:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tenfold.gateway.body import Asked
-from tenfold.gateway.codecs.protocols import Headers, Written
+from tenfold.gateway.codecs.protocols import Headers, Written, in_words
 from tenfold.gateway.codecs.tensors import (
     Shape,
     Tensor,
@@ -107,7 +107,7 @@ class V2Message:
         return Written((), response.SerializeToString())
 
     def refusal(self, refused: Refused) -> bytes:
-        return f"{refused.message}; {refused.fix}".encode()
+        return in_words(refused).encode()
 
 
 def _from_contents(shape: Shape, contents: Any) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import grpc
 import orjson
 
-from tenfold.gateway.codecs.protocols import Codec, facts_of
+from tenfold.gateway.codecs.protocols import Codec, facts_of, in_words
 from tenfold.gateway.codecs.v2 import metadata, pinned_version, server_metadata
 from tenfold.gateway.codecs.v2_message import V2Message
 from tenfold.gateway.endpoint import ServedEndpoint
@@ -36,6 +36,11 @@ _CODES: Mapping[Code, grpc.StatusCode] = {
 class DataPlane(Protocol):
     """The part of the application that is called here."""
 
+    @property
+    def endpoints(self) -> Mapping[str, ServedEndpoint]:
+        """What is served now, by name."""
+        ...
+
     def readiness(self) -> dict[str, Any]:
         """Return what is served."""
         ...
@@ -46,18 +51,10 @@ class DataPlane(Protocol):
 
 
 class Service:
-    """Answers the calls of one worker.
+    """Answers the calls of one worker."""
 
-    Parameters
-    ----------
-    endpoints : callable
-        Gives what is served now, by name.
-    """
-
-    def __init__(self, plane: DataPlane, endpoints: Callable[[], Mapping[str, ServedEndpoint]], limits: Limits):
+    def __init__(self, plane: DataPlane):
         self._plane = plane
-        self._endpoints = endpoints
-        self._limits = limits
 
     def handler(self) -> grpc.GenericRpcHandler:
         """Return what a server is given."""
@@ -75,7 +72,7 @@ class Service:
 
     async def _infer(self, request: Any, context: grpc.aio.ServicerContext) -> bytes:
         try:
-            endpoint = endpoint_called(request.model_name, self._endpoints())
+            endpoint = endpoint_called(request.model_name, self._plane.endpoints)
             live = endpoint.live
             codec = V2Message(request, None if live is None else live.version)
             return await self._plane.infer(endpoint, codec, request.model_version or None, context.time_remaining())
@@ -83,14 +80,14 @@ class Service:
             return await _abort(context, refused)
 
     def _model_ready(self, request: Any) -> dict[str, Any]:
-        endpoint = endpoint_called(request.name, self._endpoints())
+        endpoint = endpoint_called(request.name, self._plane.endpoints)
         if endpoint.live is None:
             return {"ready": False}
         pinned_version(endpoint, request.version or None)
         return {"ready": True}
 
     def _model_metadata(self, request: Any) -> dict[str, Any]:
-        endpoint = endpoint_called(request.name, self._endpoints())
+        endpoint = endpoint_called(request.name, self._plane.endpoints)
         return metadata(endpoint.name, pinned_version(endpoint, request.version or None))
 
 
@@ -114,7 +111,7 @@ def _unary(name: str, behaviour: Callable[[Any, Any], Awaitable[bytes]]) -> Any:
 async def _abort(context: grpc.aio.ServicerContext, refused: Refused) -> bytes:
     details = orjson.dumps(facts_of(refused, refused.pointer)).decode().encode("unicode_escape").decode("ascii")
     context.set_trailing_metadata(((REFUSAL, details),))
-    await context.abort(_CODES.get(refused.code, grpc.StatusCode.INVALID_ARGUMENT), f"{refused.message}; {refused.fix}")
+    await context.abort(_CODES.get(refused.code, grpc.StatusCode.INVALID_ARGUMENT), in_words(refused))
     raise AssertionError("abort raises")
 
 
