@@ -41,9 +41,13 @@ class Breaker:
             while self._answered[0][0] < now - self.limits.seconds:
                 self._answered.popleft()
 
+    def watches(self, now: float) -> bool:
+        """Whether the version is so new that it may be replaced by the one before it."""
+        return now - self.since <= self.limits.watched_seconds
+
     def failed(self, now: float) -> bool:
         """Count a failure and return whether they have become too many."""
-        if now - self.since > self.limits.watched_seconds:
+        if not self.watches(now):
             return False
         with self._counting:
             self._failed.append(now)

@@ -115,8 +115,8 @@ class Predicting:
     ) -> tuple[Version, Scored]:
         try:
             scored = live.version.score(instances)
-        except Refused:
-            raise
+        except Refused as refused:
+            return self._as_before(endpoint, live, instances, refused)
         except Exception as error:  # noqa: BLE001 - the transport: whatever a model raises becomes an answer or a refusal
             return self._without(endpoint, live, instances, error)
         live.breaker.succeeded(self.clock.monotonic())
@@ -227,6 +227,19 @@ class Predicting:
 
     # Where the version fails.
 
+    def _as_before(
+        self, endpoint: ServedEndpoint, live: Live, instances: Sequence[dict[str, Any]], refused: Refused
+    ) -> tuple[Version, Scored]:
+        """Answer rows that a new version refuses and the one before it takes: the callers did not change, it did."""
+        if live.previous is None or not live.breaker.watches(self.clock.monotonic()):
+            raise refused
+        try:
+            scored = live.previous.version.score(instances)
+        except Exception:  # noqa: BLE001 - the transport: what neither takes is refused as it was
+            raise refused from None
+        self._count_failure(endpoint, live, f"refuses what callers send ({refused.message})")
+        return live.previous.version, scored
+
     def _without(
         self, endpoint: ServedEndpoint, live: Live, instances: Sequence[dict[str, Any]], error: Exception
     ) -> tuple[Version, Scored]:
@@ -248,12 +261,10 @@ class Predicting:
                 return live.previous.version, scored
         raise _unanswered(error) from error
 
-    def _count_failure(self, endpoint: ServedEndpoint, live: Live) -> None:
+    def _count_failure(self, endpoint: ServedEndpoint, live: Live, how: str = "failed too often") -> None:
         if not live.breaker.failed(self.clock.monotonic()) or live.previous is None:
             return
-        problem = (
-            f"{live.version.ref} (revision {live.revision}) failed too often; {live.previous.version.ref} answers again"
-        )
+        problem = f"{live.version.ref} (revision {live.revision}) {how}; {live.previous.version.ref} answers again"
         if endpoint.revert(live, problem):
             self.said(f"{endpoint.name}: {problem}")
 

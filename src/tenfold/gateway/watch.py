@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tenfold.foundation.clock import Clock
 from tenfold.gateway.endpoint import ServedEndpoint, Stopped
+from tenfold.gateway.fitness import check_fit
 from tenfold.gateway.loading import Loader
 from tenfold.gateway.version import Version
 from tenfold.records.release import Endpoint, Route, Trip
@@ -42,6 +43,7 @@ class Watch:
     _loader: Loader = field(init=False)
     _seen: dict[str, _Seen | None] = field(default_factory=dict)
     _taken: dict[str, Endpoint] = field(default_factory=dict)
+    _answered: set[tuple[str, str]] = field(default_factory=set)
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -91,6 +93,10 @@ class Watch:
                 endpoint.confirm()
                 return
             version = self._loader.load(manifest)
+            # Who answered here before may always come back.
+            if (endpoint.name, version.bundle) not in self._answered:
+                check_fit(version, None if endpoint.live is None else endpoint.live.version, self.clock)
+                self._answered.add((endpoint.name, version.bundle))
         except Exception as error:  # noqa: BLE001 - whatever a bundle does when it is loaded, what is served goes on
             endpoint.keep(str(error) or type(error).__name__)
             kept = "nothing is served" if endpoint.live is None else f"{endpoint.live.version.ref} goes on"
