@@ -35,6 +35,7 @@ from tenfold.gateway.predicting import Predicting, Reply, log_unavailable
 from tenfold.gateway.refused import STATUS, Refused, unknown_version, version_number
 from tenfold.gateway.request_id import request_id
 from tenfold.gateway.routes import NATIVE, Call, call_of, codec_of, unknown_endpoint
+from tenfold.gateway.visits import Visit, Visited
 from tenfold.gateway.watch import Watch
 from tenfold.store.predictions.log import PredictionLog
 
@@ -65,6 +66,7 @@ class AppOptions:
     replay: bool = False
     limits: Limits = field(default_factory=Limits)
     admission: AdmissionLimits = field(default_factory=AdmissionLimits)
+    visited: Visited | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,8 @@ class Application:
         beside = self._beside(request_id(scope.headers.get("x-request-id")))
         status = _send_refusal(proto, refused, codec_of(call, endpoint), beside)
         self.counts.add("tenfold_requests_total", endpoint=endpoint.name, status=str(status))
+        if self._options.visited is not None:
+            self._visit(scope, beside, endpoint.name, status, arrived)
         return None
 
     async def __rsgi__(self, scope: Scope, proto: Any) -> None:
@@ -183,6 +187,8 @@ class Application:
         endpoint = self._watch.endpoints.get(call.endpoint)
         codec = codec_of(call, endpoint)
         rows = 0
+        turn: Turn | None = None
+        version = None
         try:
             if endpoint is None:
                 raise unknown_endpoint(call.endpoint, self._watch.endpoints)
@@ -208,13 +214,41 @@ class Application:
             self._said(f"{call.endpoint[:80]}: {type(error).__name__}: {error}")
             status = _send_refusal(proto, _INSIDE, codec, beside)
         else:
-            status, rows = 200, reply.rows
+            status, rows, version = 200, reply.rows, reply.version.ref
             proto.response_bytes(200, [*written.headers, *beside], written.body)
         known = "" if endpoint is None else endpoint.name
         self.counts.add("tenfold_requests_total", endpoint=known, status=str(status))
         if rows:
             self.counts.add("tenfold_rows_total", rows, endpoint=known)
             self.counts.observe(known, self._clock.monotonic() - began)
+        if self._options.visited is not None:
+            self._visit(scope, beside, known, status, arrived, turn=turn, rows=rows, version=version)
+
+    def _visit(
+        self,
+        scope: Scope,
+        beside: Sequence[tuple[str, str]],
+        endpoint: str,
+        status: int,
+        arrived: float,
+        *,
+        turn: Turn | None = None,
+        rows: int = 0,
+        version: str | None = None,
+    ) -> None:
+        assert self._options.visited is not None  # the caller has looked
+        visit = Visit(
+            request=beside[0][1],
+            endpoint=endpoint,
+            version=version,
+            status=status,
+            rows=rows,
+            arrived=arrived,
+            began=turn.began if turn is not None and turn.began else None,
+            ended=self._clock.monotonic(),
+            trace=scope.headers.get("traceparent"),
+        )
+        self._options.visited(visit)
 
     async def infer(self, endpoint: ServedEndpoint, codec: Codec, pinned: str | None, seconds: float | None) -> bytes:
         """Answer a call that came by another door than HTTP, as the codec writes it.

@@ -56,6 +56,12 @@ class ServeOptions:
         How long requests under way may take once the gateway, or a worker that is replaced, is told to end.
     linger_seconds : float
         How long clients of a worker that is replaced are given to hear of it with the answer to their next request.
+    may_lose : bool
+        Whether predictions that cannot be logged are given all the same, and counted as lost.
+    log_json : bool
+        Whether workers write lines of JSON, one for each request as well.
+    telemetry : bool
+        Whether traces are sent.
     """
 
     folder: Path
@@ -69,6 +75,9 @@ class ServeOptions:
     wait_ms: int = 500
     grace_seconds: float = 30.0
     linger_seconds: float = 10.0
+    may_lose: bool = False
+    log_json: bool = False
+    telemetry: bool = False
 
 
 @dataclass(slots=True)
@@ -259,6 +268,9 @@ class Gateway:
             "wait_ms": self.options.wait_ms,
             "grace_seconds": self.options.grace_seconds,
             "linger_seconds": self.options.linger_seconds,
+            "may_lose": self.options.may_lose,
+            "log_json": self.options.log_json,
+            "telemetry": self.options.telemetry,
             "grpc": None if self._grpc is None else _address(self._grpc),
         }
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tenfold.gateway.app import Application, AppOptions
 from tenfold.gateway.limits import Limits
 from tenfold.gateway.listener import Listener, serve
 from tenfold.gateway.peers import Peers
+from tenfold.gateway.visits import Visited, lines, to_all
 from tenfold.gateway.watch import Watch
 from tenfold.store.predictions.log import PredictionLog
 
@@ -74,17 +76,27 @@ class WorkerOptions:
     wait_ms: int
     grace_seconds: float
     linger_seconds: float
+    may_lose: bool = False
+    log_json: bool = False
+    telemetry: bool = False
     grpc: str | None = None
 
 
 def run(options: WorkerOptions) -> None:
     """Answer until the parent is gone or says that it is enough; requests under way are finished."""
-    said = _teller(options.worker)
+    said = _teller(options.worker, as_json=options.log_json)
     _allow_connections()
     clock = SystemClock()
     watch = Watch(folder=options.folder, only=options.endpoints, clock=clock, said=said)
     watch.look()
-    log = PredictionLog(options.folder, worker=options.worker, clock=clock, told=said)
+    log = PredictionLog(options.folder, worker=options.worker, clock=clock, told=said, may_lose=options.may_lose)
+    told: list[Visited] = [lines(options.worker, clock)] if options.log_json else []
+    end_traces = _untraced
+    if options.telemetry:
+        from tenfold.gateway.telemetry import traces
+
+        traced, end_traces = traces(options.worker, clock)
+        told.append(traced)
     peers = Peers(folder=options.counts, worker=options.worker, process=os.getpid())
     application = Application(
         watch=watch,
@@ -95,6 +107,7 @@ def run(options: WorkerOptions) -> None:
             durable=options.durable,
             replay=options.replay,
             admission=AdmissionLimits(wait_seconds=options.wait_ms / 1000),
+            visited=to_all(told),
         ),
         said=said,
     )
@@ -105,6 +118,7 @@ def run(options: WorkerOptions) -> None:
         watch.stop()
         application.close()
         log.close()
+        end_traces()
         peers.end(application.samples())
 
 
@@ -183,13 +197,38 @@ def _allow_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _teller(worker: int) -> Callable[[str], None]:
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format=f"%(asctime)s gateway {worker} %(message)s", datefmt="%H:%M:%S"
-    )
+def _untraced() -> None:
+    """End nothing: there are no traces."""
+
+
+def _teller(worker: int, *, as_json: bool) -> Callable[[str], None]:
+    handler = logging.StreamHandler(sys.stderr)
+    if as_json:
+        handler.setFormatter(_Lines(worker))
+    else:
+        handler.setFormatter(logging.Formatter(f"%(asctime)s gateway {worker} %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     logger = logging.getLogger("tenfold.gateway")
     # An error inside may quote what it choked on.
     return lambda sentence: logger.info("%s", mask_personal(sentence))
+
+
+class _Lines(logging.Formatter):
+    """Sentences as lines of JSON."""
+
+    def __init__(self, worker: int):
+        super().__init__()
+        self._worker = worker
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts = {
+            "time": datetime.fromtimestamp(record.created, UTC),
+            "worker": self._worker,
+            "event": "message",
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        return orjson.dumps(facts).decode()
 
 
 if __name__ == "__main__":
