@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -160,6 +161,8 @@ def _traffic(  # noqa: PLR0917 - all of it decides the division
     limits: BreakerLimits,
 ) -> Traffic:
     """Return the arms; one that goes on in the same trial keeps what its breaker has counted."""
+    # However long a trial lasts, its candidate is new.
+    limits = replace(limits, watched_seconds=math.inf)
     known = {}
     if before is not None and before.salt == manifest.salt:
         known = {arm.version.ref: arm for arm in (*before.candidates, *before.shadows)}
@@ -183,7 +186,7 @@ def _traffic(  # noqa: PLR0917 - all of it decides the division
         version=live.version,
         breaker=live.breaker,
         drops=dropped(_reads(live.version), expected, manifest.assign),
-        pace=Pace() if before is None else before.champion.pace,
+        pace=before.champion.pace if before is not None and _same(before.champion.version, live.version) else Pace(),
     )
     return Traffic(
         strategy=manifest.strategy,

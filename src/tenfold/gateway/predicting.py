@@ -142,12 +142,9 @@ class Predicting:
         parts: list[_Part] = []
         for arm, places in _by_arm(traffic, units):
             try:
-                version, scored = self._by(endpoint, live, traffic, arm, [asked.instances[place] for place in places])
-            except Refused:
-                if len(places) < len(ids):
-                    # Asked whole, so that what is refused is named by its place in the request.
-                    live.version.score(traffic.champion.read(asked.instances))
-                raise
+                version, scored = self._by(endpoint, live, traffic, arm, _taken(asked.instances, places))
+            except Refused as refused:
+                raise (refused if places is None else _refused_whole(traffic, asked.instances, refused)) from refused
             reasons = reasons_of(version, scored) if explained else None
             parts.append(_Part(version=version, scored=scored, places=places, reasons=reasons))
         logged = [hide_id(each) for each in ids] if given else ids
@@ -184,7 +181,9 @@ class Predicting:
             part = parts[0]
             return Reply(version=part.version, scored=part.scored, ids=ids, record=record, reasons=part.reasons)
         scored, versions = _joined(parts, len(ids))
-        by_place = {place: each for part in parts for place, each in zip(part.places, part.reasons or (), strict=False)}
+        by_place = {
+            place: each for part in parts for place, each in zip(part.places or (), part.reasons or (), strict=False)
+        }
         reasons = [by_place[place] for place in range(len(ids))] if explained else None
         return Reply(version=live.version, scored=scored, ids=ids, record=record, versions=versions, reasons=reasons)
 
@@ -204,8 +203,8 @@ class Predicting:
                 return answered
             arm.breaker.succeeded(self.clock.monotonic())
         if version is arm.version and len(instances) <= _SMALL:
-            arm.pace.took((self.clock.monotonic() - began) / len(instances))
-            slow = "" if arm is traffic.champion else arm.pace.slower(traffic.champion.pace)
+            compare = arm.pace.took((self.clock.monotonic() - began) / len(instances))
+            slow = arm.pace.slower(traffic.champion.pace) if compare and arm is not traffic.champion else ""
             if slow and endpoint.stop(arm, f"it is too slow: {slow}"):
                 self.said(f"{endpoint.name}: {endpoint.problem}")
         return version, scored
@@ -271,27 +270,39 @@ class Predicting:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Part:
-    """The rows of a request that one version answered."""
+    """The rows of a request that one version answered; ``places`` None: all of them."""
 
     version: Version
     scored: Scored
-    places: Sequence[int]
+    places: Sequence[int] | None
     reasons: Sequence[Reasons] | None = None
 
 
-def _by_arm(traffic: Traffic, units: Sequence[str]) -> list[tuple[Arm, list[int]]]:
-    """Return each arm that answers some of the rows, with their places."""
+def _by_arm(traffic: Traffic, units: Sequence[str]) -> Sequence[tuple[Arm, list[int] | None]]:
+    """Return each arm that answers some of the rows, with their places; None for an arm that answers all."""
     if not traffic.candidates or len(units) == 1:
-        return [(traffic.choose(units[0]), list(range(len(units))))]
+        return [(traffic.choose(units[0]), None)]
     found: dict[int, tuple[Arm, list[int]]] = {}
     for place, unit in enumerate(units):
         arm = traffic.choose(unit)
         found.setdefault(id(arm), (arm, []))[1].append(place)
-    return list(found.values())
+    parts = list(found.values())
+    return parts if len(parts) > 1 else [(parts[0][0], None)]
 
 
-def _taken(values: Sequence[T], places: Sequence[int]) -> list[T]:
-    return [values[place] for place in places]
+def _refused_whole(traffic: Traffic, instances: Sequence[dict[str, Any]], refused: Refused) -> Refused:
+    """Return the refusal of some rows as one of the whole request, in which rows have other places."""
+    try:
+        traffic.champion.version.score(traffic.champion.read(instances))
+    except Refused as whole:
+        return whole
+    except Exception as error:  # noqa: BLE001 - the transport: whatever a model raises becomes a refusal
+        return _unanswered(error)
+    return refused
+
+
+def _taken(values: Sequence[T], places: Sequence[int] | None) -> Sequence[T]:
+    return values if places is None else [values[place] for place in places]
 
 
 def _joined(parts: Sequence[_Part], rows: int) -> tuple[Scored, list[str]]:
@@ -302,6 +313,7 @@ def _joined(parts: Sequence[_Part], rows: int) -> tuple[Scored, list[str]]:
     decided = all(part.scored.decisions is not None for part in parts)
     columns: dict[str, list[Any]] = {name: [None] * rows for part in parts for name in part.scored.columns}
     for part in parts:
+        assert part.places is not None  # several arms: none answers all
         for number, place in enumerate(part.places):
             scores[place] = part.scored.scores[number]
             versions[place] = part.version.ref

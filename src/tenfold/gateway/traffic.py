@@ -7,7 +7,7 @@ after every restart.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tenfold.foundation.assignment import place_of
@@ -67,11 +67,11 @@ class Traffic:
     candidates: tuple[Arm, ...] = ()
     shadows: tuple[Arm, ...] = ()
     assign: str | None = None
+    key: bytes = field(init=False)
 
-    @property
-    def key(self) -> bytes:
-        """The salt as the hash takes it."""
-        return self.salt.encode()[:64]
+    def __post_init__(self) -> None:
+        # The salt as the hash takes it.
+        object.__setattr__(self, "key", self.salt.encode()[:64])
 
     def choose(self, unit: str) -> Arm:
         """Return the arm that answers an id."""
