@@ -41,14 +41,15 @@ def main() -> int:
     options = parser.parse_args()
     chance, clock = random.Random(7), ManualClock(at=BEGAN)  # noqa: S311 - a draw, no secret
     names = [f"late{number}" for number in range(options.endpoints)]
-    took, wrong = [], 0
+    took, worked, wrong = [], 0.0, 0
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder), clock=clock) as store:
         lived = live_through(store, clock, names, options.days, chance)
         for _ in range(options.questions):
             name, asked = chance.choice(names), BEGAN + timedelta(days=chance.uniform(-1, options.days))
-            began = time.perf_counter()
+            began, busy = time.perf_counter(), time.process_time()
             found = store.releases.live(name, at=asked)
             took.append(1e3 * (time.perf_counter() - began))
+            worked = max(worked, 1e3 * (time.process_time() - busy))
             place = bisect_right([at for at, _ in lived[name]], asked)
             wrong += told(found) != (lived[name][place - 1][1] if place else None)
         releases = len(store.releases.history())
@@ -56,6 +57,7 @@ def main() -> int:
     late = took[int(0.99 * len(took))]
     print(f"{releases} releases in {options.days} days on {options.endpoints} endpoints, {options.questions} questions")
     print(f"  wrong {wrong}   median {statistics.median(took):.2f} ms   99 % {late:.2f} ms   slowest {took[-1]:.2f} ms")
+    print(f"  processor time of the slowest {worked:.2f} ms")
     return 0 if took[-1] <= LIMIT_MS and not wrong else 1
 
 
