@@ -257,8 +257,10 @@ def _value(field: Field) -> Schema:
     found: Schema = {"type": ["string", "null", "boolean"], "description": _about(field)}
     if field.padded:
         return found
-    whole = {"type": "number", "exclusiveMinimum": -(2**63), "exclusiveMaximum": 2**63}
-    return {"anyOf": [{"type": ["string", "null", "boolean"]}, whole], "description": _about(field)}
+    # Whole numbers are read in 64 bits, with or without a sign; others must not have lost digits.
+    whole = {"type": "integer", "minimum": -(2**63), "maximum": 2**64 - 1}
+    other = {"type": "number", "exclusiveMinimum": -(2**63), "exclusiveMaximum": 2**63}
+    return {"anyOf": [{"type": ["string", "null", "boolean"]}, whole, other], "description": _about(field)}
 
 
 def _about(field: Field) -> str:
