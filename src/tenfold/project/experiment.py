@@ -30,6 +30,7 @@ from tenfold.project.reproduce import kept_results
 from tenfold.records.evaluation import Estimate
 from tenfold.records.experiment import ExperimentPlan
 from tenfold.records.problem import Problem, Requirement
+from tenfold.spec.schema import Spec
 from tenfold.store.predictions.reader import read_predictions
 
 if TYPE_CHECKING:
@@ -142,11 +143,19 @@ def plan_experiment(
 
 def _asked(project: Project, problem: Problem) -> Requirement:
     """Return the requirement by which two versions would be compared."""
-    metric = main_metric(project.spec, [problem.metric.metric, *(each.metric for each in problem.requirements)])
     question = Question(
-        place="ab", task=problem.task, metric=metric or problem.metric.metric, requirements=project.spec.requirements
+        place="ab",
+        task=problem.task,
+        metric=compared_by(project.spec, problem),
+        requirements=project.spec.requirements,
     )
     return next(each for each in question.asked if each.bound.reference == "champion")
+
+
+def compared_by(spec: Spec, problem: Problem) -> str:
+    """Return the metric that two versions are compared by where no requirement says another."""
+    named = [problem.metric.metric, *(each.metric for each in spec.requirements)]
+    return main_metric(spec, [name for name in named if not metric_name(name).operational]) or problem.metric.metric
 
 
 def _wanted(asked: Requirement, estimate: Estimate, effect: float | None) -> _Effect:
@@ -162,18 +171,22 @@ def _wanted(asked: Requirement, estimate: Estimate, effect: float | None) -> _Ef
 
 
 def _deviation_of_a_row(estimate: Estimate) -> tuple[float, str]:
-    """Return the standard deviation of a row's part in the metric, from the lab."""
     assert estimate.value is not None  # the caller asked
     if estimate.metric in _EXACT:
         share = min(max(estimate.value, 0.01), 0.99)
         return (share * (1.0 - share)) ** 0.5, f"of a share of {estimate.value:.3g}"
-    if estimate.low is None or estimate.high is None or estimate.n < 2 or estimate.high <= estimate.low:
-        raise InputError(
-            f"'{estimate.metric}' was measured without an interval, so nothing is known of how it scatters"
-        )
-    quantile = float(ndtri((1.0 + estimate.confidence) / 2.0))
-    row = (estimate.high - estimate.low) / (2.0 * quantile) * estimate.n**0.5
+    row = deviation_in_the_lab(estimate)
+    if row is None:
+        raise InputError(f"'{estimate.metric}' was measured without an interval: nothing is known of how it scatters")
     return row, f"from its interval on {estimate.n:,} rows in the lab"
+
+
+def deviation_in_the_lab(estimate: Estimate) -> float | None:
+    """Return the standard deviation of a row's part in a metric, read from its interval; None without one."""
+    if estimate.low is None or estimate.high is None or estimate.n < 2 or estimate.high <= estimate.low:
+        return None
+    quantile = float(ndtri((1.0 + estimate.confidence) / 2.0))
+    return (estimate.high - estimate.low) / (2.0 * quantile) * float(estimate.n) ** 0.5
 
 
 def _traffic(
@@ -187,9 +200,7 @@ def _traffic(
     rows = read_predictions(project.store.folder, project.spec.endpoint).rows
     rows = rows.filter((rows["at"] > now - _BACK) & (rows["at"] <= now))
     if rows.height:
-        first = rows["at"].min()
-        assert first is not None  # there are rows
-        seconds = max((now - first).total_seconds(), _DAY)  # type: ignore[operator]  # a column of moments
+        seconds = max(now.timestamp() - rows["at"].dt.timestamp("us").to_numpy().min() / 1e6, _DAY)
         unit = "assigned" if "assigned" in rows.columns else "id"
         return rows[unit].n_unique() * _DAY / seconds, f"the log of the last {seconds / _DAY:.0f} days"
     if problem.use is not None and problem.use.rows_per_day:

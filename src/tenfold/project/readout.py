@@ -16,11 +16,12 @@ from tenfold.measures.experiment.judge_arms import Arms, Reading, judge_arms
 from tenfold.measures.experiment.mixture import HORIZON
 from tenfold.measures.experiment.question import Question
 from tenfold.project.document import Document
-from tenfold.project.metric_order import main_metric
+from tenfold.project.experiment import compared_by, deviation_in_the_lab
 from tenfold.project.readout_rows import CANDIDATE, CHAMPION, Adjustment, Rows, compare, rows_of_trial
 from tenfold.project.readout_trial import Trial, trial_of
 from tenfold.project.reproduce import kept_results
 from tenfold.project.window_rows import outcomes_known
+from tenfold.records.evaluation import Estimate
 from tenfold.records.evidence import Verdict
 from tenfold.records.experiment import Answer, Arm, Guardrail, Readout
 from tenfold.records.problem import Problem
@@ -121,16 +122,18 @@ def read(
 
 
 def _question(project: Project, trial: Trial, champion: Version, problem: Problem) -> Question:
-    metric = main_metric(project.spec, [problem.metric.metric, *(each.metric for each in problem.requirements)])
-    most = trial.traffic.most
+    most, lab = trial.traffic.most, _in_the_lab(project, champion)
     return Question(
         place="ab" if trial.traffic.strategy == "ab" else "canary",
         task=problem.task,
-        metric=metric or problem.metric.metric,
+        metric=compared_by(project.spec, problem),
         requirements=project.spec.requirements,
         value=problem.value,
         by_row=bool(problem.value_by_row),
-        centres=_in_the_lab(project, champion),
+        centres={name: found.value for name, found in lab.items() if found.value is not None},
+        deviations={
+            name: deviation for name, found in lab.items() if (deviation := deviation_in_the_lab(found)) is not None
+        },
         share=trial.first_share,
         # Bounds are to be narrowest where the trial is to end; that number does not change while it goes on.
         horizon=most / trial.first_share if most else HORIZON,
@@ -151,14 +154,14 @@ def _problem(project: Project, version: Version) -> Problem:
     return replace(problem, requirements=project.spec.requirements)
 
 
-def _in_the_lab(project: Project, version: Version) -> Mapping[str, float]:
+def _in_the_lab(project: Project, version: Version) -> Mapping[str, Estimate]:
     try:
         evaluated = kept_results(version.run, project.store)["evaluation"].record
     except InputError:
         # A version from elsewhere was not measured here; bounds are a little wider then.
         return {}
-    measured = evaluated.metrics.get(evaluated.judged_on, {})
-    return {name: found.value for name, found in measured.items() if found.value is not None}
+    measured: Mapping[str, Estimate] = evaluated.metrics.get(evaluated.judged_on, {})
+    return measured
 
 
 def _adjustment(project: Project, champion: Version, adjust: str) -> Adjustment:

@@ -44,6 +44,8 @@ class Design:
         Chance with which both bounds hold at every look together.
     centre : float or None
         What the metric is expected to be, from the lab; None: the middle of its reach. A wrong one costs width alone.
+    deviation : float or None
+        What a row's value is expected to scatter by, likewise; None: as much as its mean allows.
     share : float
         The candidate's share of the units of both arms when the test begins.
     horizon : float
@@ -56,6 +58,7 @@ class Design:
 
     confidence: float = 0.95
     centre: float | None = None
+    deviation: float | None = None
     share: float = 0.5
     horizon: float = HORIZON
     value: ValueMatrix | None = None
@@ -95,7 +98,7 @@ def one_arm(metric: Metric, side: Side, design: Design) -> Found:
             high=reach[1],
             loss_below=reach[1] - reach[0],
             loss_above=reach[1] - reach[0],
-            deviation=_deviation(reach, design.centre),
+            deviation=_deviation(reach, design),
         )
         return _exact(metric, value, sample, design)
     reason = asymptotic.too_few(metric, side)
@@ -138,7 +141,7 @@ def differences(metric: Metric, candidate: Side, champion: Side, design: Design,
     of_a, of_b = row_values(metric, candidate.outcome), row_values(metric, champion.outcome)
     assert of_a is not None  # `_exact_reach` asked
     assert of_b is not None
-    spread = _deviation(reach, design.centre)
+    spread = _deviation(reach, design)
     if design.paired:
         atoms, weights, counts = counted(of_a - factor * of_b)
         return Sample(
@@ -192,11 +195,15 @@ def _exact_reach(metric: Metric, sides: tuple[Side, ...], design: Design) -> tup
     return row_reach(metric, sides[0].outcome.task, design.value, by_row=design.by_row)
 
 
-def _deviation(reach: tuple[float, float], centre: float | None) -> float:
-    """Return the largest standard deviation of values with this mean (Bhatia and Davis, 2000)."""
+def _deviation(reach: tuple[float, float], design: Design) -> float:
+    """Return what values are taken to scatter by: as in the lab, else as much as their mean allows.
+
+    The latter by Bhatia and Davis (2000); of zeros and ones it is what they do scatter by.
+    """
     least, most = reach
-    mean = _centre(reach, centre)
-    return math.sqrt(max((most - mean) * (mean - least), 0.01 * (most - least) ** 2))
+    mean = _centre(reach, design.centre)
+    largest = math.sqrt(max((most - mean) * (mean - least), 0.01 * (most - least) ** 2))
+    return largest if design.deviation is None else min(max(design.deviation, 0.01 * largest), largest)
 
 
 def _centre(reach: tuple[float, float], centre: float | None) -> float:

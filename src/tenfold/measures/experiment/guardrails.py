@@ -134,6 +134,7 @@ def of_slices(metric: str, slices: Sequence[tuple[str, Side, Side]], design: Des
         own = Design(
             confidence=1.0 - 2.0 * error,
             centre=design.centre,
+            deviation=design.deviation,
             share=design.share,
             horizon=design.horizon,
             value=design.value,

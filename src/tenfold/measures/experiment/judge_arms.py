@@ -179,6 +179,7 @@ def _design(confidence: float, metric: str, question: Question) -> Design:
     return Design(
         confidence=confidence,
         centre=question.centres.get(metric),
+        deviation=question.deviations.get(metric),
         share=question.share,
         horizon=question.horizon,
         value=question.value,
@@ -244,9 +245,7 @@ def _decision(
     waiting = [each for each in deciding if each.verdict == "inconclusive"]
     names = tuple(each.requirement for each in waiting)
     if question.most and units >= question.most:
-        reason = (
-            f"{units:,} units have outcomes, {question.most:,} were planned, and it was not shown to be good enough"
-        )
+        reason = f"{units:,} of its units have outcomes, {question.most:,} were to be enough, and nothing was shown"
         return "rollback", f"{reason}: {'; '.join(_told(each) for each in waiting) or 'nothing could be judged'}", names
     if not deciding:
         return "continue", next((each.reason for each in comparisons if each.reason), "no outcome is due yet"), names

@@ -25,7 +25,7 @@ class Question:
     metric : str
         The main one.
     centres : mapping from metric to float
-        What the champion was worth in the lab.
+        What the champion was worth in the lab; ``deviations``: what its rows scattered by there.
     share : float
         The candidate's share when the test began.
     horizon : float
@@ -44,6 +44,7 @@ class Question:
     value: ValueMatrix | None = None
     by_row: bool = False
     centres: Mapping[str, float] = field(default_factory=dict)
+    deviations: Mapping[str, float] = field(default_factory=dict)
     share: float = 0.5
     horizon: float = HORIZON
     most: int = 0
