@@ -436,9 +436,7 @@ def show(found: dict[str, Measured]) -> None:
             print(f"  {label:12} {micros:9.0f} us of the processor {ratio}   {middle(seen.rates[size]):8.0f} /s")
     print("\nstart, memory of a process, scores off by more than 1e-9, requests refused")
     for label, seen in found.items():
-        print(
-            f"  {label:12} {middle(seen.cold):6.2f} s   {middle(seen.megabytes):5.0f} MB   {seen.off:5} {seen.refused:7}"
-        )
+        print(f"  {label:12} {middle(seen.cold):6.2f} s {middle(seen.megabytes):6.0f} MB {seen.off:6} {seen.refused:7}")
 
 
 if __name__ == "__main__":

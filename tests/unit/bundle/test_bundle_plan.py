@@ -174,8 +174,8 @@ def test_a_plan_that_differs_where_values_are_large_makes_no_bundle() -> None:
 def test_a_plan_that_fails_where_the_model_answers_is_refused() -> None:
     class Failing(Plain):
         def apply_row(self, row: Any) -> list[float]:
-            if row["age"] is None:
-                raise ValueError("no age")
+            if row["age"] > 1e11:
+                raise ValueError("too old")
             return self.inner.apply_row(row)
 
     with pytest.raises(StoreError, match="its plan gives ValueError"):
