@@ -204,7 +204,7 @@ class Admission:
     async def begin(self, turn: Turn) -> None:
         """Return when it is a request's turn; see `enter`."""
         lane, now = turn.lane, self._clock.monotonic()
-        learning = turn.deadline is not None and self._may_learn(lane, turn.deadline, now)
+        turn.learning = turn.deadline is not None and self._may_learn(lane, turn.deadline, now)
         if turn.aside:
             if lane.thread_busy:
                 await self._wait(turn, lane.waiting_for_thread)
@@ -218,7 +218,7 @@ class Admission:
                 self._turn_ends = now + _TURN_SECONDS
                 asyncio.get_running_loop().call_soon(self._next_turn)
         turn.began = now
-        if turn.deadline is not None and now + (0.0 if learning else lane.scoring_seconds) > turn.deadline:
+        if turn.deadline is not None and now + (0.0 if turn.learning else lane.scoring_seconds) > turn.deadline:
             self._pass_on(turn)
             raise self.late(lane)
 
@@ -226,7 +226,7 @@ class Admission:
         """Note how long a request was scored, and pass its place on."""
         lane, now = turn.lane, self._clock.monotonic()
         seconds = now - turn.began
-        before = lane.scoring_seconds
+        before = 0.0 if turn.learning else lane.scoring_seconds
         lane.scoring_seconds = mean = seconds if before == 0.0 else before + _NEW_SHARE * (seconds - before)
         lane.scored_at = now
         lane.attained += seconds
@@ -369,6 +369,8 @@ class Turn:
         Whether the scoring must run on `thread`.
     began : float
         When it began, on the monotonic clock.
+    learning : bool
+        Whether it finds out how long scoring takes now: what was known of it is forgotten.
     """
 
     admission: Admission
@@ -377,6 +379,7 @@ class Turn:
     aside: bool
     gone: Callable[[], Awaitable[Any]] | None
     began: float = 0.0
+    learning: bool = False
 
     @property
     def thread(self) -> ThreadPoolExecutor:
