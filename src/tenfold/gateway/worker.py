@@ -130,7 +130,7 @@ async def _serve(application: Application, options: WorkerOptions, clock: Clock)
     if options.grpc is not None:
         from tenfold.gateway.rpc.server import Service, start
 
-        door = await start(Service(application), options.grpc, Limits())
+        door, _ = await start(Service(application), options.grpc, Limits())
 
     def end(*, others: bool) -> None:
         if not drained:

@@ -17,7 +17,7 @@ from tests.unit.gateway.protocol_scene import Plane, plane
 
 from tenfold.gateway.codecs.mlflow import LAYOUTS
 
-_SURE = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+_SURE = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 
 @pytest.fixture(scope="module")

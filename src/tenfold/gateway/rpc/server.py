@@ -115,8 +115,8 @@ async def _abort(context: grpc.aio.ServicerContext, refused: Refused) -> bytes:
     raise AssertionError("abort raises")
 
 
-async def start(service: Service, address: str, limits: Limits) -> grpc.aio.Server:
-    """Return a server that answers on an address which several workers share.
+async def start(service: Service, address: str, limits: Limits) -> tuple[grpc.aio.Server, int]:
+    """Return a server that answers on an address which several workers share, and its port.
 
     Raises
     ------
@@ -131,6 +131,6 @@ async def start(service: Service, address: str, limits: Limits) -> grpc.aio.Serv
         )
     )
     server.add_generic_rpc_handlers((service.handler(),))
-    server.add_insecure_port(address)
+    port = server.add_insecure_port(address)
     await server.start()
-    return server
+    return server, port
