@@ -21,8 +21,10 @@ def test_worse_canary_is_rolled_back_by_the_id_of_what_it_fails(built: Path, tmp
     with production.project.store as store:
         tried = production.register(WORSE)
         production.project.promote(tried, accept=["ranks"], reason="to be tried", by="test")
-        while not production.looks or production.looks[-1].action == "wait":
-            production.live_through()
+        for _ in range(12):
+            look = production.live_through().traffic
+            if look is None or look.action in {"rollback", "promote"}:
+                break
         look, newest = production.looks[-1], store.releases.history()[-1]
         assert (look.action, look.verdicts["ranks"]) == ("rollback", "fail")
         assert look.judged <= 1500
