@@ -8,6 +8,7 @@ import typer
 
 from tenfold.cli.command import Command, Document, Reply
 from tenfold.cli.options import HERE, AsJson, ProjectPath
+from tenfold.cli.readout import show_plan, show_readout
 from tenfold.cli.table import heading, minute, pairs, rows, suggest
 
 if TYPE_CHECKING:
@@ -41,6 +42,18 @@ def traffic(
     everything: Annotated[
         bool, typer.Option("--all", help="End the trial: the champion answers everything again.")
     ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print what an A/B test would take, and whether traffic is enough for one.")
+    ] = False,
+    effect: Annotated[
+        float | None,
+        typer.Option(
+            "--effect", metavar="DIFFERENCE", help="With --plan: the difference to be found, in the metric's unit."
+        ),
+    ] = None,
+    per_day: Annotated[
+        float | None, typer.Option("--per-day", metavar="UNITS", help="With --plan: units a day; the log's by default.")
+    ] = None,
     read: Annotated[bool, typer.Option("--read", help="Print what the trial says so far, and what follows.")] = False,
     emit: Annotated[
         Literal["istio", "gateway-api", "nginx"] | None,
@@ -64,8 +77,8 @@ def traffic(
     for strategy, tried in (("canary", canary), ("ab", ab), ("shadow", shadow)):
         if tried is not None:
             asked.append((strategy, tried))  # type: ignore[arg-type]  # the three are strategies
-    if len(asked) + everything + read + (emit is not None) > 1:
-        raise typer.BadParameter("name one of --canary, --ab, --shadow, --all, --read and --emit")
+    if len(asked) + everything + plan + read + (emit is not None) > 1:
+        raise typer.BadParameter("name one of --canary, --ab, --shadow, --all, --plan, --read and --emit")
     wanted = None if not asked else (asked[0][0], *_tried(asked[0][1], asked[0][0]))
 
     def work() -> Reply:
@@ -73,6 +86,12 @@ def traffic(
         from tenfold.project.traffic import Asked
 
         opened = open_project(project)
+        if plan:
+            from tenfold.project.experiment import plan_document, plan_experiment
+
+            halves = opened.spec.deployment.ab.share
+            length = plan_experiment(opened, share=halves, effect=effect, per_day=per_day)
+            return Reply(document=plan_document(length), show=show_plan)
         if wanted is None and not everything:
             report = opened.traffic(endpoint, emit=emit, read=read)
         else:
@@ -133,7 +152,10 @@ def show(document: Document, console: Console) -> None:
         ),
     )
     _show_look(document.get("look") or {}, console)
-    _show_readout(document.get("readout") or {}, console)
+    for part, printed in ((document.get("plan"), show_plan), (document.get("readout"), show_readout)):
+        if part:
+            console.print()
+            printed(part, console)
     if trial and document.get("readout") is None:
         suggest(console, (f"tenfold traffic {document.get('endpoint', '')} --read",))
 
@@ -161,39 +183,3 @@ def _show_look(look: Document, console: Console) -> None:
             ("evidence", ", ".join(look.get("evidence") or ()) or None),
         ),
     )
-
-
-def _show_readout(readout: Document, console: Console) -> None:
-    if not readout:
-        return
-    console.print()
-    comparisons = readout.get("comparisons") or ()
-    rows(
-        console,
-        ("requirement", "asked", "candidate", "champion", "verdict", "rows"),
-        (
-            (
-                each.get("requirement", "") + (f" ({each['slice']})" if each.get("slice") else ""),
-                each.get("text", ""),
-                _number(each.get("value")),
-                _number(each.get("champion")),
-                each.get("verdict", ""),
-                f"{each.get('n', 0):,}",
-            )
-            for each in comparisons
-        ),
-        right=("rows",),
-    )
-    pairs(
-        console,
-        (
-            ("says", f"{readout.get('decision')}: {readout.get('reason')}"),
-            ("method", readout.get("method") or None),
-            ("notes", "; ".join(readout.get("notes") or ()) or None),
-            ("evidence", ", ".join(readout.get("evidence") or ()) or None),
-        ),
-    )
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"

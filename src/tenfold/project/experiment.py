@@ -152,6 +152,14 @@ def _asked(project: Project, problem: Problem) -> Requirement:
     return next(each for each in question.asked if each.bound.reference == "champion")
 
 
+def plan_if_known(project: Project, *, share: float, clock: Clock | None = None) -> ExperimentPlan | None:
+    """Return the plan of a test that is about to begin; None where too little is known of the champion to make one."""
+    try:
+        return plan_experiment(project, share=share, clock=clock)
+    except InputError:
+        return None
+
+
 def compared_by(spec: Spec, problem: Problem) -> str:
     """Return the metric that two versions are compared by where no requirement says another."""
     named = [problem.metric.metric, *(each.metric for each in spec.requirements)]

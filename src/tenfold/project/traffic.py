@@ -13,12 +13,13 @@ from tenfold.project.beside import Beside, compared
 from tenfold.project.deploy import admitted
 from tenfold.project.divide import Plan, begin, end, rise, win, words_of
 from tenfold.project.document import Document
+from tenfold.project.experiment import plan_document, plan_if_known
 from tenfold.project.reference import watched_version
 from tenfold.project.release_reports import release_line
 from tenfold.project.releasing import Past, Word, check_bundle, own_version, publish_current, running_trial, user
 from tenfold.project.routing_files import Router, routing_file
 from tenfold.project.watch import options_for
-from tenfold.records.experiment import Readout
+from tenfold.records.experiment import ExperimentPlan, Readout
 from tenfold.records.release import Strategy, Traffic, TrafficLook, TrialAction
 from tenfold.store import endpoints
 from tenfold.store.rows import Release
@@ -43,6 +44,7 @@ class TrafficReport:
     look: TrafficLook | None = None
     readout: Readout | None = None
     emitted: tuple[Router, str] | None = None
+    plan: ExperimentPlan | None = None
     ok: bool = True
 
     def document(self) -> Document:
@@ -58,6 +60,7 @@ class TrafficReport:
             "shares": _shares(release, trial),
             "look": None if self.look is None else plain(self.look),
             "readout": None if self.readout is None else {"schema": "tenfold.readout/1", **plain(self.readout)},
+            "plan": None if self.plan is None else plan_document(self.plan),
             "emitted": None if self.emitted is None else {"router": self.emitted[0], "text": self.emitted[1]},
         }
 
@@ -127,8 +130,9 @@ def change_traffic(
         check_bundle(project.store, version)
     else:
         said = admitted(project, version, accept=asked.accept, reason=asked.reason, by=asked.by, clock=clock)
+    length = None if asked.strategy != "ab" else plan_if_known(project, share=plan.share, clock=clock)
     report = begin(project, version, plan, said, clock=clock)
-    return TrafficReport(endpoint=name, release=report.release, changed=report.changed)
+    return TrafficReport(endpoint=name, release=report.release, changed=report.changed, plan=length)
 
 
 def follow_trial(project: Project, *, clock: Clock | None = None) -> TrafficLook | None:

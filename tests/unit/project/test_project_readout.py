@@ -137,8 +137,9 @@ def test_a_row_that_was_answered_twice_counts_once(tmp_path: Path) -> None:
 def test_a_shadow_is_compared_on_the_same_rows(tmp_path: Path) -> None:
     scene = Scene.begun(tmp_path / "p", strategy="shadow", share=1.0)
     rng = np.random.default_rng(3)
-    ids = scene.answer(CHAMPION, (rng.random(800) < 0.7).tolist())
-    scene.answer(CANDIDATE, (rng.random(800) < 0.9).tolist(), ids=ids, shadow=True)
+    x = rng.random(800).tolist()
+    ids = scene.answer(CHAMPION, (rng.random(800) < 0.7).tolist(), x=x)
+    scene.answer(CANDIDATE, (rng.random(800) < 0.9).tolist(), x=x, ids=ids, shadow=True)
     scene.tell()
     scene.later()
     readout = scene.read()

@@ -17,7 +17,7 @@ import numpy as np
 
 from tenfold.measures.experiment.mixture import radius
 from tenfold.measures.experiment.side import Side
-from tenfold.measures.intervals.case import pull_of_units
+from tenfold.measures.intervals.case import degrees_of_freedom, pull_of_units
 from tenfold.measures.metric import Metric
 from tenfold.measures.outcome import Floats, Outcome
 
@@ -53,7 +53,8 @@ def one_arm(metric: Metric, side: Side, *, horizon: float, tail: float) -> tuple
     """Return the metric's value, lower and upper bound."""
     found = linear(metric, side.outcome)
     pulls = pull_of_units(found.influence, side.outcome)
-    reach = _reach(_variance(pulls), len(pulls), horizon=horizon, tail=tail)
+    degrees = degrees_of_freedom(pulls, metric.tails)
+    reach = _reach(_variance(pulls), len(pulls), degrees, horizon=horizon, tail=tail)
     return found.value, found.value - reach, found.value + reach
 
 
@@ -75,8 +76,11 @@ def two_arms(
         of_a, of_b = of_a - slope * x, of_b - slope * there
         difference -= slope * (mean - mean_there)
     pulls_a, pulls_b = pull_of_units(of_a, candidate.outcome), pull_of_units(of_b, champion.outcome)
-    variance = _variance(pulls_a) + _variance(pulls_b)
-    reach = _reach(variance, len(pulls_a) + len(pulls_b), horizon=horizon, tail=tail)
+    own, other = _variance(pulls_a), _variance(pulls_b)
+    # Welch: the variance of the difference is known as well as its parts are.
+    spread = own**2 / degrees_of_freedom(pulls_a, metric.tails) + other**2 / degrees_of_freedom(pulls_b, metric.tails)
+    degrees = (own + other) ** 2 / spread if spread > 0.0 else math.inf
+    reach = _reach(own + other, len(pulls_a) + len(pulls_b), degrees, horizon=horizon, tail=tail)
     return difference, difference - reach, difference + reach
 
 
@@ -87,13 +91,24 @@ def paired(
     a, b = linear(metric, candidate.weighted()), linear(metric, champion.weighted())
     difference = a.value - factor * b.value
     pulls = pull_of_units(a.influence - factor * b.influence, candidate.outcome)
-    reach = _reach(_variance(pulls), len(pulls), horizon=horizon, tail=tail)
+    degrees = degrees_of_freedom(pulls, metric.tails)
+    reach = _reach(_variance(pulls), len(pulls), degrees, horizon=horizon, tail=tail)
     return difference, difference - reach, difference + reach
 
 
-def _reach(variance: float, units: int, *, horizon: float, tail: float) -> float:
-    """Return the bound's distance from a mean of ``units`` with this variance."""
-    return math.sqrt(variance / units) * float(radius(np.array(float(units)), horizon=horizon, tail=tail))
+def _reach(variance: float, units: int, degrees: float, *, horizon: float, tail: float) -> float:
+    """Return the bound's distance from a mean of ``units`` with this variance.
+
+    A variance that few units tell of, or heavy ones, is often too small where the mean is far off: so far in standard
+    deviations as the normal distribution would lie, the bound lies by Student's with its degrees of freedom.
+    """
+    from scipy.special import ndtr, stdtrit
+
+    far = float(radius(np.array(float(units)), horizon=horizon, tail=tail)) / math.sqrt(units)
+    chance = float(ndtr(-far))
+    if math.isfinite(degrees) and chance > 0.0:
+        far = max(far, -float(stdtrit(degrees, chance)))
+    return math.sqrt(variance) * far
 
 
 def _variance(pulls: Floats) -> float:
