@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from tenfold.records.evidence import VerdictName
-
+VerdictName = Literal["pass", "fail", "inconclusive", "pending"]
 Answer = Literal["promote", "rollback", "continue", "stopped"]
 Guarantee = Literal["exact", "asymptotic", "none"]
 
