@@ -29,7 +29,9 @@ def parse_share(text: object) -> object:
         share = float(found[1]) / 100.0 if found is not None else None
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0.0 < share <= 1.0:
         raise PydanticCustomError(
-            "share", "must be a share above 0% and at most 100%, such as 10% or 0.1, found {found}", {"found": str(text)}
+            "share",
+            "must be a share above 0% and at most 100%, such as 10% or 0.1, found {found}",
+            {"found": str(text)},
         )
     return float(share)
 
