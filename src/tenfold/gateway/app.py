@@ -321,7 +321,11 @@ class Application:
         """
         loop = asyncio.get_running_loop()
         told: asyncio.Future[StoreError | None] = loop.create_future()
-        self._log.when_flushed(record, lambda error: loop.call_soon_threadsafe(_tell, told, error))
+
+        def flushed(error: StoreError | None) -> None:
+            loop.call_soon_threadsafe(_tell, told, error)
+
+        self._log.when_flushed(record, flushed)
         error = await told
         if error is not None:
             raise error
