@@ -194,7 +194,7 @@ def deviation_in_the_lab(estimate: Estimate) -> float | None:
     if estimate.low is None or estimate.high is None or estimate.n < 2 or estimate.high <= estimate.low:
         return None
     quantile = float(ndtri((1.0 + estimate.confidence) / 2.0))
-    return (estimate.high - estimate.low) / (2.0 * quantile) * float(estimate.n) ** 0.5
+    return float((estimate.high - estimate.low) / (2.0 * quantile) * estimate.n**0.5)
 
 
 def _traffic(
