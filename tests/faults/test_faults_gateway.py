@@ -39,7 +39,7 @@ from tenfold.store.predictions.reader import read_predictions
 pytestmark = pytest.mark.slow
 
 FULL = os.environ.get("TENFOLD_FAULTS") == "full"
-SWAPS = 200 if FULL else 12
+SWAPS = 1_000 if FULL else 12
 KILLS = 40 if FULL else 5
 PER_SECOND = 50.0
 FILE = """

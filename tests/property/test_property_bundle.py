@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tenfold.bundle.arrays import pack, unpack
 from tenfold.bundle.history import Lag, lag_values
+from tenfold.bundle.plan.lowering import clean, clean_number, lowered
 from tenfold.bundle.rolling import FUNCTIONS, Rolling, rolling_values
 from tenfold.bundle.signature import Signature
 from tenfold.bundle.view import FittedView, encoding_target, fit_view
@@ -127,6 +128,32 @@ def test_one_row_gives_the_same_numbers_alone_as_in_any_table(
         together = view.apply(frame(later)).values
         alone = np.concatenate([view.apply_row(row) for row in later])
         np.testing.assert_allclose(alone, together, rtol=1e-9, atol=1e-9, equal_nan=True)
+
+
+@settings(max_examples=40, deadline=None)
+@given(training=st.lists(rows, min_size=1, max_size=12), later=st.lists(rows, min_size=1, max_size=8))
+def test_a_lowered_view_makes_of_any_rows_what_the_view_makes_of_a_table(
+    training: list[dict[str, object]], later: list[dict[str, object]]
+) -> None:
+    kinds = {field.name: field.kind for field in FIELDS}
+    numeric = [name for name, kind in kinds.items() if kind in {"numeric", "boolean"}]
+    for steps in VIEWS:
+        view = fitted(frame(training), steps)
+        plan = lowered(view, kinds)
+        assert plan.own == ()
+        together = view.apply(frame(later)).values
+        values = np.array([[row[name] for name in numeric] for row in later], dtype=np.float64)
+        columns = [[row[name] for row in later] for name in kinds]
+        np.testing.assert_allclose(
+            plan.matrix(columns, clean(values)),
+            together,
+            rtol=1e-9,
+            atol=1e-9,
+            equal_nan=True,  # type: ignore[arg-type]
+        )
+        for place, row in enumerate(later):
+            slots = [clean_number(row[name]) if name in numeric else row[name] for name in kinds]  # type: ignore[arg-type]
+            np.testing.assert_allclose(plan.row(slots)[0], together[place], rtol=1e-9, atol=1e-9, equal_nan=True)
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,4 +1,4 @@
-"""What was live when: the catalog against a calendar on paper, over promotions, rollbacks and time in any order."""
+"""What was live when: the catalog against a calendar on paper, over promotions, rollbacks and trials in any order."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 
 import hypothesis.strategies as st
 from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tenfold.foundation.clock import ManualClock
+from tenfold.records.release import Traffic
 from tenfold.store.open import open_store
 from tenfold.store.rows import Release, ReleaseOrder
 
@@ -21,17 +22,27 @@ _VERSIONS = 4
 _HOURS = st.integers(min_value=0, max_value=400)
 
 
+Entry = tuple[int, float | None]
+"""The version that is live, and the share of the one that is tried beside it."""
+
+
+def entry_of(found: Release | None) -> Entry | None:
+    if found is None:
+        return None
+    return found.number, None if found.traffic is None else found.traffic.share
+
+
 class Calendar:
     """Days on paper: from each moment on, a version; who writes an entry crosses out all that comes after it."""
 
-    def __init__(self, days: list[tuple[datetime, int]] | None = None):
+    def __init__(self, days: list[tuple[datetime, Entry]] | None = None):
         self.days = list(days or [])
 
-    def written(self, at: datetime, number: int) -> Calendar:
+    def written(self, at: datetime, entry: Entry) -> Calendar:
         kept = [day for day in self.days if day[0] < at]
-        return Calendar([*kept, (at, number)])
+        return Calendar([*kept, (at, entry)])
 
-    def live(self, at: datetime) -> int | None:
+    def live(self, at: datetime) -> Entry | None:
         place = bisect_right([day for day, _ in self.days], at)
         return None if place == 0 else self.days[place - 1][1]
 
@@ -69,13 +80,39 @@ class Releases(RuleBasedStateMachine):
             replay=True,
         )
         self.written.append(self.store.releases.append(order))
-        self.pages.append(self.pages[-1].written(self.clock.at, number))
+        self.pages.append(self.pages[-1].written(self.clock.at, (number, None)))
+
+    @precondition(lambda self: self.written)
+    @rule(hours=_HOURS, share=st.sampled_from([None, 0.1, 0.5]))
+    def divide(self, hours: int, share: float | None) -> None:
+        """Try the next version on a share, or end the trial: the champion stays."""
+        self.clock.at = _BEGIN + timedelta(hours=hours)
+        newest = self.written[-1]
+        other = newest.number % _VERSIONS + 1
+        order = ReleaseOrder(
+            endpoint="late",
+            after=len(self.written),
+            action="traffic",
+            name="late",
+            number=newest.number,
+            previous=newest.previous,
+            reason="",
+            by="ann",
+            replay=True,
+            traffic=None
+            if share is None
+            else Traffic(
+                strategy="canary", number=other, bundle=f"b{other}", share=share, salt="s", since=self.clock.at
+            ),
+        )
+        self.written.append(self.store.releases.append(order))
+        self.pages.append(self.pages[-1].written(self.clock.at, (newest.number, share)))
 
     @rule(hours=_HOURS)
     def ask(self, hours: int) -> None:
         at = _BEGIN + timedelta(hours=hours)
         found = self.store.releases.live("late", at=at)
-        assert (None if found is None else found.number) == self.pages[-1].live(at)
+        assert entry_of(found) == self.pages[-1].live(at)
         if found is not None:
             assert found.threshold == found.number / 10
 
@@ -86,7 +123,7 @@ class Releases(RuleBasedStateMachine):
         at = _BEGIN + timedelta(hours=hours)
         moment = _BEGIN if count == 0 else self.written[count - 1].recorded
         found = self.store.releases.live("late", at=at, known=moment)
-        assert (None if found is None else found.number) == self.pages[count].live(at)
+        assert entry_of(found) == self.pages[count].live(at)
 
     @invariant()
     def the_champion_is_what_was_released_last(self) -> None:

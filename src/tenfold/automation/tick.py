@@ -12,12 +12,16 @@ from dataclasses import dataclass, field
 
 from tenfold.automation.alerts import Alerts, deliver
 from tenfold.automation.schedule import newest_slot
+from tenfold.foundation.errors import InputError, StoreError
 from tenfold.foundation.events import Events, Silent
+from tenfold.foundation.serial import plain
 from tenfold.project.document import Document
 from tenfold.project.open import Project
 from tenfold.project.production import Production
 from tenfold.project.renew import Renewal, RenewReport
+from tenfold.project.traffic import follow_trial, is_tried
 from tenfold.project.watch import WatchReport, watch
+from tenfold.records.release import TrafficLook
 from tenfold.store.files.lock import release, try_lock
 
 _LOCK = "tick.lock"
@@ -27,7 +31,8 @@ _LOCK = "tick.lock"
 class TickReport:
     """What one pass did; the document is ``tenfold.tick/1``.
 
-    ``busy``: another pass is at work, so this one did nothing.
+    ``busy``: another pass is at work, so this one did nothing. ``traffic``: the look at the version that is tried, with
+    what followed; None where none is. While one is tried, none is trained.
     """
 
     endpoint: str
@@ -35,6 +40,7 @@ class TickReport:
     watched: WatchReport | None = None
     alerts: Alerts = field(default_factory=Alerts)
     renewed: RenewReport = field(default_factory=lambda: RenewReport(endpoint=""))
+    traffic: TrafficLook | None = None
     ok: bool = True
 
     def document(self) -> Document:
@@ -45,9 +51,13 @@ class TickReport:
             "endpoint": self.endpoint,
             "busy": self.busy,
             "windows": None if self.watched is None else {**self.watched.document(), "alerts": self.alerts.document()},
+            "traffic": None if self.traffic is None else plain(self.traffic),
             "decisions": renewed["decisions"],
-            "promoted": renewed["promoted"],
+            "promoted": [*renewed["promoted"], *self._won()],
         }
+
+    def _won(self) -> list[str]:
+        return [self.traffic.candidate] if self.traffic is not None and self.traffic.action == "promote" else []
 
 
 def tick(
@@ -86,8 +96,11 @@ def tick(
         if seen is not None:
             seen(watched)
         alerts = deliver(project.store, project.spec.alert_locations, tell=tell)
+        look = follow_trial(project)
+        if is_tried(project):
+            return TickReport(endpoint=endpoint, watched=watched, alerts=alerts, traffic=look)
         renewed = renewal_of(project, events=events, workers=workers).run()
-    return TickReport(endpoint=endpoint, watched=watched, alerts=alerts, renewed=renewed)
+    return TickReport(endpoint=endpoint, watched=watched, alerts=alerts, renewed=renewed, traffic=look)
 
 
 def retrain(
@@ -103,16 +116,19 @@ def retrain(
     Raises
     ------
     InputError
-        When there is no champion.
+        When there is no champion, or a version is tried now.
     StoreError
         When another pass is at work.
     """
-    from tenfold.foundation.errors import StoreError
-
     renewal = renewal_of(project, events=events, workers=workers)
     if dry:
         return renewal.would()
     renewal.need_champion()
+    if is_tried(project):
+        raise InputError(
+            f"a version is tried on '{project.spec.endpoint}' now; train another when that has ended:"
+            f" tenfold traffic {project.spec.endpoint}"
+        )
     with one_at_a_time(project) as mine:
         if not mine:
             raise StoreError("another pass of `tenfold tick` or `tenfold retrain` is at work; try again when it ended")

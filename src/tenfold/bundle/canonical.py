@@ -192,7 +192,7 @@ def _truth(field: Field, value: object) -> bool:
 
 
 def _words_from_text(field: Field, text: str) -> str:
-    if any("\ud800" <= sign <= "\udfff" for sign in text):
+    if not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
         raise _refused(text, "text in valid Unicode")
     return text if field.personal in _NONE_PERSONAL else without_personal(field, text)
 

@@ -16,6 +16,7 @@ from tenfold.bundle.conformal import checked as checked_conformal
 from tenfold.bundle.container import MANIFEST, read_files, read_manifest, sealed, zipped
 from tenfold.bundle.history import History
 from tenfold.bundle.model import Model, Part, Probe
+from tenfold.bundle.plan.proof import prove
 from tenfold.bundle.predictors.table import predictor_from_files
 from tenfold.bundle.recalibration import checked as checked_recalibration
 from tenfold.bundle.signature import Signature, canonical_type
@@ -86,7 +87,13 @@ def pack_bundle(model: Model, probe_rows: pl.DataFrame) -> Packed:
     ----------
     probe_rows : DataFrame
         A few canonical rows, kept with the scores that the model gives them now: `verify_probe` compares.
+
+    Raises
+    ------
+    StoreError
+        When the plan by which the model would be served is not the model: see `tenfold.bundle.plan.proof.prove`.
     """
+    prove(model, probe_rows)
     files: dict[str, bytes] = {}
     for name, view in model.views.items():
         files.update({f"views/{name}/{path}": content for path, content in view.files().items()})
@@ -177,6 +184,8 @@ def load_bundle(place: Path, *, verify: bool = True, name: str | None = None) ->
 def verify_probe(model: Model) -> float:
     """Predict the bundle's probe rows, as a table and one by one, and return the greatest deviation.
 
+    The plan by which the model is served is proved too, on these rows and harder ones made of them.
+
     Raises
     ------
     StoreError
@@ -197,7 +206,7 @@ def verify_probe(model: Model) -> float:
             f"the model '{model.name}' gives its probe rows other scores here than where it was built "
             f"(off by {worst:.2g}): check the versions of numpy, polars and lightgbm"
         )
-    return worst
+    return max(worst, prove(model, model.probe.rows))
 
 
 def _folder(number: int) -> str:

@@ -29,6 +29,7 @@ from tenfold.cli import (
     serve,
     store,
     tick,
+    traffic,
     up,
 )
 from tenfold.cli.command import Command, Document, Reply
@@ -99,6 +100,7 @@ app.command("serve")(serve.serve)
 app.command("label")(label.label)
 app.add_typer(monitor.app, name="monitor")
 app.command("tick")(tick.tick)
+app.command("traffic")(traffic.traffic)
 app.command("retrain")(retrain.retrain)
 app.command("up")(up.up)
 app.command("demo")(demo.demo)

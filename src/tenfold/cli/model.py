@@ -59,10 +59,13 @@ def promote(
     ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why; recorded.")] = "",
     by: Annotated[str | None, typer.Option("--by", help="Who says so; the user of this machine by default.")] = None,
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="Switch, whatever the file's deployment.strategy says.")
+    ] = False,
     project: ProjectPath = HERE,
     as_json: AsJson = False,
 ) -> Command:
-    """Make a version the champion of the project's endpoint.
+    """Make a version the champion of the project's endpoint, or begin to try it, as `deployment.strategy` says.
 
     Exits with 1 when a requirement that must hold did not pass and is not accepted.
     """
@@ -70,7 +73,7 @@ def promote(
     def work() -> Reply:
         from tenfold.project.open import open_project
 
-        report = open_project(project).promote(model, accept=tuple(accept or ()), reason=reason, by=by)
+        report = open_project(project).promote(model, accept=tuple(accept or ()), reason=reason, by=by, at_once=at_once)
         return Reply(document=report.document(), ok=report.ok, show=show_release)
 
     return Command(work=work, as_json=as_json)
@@ -200,7 +203,14 @@ def _judged(verdict: Document) -> tuple[object, ...]:
 
 def show_release(document: Document, console: Console) -> None:
     """Print what went live."""
-    heading(console, f"{document.get('ref', '')} is live" + ("" if document.get("changed") else " already"))
+    already = "" if document.get("changed") else " already"
+    trial = document.get("traffic")
+    if trial is not None:
+        heading(console, f"{trial.get('candidate', '')} is tried beside {document.get('ref', '')}{already}")
+        pairs(console, _released(document))
+        suggest(console, (f"tenfold traffic {document.get('endpoint', '')}",))
+        return
+    heading(console, f"{document.get('ref', '')} is live{already}")
     pairs(console, _released(document))
     suggest(console, (f"tenfold model history {str(document.get('ref', '')).partition('@')[0]}",))
 
@@ -220,12 +230,21 @@ def _released(release: Document) -> list[tuple[str, object]]:
         ("endpoint", f"{release.get('endpoint', '')}, revision {release.get('revision', '')}"),
         ("threshold", release.get("threshold")),
         ("bundle", release.get("bundle")),
+        ("traffic", _divided(release.get("traffic"))),
         ("instead of", release.get("previous") if release.get("action") == "promote" else None),
         ("accepted", ", ".join(release.get("accepted") or []) or None),
         ("why", release.get("reason") or None),
         ("by", release.get("by")),
         ("clock", "set by a replay" if release.get("replay") else None),
     ]
+
+
+def _divided(traffic: Document | None) -> str | None:
+    if traffic is None:
+        return None
+    return (
+        f"{traffic.get('candidate', '')}: {100 * float(traffic.get('share') or 0):g} % ({traffic.get('strategy', '')})"
+    )
 
 
 def show_history(document: Document, console: Console) -> None:
@@ -248,6 +267,8 @@ def _event(event: Document) -> str:
     if event.get("event") == "released":
         accepted = ", ".join(event.get("accepted") or [])
         replay = " (replay)" if event.get("replay") else ""
+        if event.get("action") == "traffic":
+            return (_divided(event.get("traffic")) or f"{event.get('ref', '')} answers everything") + replay
         what = (
             f"back to {event.get('ref', '')}"
             if event.get("action") == "rollback"

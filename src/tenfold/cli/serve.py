@@ -34,6 +34,25 @@ def serve(
     replay: Annotated[
         bool, typer.Option("--replay", help="Let callers set the project's time with the header X-Tenfold-At.")
     ] = False,
+    grpc_port: Annotated[
+        int | None,
+        typer.Option("--grpc-port", min=0, max=65535, help="Also answer the Open Inference Protocol over gRPC here."),
+    ] = None,
+    wait_ms: Annotated[
+        int, typer.Option("--wait-ms", min=1, help="Refuse what would wait longer than this for its scoring.")
+    ] = 500,
+    grace: Annotated[
+        int, typer.Option("--grace", min=1, help="Seconds that requests under way are given when it ends.")
+    ] = 30,
+    may_lose: Annotated[
+        bool, typer.Option("--may-lose", help="Answer what cannot be logged, and count it as lost; else refuse it.")
+    ] = False,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Write lines of JSON to stderr, one for each request as well.")
+    ] = False,
+    telemetry: Annotated[
+        bool, typer.Option("--telemetry", help="Send OpenTelemetry traces, as OTEL_* variables say.")
+    ] = False,
     project: ProjectPath = HERE,
     as_json: AsJson = False,
 ) -> Command:
@@ -50,6 +69,12 @@ def serve(
             endpoints=tuple(endpoint or ()),
             durable=durable,
             replay=replay,
+            grpc_port=grpc_port,
+            wait_ms=wait_ms,
+            grace_seconds=float(grace),
+            may_lose=may_lose,
+            log_json=log_json,
+            telemetry=telemetry,
         )
         if host not in _LOOPBACK:
             _say(f"whoever reaches {host} may ask for predictions: the gateway asks nobody who they are")

@@ -38,11 +38,15 @@ def show_tick(document: Document, console: Console) -> None:
         return
     windows = (document.get("windows") or {}).get("windows") or []
     decisions = document.get("decisions") or []
-    if not windows and not decisions:
+    look = document.get("traffic") or {}
+    if not windows and not decisions and not look:
         console.print("nothing new")
         return
     if windows:
         console.print(f"{len(windows)} {'window was' if len(windows) == 1 else 'windows were'} looked at")
+    if look:
+        console.print(f"{look.get('candidate', '')} is tried ({look.get('strategy', '')}): {look.get('action', '')}")
+        console.print(f"  {look.get('reason', '')}")
     show_decisions(document, console)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -13,50 +12,34 @@ import orjson
 from granian._granian import RSGIProtocolClosed, RSGIProtocolError
 
 from tenfold.foundation.clock import Clock
-from tenfold.foundation.errors import StoreError, did_you_mean
+from tenfold.foundation.errors import StoreError
+from tenfold.gateway.admission import (
+    TIMEOUT,
+    Admission,
+    AdmissionLimits,
+    ClientLeftError,
+    Lane,
+    Ticket,
+    Turn,
+    deadline_of,
+)
+from tenfold.gateway.codecs.protocols import JSON, Codec, Headers, Written
+from tenfold.gateway.codecs.v2 import V2, pinned_version
 from tenfold.gateway.endpoint import ServedEndpoint
+from tenfold.gateway.explaining import check_explained
 from tenfold.gateway.limits import Limits
-from tenfold.gateway.metrics import Counts, exposition
+from tenfold.gateway.metrics import Counts, exposition, of_this_process
+from tenfold.gateway.pages import Page, Pages
 from tenfold.gateway.peers import Peers
 from tenfold.gateway.predicting import Predicting, Reply, log_unavailable
-from tenfold.gateway.refused import Code, Refused, shown
+from tenfold.gateway.refused import STATUS, Refused, unknown_version, version_number
+from tenfold.gateway.request_id import request_id
+from tenfold.gateway.routes import NATIVE, Call, call_of, codec_of, unknown_endpoint
+from tenfold.gateway.visits import Visit, Visited
 from tenfold.gateway.watch import Watch
 from tenfold.store.predictions.log import PredictionLog
 
-_PREDICT = "/predict/"
 _DIGITS = 18
-_JSON = [("content-type", "application/json")]
-_STATUS: Mapping[Code, int] = {
-    "bad_ids": 422,
-    "bad_time": 400,
-    "incomplete_body": 400,
-    "log_unavailable": 503,
-    "method_not_allowed": 405,
-    "missing_field": 422,
-    "model_failed": 500,
-    "no_finite_prediction": 422,
-    "not_found": 404,
-    "not_json": 400,
-    "not_live": 503,
-    "replay_off": 400,
-    "timeout": 408,
-    "too_large": 413,
-    "too_many_instances": 413,
-    "unknown_endpoint": 404,
-    "unknown_field": 422,
-    "unknown_key": 422,
-    "unsupported_media_type": 415,
-    "wrong_shape": 422,
-    "wrong_type": 422,
-}
-
-
-class Headers(Protocol):
-    """A request's headers."""
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return a header's value."""
-        ...
 
 
 class Scope(Protocol):
@@ -82,6 +65,18 @@ class AppOptions:
     durable: bool = False
     replay: bool = False
     limits: Limits = field(default_factory=Limits)
+    admission: AdmissionLimits = field(default_factory=AdmissionLimits)
+    visited: Visited | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What one request asks for."""
+
+    call: Call
+    codec: Codec
+    body: bytes
+    at: datetime | None
 
 
 class Application:
@@ -114,88 +109,246 @@ class Application:
         self._options = options
         self._said = said
         self.counts = Counts()
-        self._predicting = Predicting(log=log, clock=clock, limits=options.limits, counts=self.counts, said=said)
-        # One thread: two large requests at once would only take turns.
-        self._aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-request")
+        self._predicting = Predicting(log=log, clock=clock, counts=self.counts, said=said)
+        self._admission = Admission(clock=clock, limits=options.admission, shed=self._shed)
+        self._pages = Pages()
+        self._draining = False
+        self._under_way = 0
+        self._beat = clock.monotonic()
+
+    def at_door(self, scope: Scope, proto: Any) -> Ticket | None:
+        """Answer what needs no waiting, on the server's own thread: who is alive, and what is too much."""
+        arrived = self._clock.monotonic()
+        path = scope.path
+        if path == "/healthz":
+            self._health(scope, proto, arrived)
+            return None
+        call = call_of(path, self._watch.endpoints)
+        endpoint = None if call is None else self._watch.endpoints.get(call.endpoint)
+        if call is None or endpoint is None:
+            return Ticket(arrived, None)
+        lane = self._lane(call)
+        refused = self._admission.knock(lane)
+        if refused is None:
+            return Ticket(arrived, lane)
+        beside = self._beside(request_id(scope.headers.get("x-request-id")))
+        status = _send_refusal(proto, refused, codec_of(call, endpoint), beside)
+        self.counts.add("tenfold_requests_total", endpoint=endpoint.name, status=str(status))
+        if self._options.visited is not None:
+            self._visit(scope, beside, endpoint.name, status, arrived)
+        return None
 
     async def __rsgi__(self, scope: Scope, proto: Any) -> None:
+        ticket = self.at_door(scope, proto)
+        if ticket is not None:
+            await self.answer(scope, proto, ticket)
+
+    async def answer(self, scope: Scope, proto: Any, ticket: Ticket) -> None:
+        """Answer a request that was let in."""
+        if ticket.lane is not None:
+            ticket.lane.begun += 1
+        self._under_way += 1
+        try:
+            await self._route(scope, proto, ticket)
+        finally:
+            self._under_way -= 1
+
+    async def _route(self, scope: Scope, proto: Any, ticket: Ticket) -> None:
         if scope.proto != "http":
             proto.close(403)
             return
-        path = scope.path
-        if path.startswith(_PREDICT):
-            await self._predict(scope, proto, path[len(_PREDICT) :])
-        elif path in _PAGES:
-            self._page(scope, proto, path)
+        call = call_of(scope.path, self._watch.endpoints)
+        if call is None:
+            self._page(scope, proto, scope.path)
         else:
-            _send_refusal(
-                proto,
-                Refused(
-                    "not_found",
-                    "there is nothing at this path",
-                    field="path",
-                    fix="POST /predict/{endpoint}, or GET /healthz, /readyz, /metrics",
-                ),
-            )
+            await self._predict(scope, proto, call, ticket.arrived)
 
-    async def _predict(self, scope: Scope, proto: Any, name: str) -> None:
+    @property
+    def endpoints(self) -> Mapping[str, ServedEndpoint]:
+        """What is served now, by name."""
+        return self._watch.endpoints
+
+    def drain(self) -> None:
+        """From now on let every answer be the last of its connection, so that clients go elsewhere by themselves."""
+        self._draining = True
+
+    def busy(self) -> bool:
+        """Whether requests are under way."""
+        return self._under_way > 0
+
+    def beat(self) -> None:
+        """Note that the event loop goes round; whoever asks whether this worker is alive hears of it."""
+        self._beat = self._clock.monotonic()
+
+    async def _predict(self, scope: Scope, proto: Any, call: Call, arrived: float) -> None:
         began = self._clock.monotonic()
-        endpoint = self._watch.endpoints.get(name)
+        headers = scope.headers
+        beside = self._beside(request_id(headers.get("x-request-id")))
+        endpoint = self._watch.endpoints.get(call.endpoint)
+        codec = codec_of(call, endpoint)
         rows = 0
+        turn: Turn | None = None
+        version = None
         try:
             if endpoint is None:
-                raise _unknown_endpoint(name, self._watch.endpoints)
-            body = await self._body(scope, proto)
-            at = self._time(scope.headers)
+                raise unknown_endpoint(call.endpoint, self._watch.endpoints)
+            deadline = deadline_of(headers.get(TIMEOUT), arrived)
+            body = await self._body(scope, proto, codec)
+            at = self._time(headers)
             began = self._clock.monotonic()
-            reply = await self._answer(endpoint, body, at)
+            turn = self._admission.enter(
+                self._lane(call),
+                deadline,
+                aside=call.work == "explain" or len(body) > self._options.limits.aside_bytes,
+                gone=proto.client_disconnect,
+            )
+            reply, written = await self._answer(endpoint, _Work(call, codec, body, at), turn)
+            self.counts.waited(endpoint.name, turn.began - arrived)
         except Refused as refused:
-            status = _send_refusal(proto, refused)
+            status = _send_refusal(proto, refused, codec, beside)
+        except ClientLeftError:
+            # Nobody reads it; 499 is what others count such requests by.
+            status = 499
+            proto.response_empty(status, [])
         except Exception as error:  # noqa: BLE001 - the transport: nothing that happens inside leaves a client waiting
-            self._said(f"{name[:80]}: {type(error).__name__}: {error}")
-            status = _send_refusal(proto, _INSIDE)
+            self._said(f"{call.endpoint[:80]}: {type(error).__name__}: {error}")
+            status = _send_refusal(proto, _INSIDE, codec, beside)
         else:
-            status, rows = 200, reply.rows
-            proto.response_bytes(200, _JSON, reply.body)
+            status, rows, version = 200, reply.rows, reply.version.ref
+            proto.response_bytes(200, [*written.headers, *beside], written.body)
         known = "" if endpoint is None else endpoint.name
         self.counts.add("tenfold_requests_total", endpoint=known, status=str(status))
         if rows:
             self.counts.add("tenfold_rows_total", rows, endpoint=known)
             self.counts.observe(known, self._clock.monotonic() - began)
+        if self._options.visited is not None:
+            self._visit(scope, beside, known, status, arrived, turn=turn, rows=rows, version=version)
 
-    async def _answer(self, endpoint: ServedEndpoint, body: bytes, at: datetime | None) -> Reply:
-        if len(body) <= self._options.limits.aside_bytes:
-            reply = self._predicting.answer(endpoint, body, at)
-        else:
-            loop = asyncio.get_running_loop()
-            reply = await loop.run_in_executor(self._aside, self._predicting.answer, endpoint, body, at)
+    def _visit(
+        self,
+        scope: Scope,
+        beside: Sequence[tuple[str, str]],
+        endpoint: str,
+        status: int,
+        arrived: float,
+        *,
+        turn: Turn | None = None,
+        rows: int = 0,
+        version: str | None = None,
+    ) -> None:
+        assert self._options.visited is not None  # the caller has looked
+        visit = Visit(
+            request=beside[0][1],
+            endpoint=endpoint,
+            version=version,
+            status=status,
+            rows=rows,
+            arrived=arrived,
+            began=turn.began if turn is not None and turn.began else None,
+            ended=self._clock.monotonic(),
+            trace=scope.headers.get("traceparent"),
+        )
+        self._options.visited(visit)
+
+    async def infer(self, endpoint: ServedEndpoint, codec: Codec, pinned: str | None, seconds: float | None) -> bytes:
+        """Answer a call that came by another door than HTTP, as the codec writes it.
+
+        Parameters
+        ----------
+        pinned : str or None
+            The number of the one version that may answer.
+        seconds : float or None
+            How long the caller waits.
+
+        Raises
+        ------
+        Refused
+            When there is no answer.
+        """
+        arrived = self._clock.monotonic()
+        call = Call(endpoint.name, "predict", "v2", pinned)
+        lane = self._lane(call)
+        refused = self._admission.knock(lane)
+        status = "200"
+        try:
+            if refused is not None:
+                raise Refused(refused.code, refused.message, field=refused.field, fix=refused.fix)
+            lane.begun += 1
+            turn = self._admission.enter(lane, None if seconds is None else arrived + seconds)
+            reply, written = await self._answer(endpoint, _Work(call, codec, b"", None), turn)
+            self.counts.waited(endpoint.name, turn.began - arrived)
+            self.counts.add("tenfold_rows_total", reply.rows, endpoint=endpoint.name)
+            self.counts.observe(endpoint.name, self._clock.monotonic() - arrived)
+        except Refused as error:
+            status = str(STATUS[error.code])
+            raise
+        except Exception as error:
+            self._said(f"{endpoint.name}: {type(error).__name__}: {error}")
+            status = "500"
+            raise Refused(_INSIDE.code, _INSIDE.message, field=_INSIDE.field, fix=_INSIDE.fix) from error
+        finally:
+            self.counts.add("tenfold_requests_total", endpoint=endpoint.name, status=status)
+        return written.body
+
+    def _lane(self, call: Call) -> Lane:
+        # What is explained takes as long as some thousands of predictions, and must not be what they are judged by.
+        return self._admission.lane(call.endpoint if call.work == "predict" else f"{call.endpoint} (explain)")
+
+    async def _answer(self, endpoint: ServedEndpoint, work: _Work, turn: Turn) -> tuple[Reply, Written]:
+        loop = asyncio.get_running_loop()
+        async with turn:
+            if turn.aside:
+                reply, written = await loop.run_in_executor(turn.thread, self._worked, endpoint, work)
+            else:
+                reply, written = self._worked(endpoint, work)
         if self._options.durable:
             try:
-                await asyncio.get_running_loop().run_in_executor(None, self._log.flush, reply.record)
+                await self._flushed(reply.record)
             except StoreError as error:
                 self._said(str(error))
                 raise log_unavailable() from error
-        return reply
+        if turn.deadline is not None and self._clock.monotonic() > turn.deadline:
+            raise self._admission.late(turn.lane)
+        return reply, written
 
-    async def _body(self, scope: Scope, proto: Any) -> bytes:
+    async def _flushed(self, record: int) -> None:
+        """Return when a record is on the disk, together with all that were written meanwhile.
+
+        Raises
+        ------
+        StoreError
+            When the disk refuses.
+        """
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[StoreError | None] = loop.create_future()
+
+        def flushed(error: StoreError | None) -> None:
+            loop.call_soon_threadsafe(_tell, told, error)
+
+        self._log.when_flushed(record, flushed)
+        error = await told
+        if error is not None:
+            raise error
+
+    def _worked(self, endpoint: ServedEndpoint, work: _Work) -> tuple[Reply, Written]:
+        call, codec = work.call, work.codec
+        asked = codec.read(work.body, self._options.limits)
+        if call.pinned is not None:
+            pinned_version(endpoint, call.pinned)
+        explained = call.work == "explain"
+        if explained:
+            check_explained(len(asked.instances))
+        reply = self._predicting.answer(endpoint, asked, work.at, explained=explained)
+        if call.pinned is not None and version_number(reply.version.ref) != call.pinned:
+            # Another came meanwhile, or had to answer instead.
+            raise unknown_version(endpoint.name, call.pinned, reply.version.ref)
+        return reply, codec.write(reply)
+
+    async def _body(self, scope: Scope, proto: Any, codec: Codec) -> bytes:
         if scope.method != "POST":
             raise Refused("method_not_allowed", "predictions are asked for by POST", field="method", fix="use POST")
         headers = scope.headers
-        media = headers.get("content-type", "")
-        if media != "application/json" and not _is_json(media):
-            raise Refused(
-                "unsupported_media_type",
-                "the body is not declared to be JSON in UTF-8",
-                field="content-type",
-                fix="send the header 'content-type: application/json'",
-            )
-        if headers.get("content-encoding") not in (None, "identity"):
-            raise Refused(
-                "unsupported_media_type",
-                "compressed bodies are not read",
-                field="content-encoding",
-                fix="send the body as it is, without the header 'content-encoding'",
-            )
+        codec.expect(headers)
         limits = self._options.limits
         declared = headers.get("content-length", "")
         try:
@@ -241,16 +394,52 @@ class Application:
         )
 
     def _page(self, scope: Scope, proto: Any, path: str) -> None:
-        if scope.method not in {"GET", "HEAD"}:
-            _send_refusal(proto, Refused("method_not_allowed", "this page is only read", field="method", fix="use GET"))
-        elif path == "/healthz":
-            proto.response_bytes(200, _JSON, b'{"status":"ok"}')
-        elif path == "/metrics":
-            text = exposition(self._peers.with_own(self.samples()))
-            proto.response_str(200, [("content-type", "text/plain; version=0.0.4; charset=utf-8")], text)
+        codec = V2("", None) if path.startswith("/v2") else NATIVE
+        try:
+            page = self._found(path)
+            if page is None:
+                raise Refused(
+                    "not_found",
+                    "there is nothing at this path",
+                    field="path",
+                    fix="POST /predict/{endpoint}, or GET /openapi.json, which describes all that there is",
+                )
+            if scope.method not in {"GET", "HEAD"}:
+                raise Refused("method_not_allowed", "this page is only read", field="method", fix="use GET")
+        except Refused as refused:
+            _send_refusal(proto, refused, codec, self._last(), allowed="GET, HEAD")
         else:
-            document = self.readiness()
-            proto.response_bytes(200 if document["ready"] else 503, _JSON, orjson.dumps(document))
+            proto.response_bytes(page.status, [*page.headers, *self._last()], page.body)
+
+    def _found(self, path: str) -> Page | None:
+        if path == "/metrics":
+            kind = ("content-type", "text/plain; version=0.0.4; charset=utf-8")
+            return Page(200, [kind], exposition(self._peers.with_own(self.samples())).encode())
+        document = self.readiness()
+        ready = document["ready"] and not self._draining
+        if path == "/readyz":
+            return Page(200 if ready else 503, JSON, orjson.dumps(document))
+        return self._pages.find(path, self._watch.endpoints, ready=ready)
+
+    def _health(self, scope: Scope, proto: Any, now: float) -> None:
+        if scope.method not in {"GET", "HEAD"}:
+            refused = Refused("method_not_allowed", "this page is only read", field="method", fix="use GET")
+            _send_refusal(proto, refused, NATIVE, self._last(), allowed="GET, HEAD")
+        elif now - self._beat > _STUCK_SECONDS:
+            proto.response_bytes(503, JSON, b'{"status":"stuck"}')
+        else:
+            proto.response_bytes(200, [*JSON, *self._last()], b'{"status":"ok"}')
+
+    def _beside(self, request: str) -> list[tuple[str, str]]:
+        """Return the headers of every answer."""
+        named = ("x-request-id", request)
+        return [named, _CLOSE] if self._draining else [named]
+
+    def _last(self) -> list[tuple[str, str]]:
+        return [_CLOSE] if self._draining else []
+
+    def _shed(self, endpoint: str, reason: str) -> None:
+        self.counts.add("tenfold_requests_shed_total", endpoint=endpoint, reason=reason)
 
     def readiness(self) -> dict[str, Any]:
         """Return what is served, and what stands in the way of what should be."""
@@ -259,7 +448,7 @@ class Application:
 
     def samples(self) -> dict[Any, float]:
         """Return what this worker has counted, with what is counted elsewhere in it."""
-        counts = Counts(samples=dict(self.counts.samples))
+        counts = Counts(samples=self.counts.all() | of_this_process())
         for endpoint in self._watch.endpoints.values():
             name = endpoint.name
             counts.add("tenfold_model_swaps_total", endpoint.swaps, endpoint=name)
@@ -269,17 +458,28 @@ class Application:
             if live is not None:
                 labels = {"bundle": live.version.bundle, "revision": str(live.revision)}
                 counts.add("tenfold_model_info", 1, endpoint=name, version=live.version.ref, **labels)
+                for arm in () if live.traffic is None else live.traffic.candidates:
+                    labels = {"bundle": arm.version.bundle, "revision": str(live.revision)}
+                    counts.add("tenfold_model_info", 1, endpoint=name, version=arm.version.ref, **labels)
+        counts.add("tenfold_requests_waiting", self._admission.waiting())
         counts.add("tenfold_log_bytes_total", self._log.bytes_written)
+        counts.add("tenfold_log_records_total", self._log.records)
+        counts.add("tenfold_log_rows_total", self._log.rows_written)
+        counts.add("tenfold_log_flushes_total", self._log.flushes)
+        for reason, rows in dict(self._log.lost).items():
+            counts.add("tenfold_log_lost_rows_total", rows, reason=reason)
         counts.add("tenfold_log_failures_total", self._log.failures)
         counts.add("tenfold_log_lag_seconds", self._log.lag_seconds())
         return counts.samples
 
     def close(self) -> None:
         """Finish what runs beside the event loop."""
-        self._aside.shutdown()
+        self._admission.close()
+        self._predicting.close()
 
 
-_PAGES = ("/healthz", "/readyz", "/metrics")
+_CLOSE = ("connection", "close")
+_STUCK_SECONDS = 30.0
 _INSIDE = Refused("model_failed", "something failed inside", field="endpoint", fix="the server's log says what")
 
 
@@ -292,30 +492,23 @@ def _entry(endpoint: ServedEndpoint) -> dict[str, Any]:
         "revision": None if live is None else live.revision,
         "state": endpoint.state,
         "problem": endpoint.problem,
+        "traffic": endpoint.division(),
     }
 
 
-def _send_refusal(proto: Any, refused: Refused) -> int:
-    status = _STATUS[refused.code]
-    error = {
-        "code": refused.code,
-        "message": refused.message,
-        "instance": refused.instance,
-        "field": refused.field,
-        "fix": refused.fix,
-    }
-    headers = [*_JSON, *_BESIDE.get(status, ())]
-    proto.response_bytes(status, headers, orjson.dumps({"error": error}))
+def _send_refusal(
+    proto: Any, refused: Refused, codec: Codec, beside: Sequence[tuple[str, str]], *, allowed: str = "POST"
+) -> int:
+    status = STATUS[refused.code]
+    headers = [*JSON, *_BESIDE.get(status, ()), *beside]
+    if status == 405:
+        headers.append(("allow", allowed))
+    proto.response_bytes(status, headers, codec.refusal(refused))
     return status
 
 
-_BESIDE: Mapping[int, Sequence[tuple[str, str]]] = {405: (("allow", "POST"),), 503: (("retry-after", "1"),)}
-
-
-def _is_json(media: str) -> bool:
-    kind, _, rest = media.partition(";")
-    charset = rest.strip().lower().removeprefix("charset=").strip('"')
-    return kind.strip().lower() == "application/json" and charset in ("", "utf-8", "utf8")
+_RETRY = (("retry-after", "1"),)
+_BESIDE: Mapping[int, Sequence[tuple[str, str]]] = {429: _RETRY, 503: _RETRY}
 
 
 async def _in_pieces(proto: Any, limits: Limits) -> bytes:
@@ -343,10 +536,7 @@ async def _in_pieces(proto: Any, limits: Limits) -> bytes:
     return b"".join(parts)
 
 
-def _unknown_endpoint(name: str, endpoints: Mapping[str, object]) -> Refused:
-    return Refused(
-        "unknown_endpoint",
-        f"there is no endpoint '{shown(name)}'.{did_you_mean(shown(name), endpoints)}",
-        field="endpoint",
-        fix="POST to /predict/{endpoint} of one that /readyz lists",
-    )
+def _tell(told: asyncio.Future[StoreError | None], error: StoreError | None) -> None:
+    # Who waited may have been cancelled.
+    if not told.done():
+        told.set_result(error)

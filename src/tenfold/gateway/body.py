@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 
 from tenfold.foundation.errors import did_you_mean
+from tenfold.gateway.ids import checked_ids
 from tenfold.gateway.limits import Limits
-from tenfold.gateway.refused import Refused, shown
+from tenfold.gateway.refused import Refused, kind_of, shown
 
 _KEYS = ("instances", "ids")
 _SHAPE = 'send {"instances": [{"column": value, ...}, ...]}'
@@ -34,7 +35,7 @@ def read_body(body: bytes, limits: Limits) -> Asked:
     """
     document = _decoded(body)
     if type(document) is not dict:
-        raise Refused("wrong_shape", f"the body is {_kind(document)}, not an object", field="body", fix=_SHAPE)
+        raise Refused("wrong_shape", f"the body is {kind_of(document)}, not an object", field="body", fix=_SHAPE)
     for key in document:
         if key not in _KEYS:
             raise Refused(
@@ -47,7 +48,7 @@ def read_body(body: bytes, limits: Limits) -> Asked:
         raise Refused("wrong_shape", "the body has no 'instances'", field="instances", fix=_SHAPE)
     instances = _instances(document["instances"], limits)
     ids = document.get("ids")
-    return Asked(instances=instances, ids=None if ids is None else _ids(ids, len(instances), limits))
+    return Asked(instances=instances, ids=None if ids is None else checked_ids(ids, len(instances), limits))
 
 
 def _decoded(body: bytes) -> Any:
@@ -67,7 +68,7 @@ def _decoded(body: bytes) -> Any:
 
 def _instances(found: Any, limits: Limits) -> list[dict[str, Any]]:
     if type(found) is not list:
-        raise Refused("wrong_shape", f"'instances' is {_kind(found)}, not a list", field="instances", fix=_SHAPE)
+        raise Refused("wrong_shape", f"'instances' is {kind_of(found)}, not a list", field="instances", fix=_SHAPE)
     if not found:
         raise Refused("wrong_shape", "'instances' is empty", field="instances", fix="send at least one instance")
     if len(found) > limits.rows:
@@ -81,46 +82,9 @@ def _instances(found: Any, limits: Limits) -> list[dict[str, Any]]:
         if type(instance) is not dict:
             raise Refused(
                 "wrong_shape",
-                f"instance {place} is {_kind(instance)}, not an object",
+                f"instance {place} is {kind_of(instance)}, not an object",
                 field="instances",
                 fix=_SHAPE,
                 instance=place,
             )
     return found
-
-
-def _ids(found: Any, rows: int, limits: Limits) -> list[str]:
-    fix = f"leave 'ids' out, or send a list of {rows} different texts"
-    if type(found) is not list:
-        raise Refused("bad_ids", f"'ids' is {_kind(found)}, not a list", field="ids", fix=fix)
-    if len(found) != rows:
-        raise Refused("bad_ids", f"'ids' has {len(found)} entries for {rows} instances", field="ids", fix=fix)
-    for place, one in enumerate(found):
-        if type(one) is not str:
-            raise Refused("bad_ids", f"id {place} is {_kind(one)}, not a text", field="ids", fix=fix, instance=place)
-        if not 0 < len(one) <= limits.id_characters or not one.isprintable():
-            raise Refused(
-                "bad_ids",
-                f"id {place} is empty, longer than {limits.id_characters} characters or not printable",
-                field="ids",
-                fix=fix,
-                instance=place,
-            )
-    if len(set(found)) < rows:
-        raise Refused("bad_ids", "an id stands in 'ids' twice", field="ids", fix=fix)
-    return found
-
-
-def _kind(value: Any) -> str:
-    return _KINDS[type(value)]
-
-
-_KINDS = {
-    type(None): "null",
-    bool: "a truth value",
-    int: "a number",
-    float: "a number",
-    str: "a text",
-    list: "a list",
-    dict: "an object",
-}

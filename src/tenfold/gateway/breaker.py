@@ -41,9 +41,13 @@ class Breaker:
             while self._answered[0][0] < now - self.limits.seconds:
                 self._answered.popleft()
 
+    def watches(self, now: float) -> bool:
+        """Whether the version is so new that it may be replaced by the one before it."""
+        return now - self.since <= self.limits.watched_seconds
+
     def failed(self, now: float) -> bool:
         """Count a failure and return whether they have become too many."""
-        if now - self.since > self.limits.watched_seconds:
+        if not self.watches(now):
             return False
         with self._counting:
             self._failed.append(now)
@@ -52,3 +56,47 @@ class Breaker:
             failures = len(self._failed)
             answered = sum(count for at, count in self._answered if at >= now - self.limits.seconds)
         return failures >= self.limits.failures and failures >= self.limits.share * (failures + answered)
+
+
+_COMPARED_EVERY = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaceLimits:
+    """From when on a candidate is too slow: its median over ``requests`` is ``times`` the champion's, and so much more.
+
+    Both are measured in the same process, over the same seconds: a busy machine slows both.
+    """
+
+    times: float = 5.0
+    seconds: float = 0.002
+    requests: int = 32
+
+
+@dataclass(slots=True)
+class Pace:
+    """How long one version took for its last requests, in seconds for a row; only small requests count."""
+
+    limits: PaceLimits = field(default_factory=PaceLimits)
+    _took: deque[float] = field(default_factory=lambda: deque(maxlen=64))
+    _counted: int = 0
+
+    def took(self, seconds: float) -> bool:
+        """Count a request; return whether it is time to compare, which is not worth it each time."""
+        self._took.append(seconds)
+        self._counted += 1
+        return self._counted % _COMPARED_EVERY == 0
+
+    def median(self) -> float | None:
+        """Return the median; None where too few requests were counted."""
+        if len(self._took) < self.limits.requests:
+            return None
+        ordered = sorted(self._took)
+        return ordered[len(ordered) // 2]
+
+    def slower(self, champion: Pace) -> str:
+        """Return in words by how much this version is too slow; empty where it is not, or cannot be told yet."""
+        own, other = self.median(), champion.median()
+        if own is None or other is None or own < self.limits.times * other or own - other < self.limits.seconds:
+            return ""
+        return f"{1e3 * own:.1f} ms for a row, where the champion takes {1e3 * other:.1f} ms"

@@ -1,15 +1,25 @@
-"""Granian on a socket that is open already."""
+"""Granian on a socket that is open already, and the door at which its requests arrive."""
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+import os
+import socket
+from collections import deque
+from contextlib import suppress
+from typing import Any, Protocol
 
 from granian import _granian
 from granian.constants import HTTPModes, Interfaces
-from granian.server.embed import Server
+from granian.server.embed import AsyncWorker, Server
+
+from tenfold.gateway.admission import Ticket
 
 # Granian's type stubs leave out what it is made of: descriptor, whether of a Unix socket, backlog.
 _SocketHolder: Any = _granian.SocketHolder
+_Scheduler: Any = _granian.CallbackScheduler
+_MOST_CONNECTIONS = 16_384
+_OPEN_FILES = "/dev/fd"
 
 
 class Listener(Server):
@@ -26,11 +36,136 @@ class Listener(Server):
             http=HTTPModes.http1,
             websockets=False,
             backlog=backlog,
+            # Whom granian does not accept waits in the kernel and hears nothing: here every connection is taken, and
+            # what is too much is refused in words.
+            backpressure=_MOST_CONNECTIONS,
             log_enabled=False,
         )
+        self._listening = listening
         self._socket: Any = _SocketHolder(listening, False, backlog)
 
     def _init_shared_socket(self) -> None:
         self._shd = self._socket
         self._sfd = self._socket.get_fd()
         self._ssp = None
+
+    def deafen(self) -> None:
+        """Accept no more connections, and go on with those there are: others take what waits at the socket.
+
+        Granian can only stop accepting and close idle connections in one, which fails whoever sends at that moment.
+        The descriptor is made one of a socket to which nobody can connect.
+        """
+        with socket.socket() as deaf:
+            os.dup2(deaf.fileno(), self._listening, inheritable=False)
+
+    def connections(self, port: int) -> int:
+        """Return how many connections to the port are open in this process."""
+        return sum(_is_connection(int(name), port) for name in os.listdir(_OPEN_FILES))  # noqa: PTH208 - numbers
+
+
+def _is_connection(descriptor: int, port: int) -> bool:
+    try:
+        with socket.socket(fileno=os.dup(descriptor)) as found:
+            if found.family not in (socket.AF_INET, socket.AF_INET6) or found.getsockname()[1] != port:
+                return False
+            found.getpeername()
+    except OSError:
+        # No socket, one that listens, or one that is closed already.
+        return False
+    return True
+
+
+class Answering(Protocol):
+    """What answers requests that come through the door."""
+
+    def at_door(self, scope: Any, proto: Any) -> Ticket | None:
+        """Return a ticket, or answer at once, on the server's own thread, what needs no waiting."""
+        ...
+
+    async def answer(self, scope: Any, proto: Any, ticket: Ticket) -> None:
+        """Answer a request that was let in."""
+        ...
+
+
+class Door:
+    """Takes requests as soon as the server has read their heads.
+
+    Granian parses requests on a thread of its own and hands them over one by one. Here each gets its time of arrival,
+    whatever the event loop is busy with; what is too much, and the question whether anybody is alive, are answered on
+    that thread. All that has come since the loop's last turn is taken over by one wake-up.
+    """
+
+    def __init__(self, application: Answering, loop: asyncio.AbstractEventLoop):
+        self._application = application
+        self._loop = loop
+        self._come: deque[tuple[Any, Ticket]] = deque()
+        self._awake = False
+
+    def take(self, watcher: Any) -> None:
+        """Take a request over from granian's thread."""
+        ticket = self._application.at_door(watcher.scope, watcher.proto)
+        if ticket is None:
+            watcher.done()
+            return
+        self._come.append((watcher, ticket))
+        if not self._awake:
+            self._awake = True
+            # A loop that is closed already has no use for it.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._let_in)
+
+    def _let_in(self) -> None:
+        self._awake = False
+        while self._come:
+            watcher, ticket = self._come.popleft()
+            watcher.taskref(self._loop.create_task(self._answer(watcher, ticket)))
+
+    async def _answer(self, watcher: Any, ticket: Ticket) -> None:
+        try:
+            await self._application.answer(watcher.scope, watcher.proto, ticket)
+        except BaseException as error:
+            watcher.err(error)
+            raise
+        watcher.done()
+
+
+async def serve(listener: Listener, application: Answering) -> None:
+    """Answer what comes to a listener through a door, until it is stopped."""
+
+    async def spawn(worker: int, ended: Any, *rest: Any) -> None:
+        _, sock, loop, *_ = rest
+        over = loop.create_future()
+        ended.add_cb(lambda: loop.call_soon_threadsafe(over.set_result, None))
+        server: Any = _granian.RSGIWorker
+        running = server(
+            worker,
+            sock,
+            None,
+            listener.runtime_threads,
+            listener.runtime_blocking_threads,
+            listener.blocking_threads,
+            listener.blocking_threads_idle_timeout,
+            listener.backpressure,
+            listener.http,
+            listener.http1_settings,
+            listener.http2_settings,
+            listener.websockets,
+            None,
+            *listener.ssl_ctx,
+            (None, None),
+        )
+        scheduler = _DoorScheduler(loop, Door(application, loop), None, None, None)
+        running.serve_async(scheduler, loop, ended)
+        await over
+
+    serving: Any = listener
+    worker_of: Any = AsyncWorker
+    await serving.serve(worker_of.wrap_target(spawn))
+
+
+class _DoorScheduler(_Scheduler):  # type: ignore[misc]  # the stubs do not say what it is
+    """Hands what granian has parsed to a door; the arguments are those of granian's own schedulers."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, door: Door, *_: None):
+        super().__init__()
+        self._schedule_fn = door.take

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from tenfold.foundation.errors import StoreError
 from tenfold.gateway.version import Version
 from tenfold.records.evaluation import Threshold
 from tenfold.records.release import Endpoint, Route
+from tenfold.store.endpoints import shadow_of
 
 _KEPT = 4
+Refusing = Callable[[Route, str], None]
 
 
 class Loader:
@@ -30,23 +33,51 @@ class Loader:
         self._models: OrderedDict[str, Model] = OrderedDict()
 
     def load(self, endpoint: Endpoint) -> Version:
-        """Return what an endpoint's manifest says it serves, ready to answer.
+        """Return the champion of an endpoint's manifest, ready to answer.
 
         Raises
         ------
         StoreError
             When the bundle is missing, damaged or another one, or computes other scores here than where it was built.
         """
-        if len(endpoint.routes) != 1:
+        champions = [route for route in endpoint.routes if route.role == "champion"]
+        if len(champions) != 1:
             raise StoreError(
-                f"the endpoint '{endpoint.name}' has {len(endpoint.routes)} routes; "
-                "where one version gets all traffic it has exactly one"
+                f"the endpoint '{endpoint.name}' has {len(champions)} champions among its {len(endpoint.routes)} "
+                "routes; it needs exactly one"
             )
-        route = endpoint.routes[0]
+        return self.version(endpoint.name, champions[0])
+
+    def beside(self, endpoint: Endpoint, champion: Version, refused: Refusing) -> list[tuple[Route, Version]]:
+        """Return the candidates and shadows that can answer; ``refused`` hears of every other, and why."""
+        found = []
+        for route in endpoint.routes:
+            if route.role == "champion":
+                continue
+            try:
+                version = self.version(endpoint.name, route)
+            except Exception as error:  # noqa: BLE001 - whatever a bundle does when it is loaded, the champion goes on
+                refused(route, str(error) or type(error).__name__)
+                continue
+            if (version.model.task, version.model.classes) != (champion.model.task, champion.model.classes):
+                refused(route, f"it answers another question than {champion.ref}")
+                continue
+            found.append((route, version))
+        return found
+
+    def version(self, name: str, route: Route) -> Version:
+        """Return the version of one route, as the endpoint ``name`` serves it.
+
+        Raises
+        ------
+        StoreError
+            As in `load`.
+        """
         model = self._model(route)
         if route.threshold is not None and len(model.classes) == 2:
             model = replace(model, threshold=Threshold(value=route.threshold, reason="as it was released"))
-        return Version.of(model, endpoint=endpoint.name, ref=route.ref, bundle=route.bundle)
+        logged = shadow_of(name) if route.role == "shadow" else name
+        return Version.of(model, endpoint=logged, ref=route.ref, bundle=route.bundle)
 
     def _model(self, route: Route) -> Model:
         if route.bundle in self._models:

@@ -6,30 +6,56 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tenfold.gateway.metrics import Samples, added, read, written
+from tenfold.gateway.metrics import Samples, added, lasting, read, written
 
 _SUFFIX = ".json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peers:
-    """A folder in which each worker leaves its counts; None where there is one worker alone."""
+    """A folder in which each worker leaves its counts; None where nobody else counts.
+
+    The counts of a worker that has ended stay, so that nothing is forgotten when one takes another's place.
+
+    Attributes
+    ----------
+    worker : int
+        Its number among the workers.
+    process : int
+        Tells it from those that had the number before.
+    """
 
     folder: Path | None
     worker: int
+    process: int = 0
 
     def leave(self, samples: Samples) -> None:
         """Leave this worker's counts for the others."""
         if self.folder is None:
             return
-        place = self.folder / f"{self.worker}{_SUFFIX}"
+        place = self._place(self.folder)
         fresh = place.with_suffix(f".{os.getpid()}")
         fresh.write_bytes(written(samples))
         fresh.replace(place)
+
+    def end(self, samples: Samples) -> None:
+        """Leave what this worker has counted in all, as it ends."""
+        self.leave(lasting(samples))
 
     def with_own(self, own: Samples) -> Samples:
         """Return this worker's counts together with what the others left."""
         if self.folder is None:
             return own
-        others = (path for path in self.folder.glob(f"*{_SUFFIX}") if path.stem != str(self.worker))
-        return added([own, *(read(path.read_bytes()) for path in others)])
+        mine = self._place(self.folder).name
+        others = (path for path in sorted(self.folder.glob(f"*{_SUFFIX}")) if path.name != mine)
+        return added([own, *(_read(path) for path in others)])
+
+    def _place(self, folder: Path) -> Path:
+        return folder / f"{self.worker}-{self.process}{_SUFFIX}"
+
+
+def _read(path: Path) -> Samples:
+    samples = read(path.read_bytes())
+    _, _, process = path.stem.partition("-")
+    # Who was killed could not take its gauges back.
+    return samples if process == "0" or Path(f"/proc/{process}").exists() else lasting(samples)

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from tenfold.bundle.canonical import Value
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.model import PREDICTION, PROBABILITY, Model
-from tenfold.gateway.instances import Canonical, conform
+from tenfold.bundle.plan.plan import Plan
+from tenfold.gateway.instances import Canonical, Conforming
 from tenfold.measures.threshold import decide
 from tenfold.store.predictions.log import Origin
 
@@ -41,7 +43,8 @@ class Version:
     ref: str
     bundle: str
     model: Model
-    expected: frozenset[str]
+    plan: Plan
+    conforming: Conforming
     keys: tuple[str, ...]
     origin: Origin
 
@@ -53,7 +56,8 @@ class Version:
             ref=ref,
             bundle=bundle,
             model=model,
-            expected=frozenset(model.signature.names),
+            plan=Plan.of(model),
+            conforming=Conforming(model.signature),
             keys=(PREDICTION, *probabilities),
             origin=Origin(
                 endpoint=endpoint,
@@ -66,7 +70,7 @@ class Version:
         )
 
     def score(self, instances: Sequence[dict[str, Any]]) -> Scored:
-        """Predict instances: few by the model's one-row path, many as a table.
+        """Predict instances by the model's plan.
 
         Raises
         ------
@@ -75,22 +79,36 @@ class Version:
         NotFinite
             When a score is not a finite number.
         """
-        model = self.model
-        conformed = conform(instances, model.signature, self.expected)
-        if conformed.rows is None:
-            scores = model.scores(conformed.table)
+        columns: Sequence[Sequence[Value]]
+        if len(instances) == 1:
+            row = self.conforming.conform_one(instances[0])
+            columns = [(value,) for value in row]
+            scores = self.plan.scores_row(row)
         else:
-            scores = np.concatenate([model.scores_row(row) for row in conformed.rows])
+            conformed = self.conforming.conform(instances)
+            columns = conformed.columns
+            scores = self.plan.scores(columns, len(instances), conformed.numbers)
         finite = np.isfinite(scores)
         if not finite.all():
             raise NotFinite(int(np.argmin(finite.all(axis=1))))
-        return Scored(columns=conformed.columns, scores=scores.tolist(), decisions=self._decided(scores))
+        return Scored(
+            columns=dict(zip(self.origin.kinds, columns, strict=True)),
+            scores=scores.tolist(),
+            decisions=self._decided(scores),
+        )
 
     def predictions(self, scored: Scored) -> list[Any]:
         """Return scored rows as they are answered: objects, or plain numbers for a regression."""
         if scored.decisions is None:
             return [row[0] for row in scored.scores]
         keys = self.keys
+        if len(keys) == 3:
+            # Two classes are what is asked for most, and a literal costs a fifth of a call.
+            decision, first, second = keys
+            return [
+                {decision: decided, first: row[0], second: row[1]}
+                for decided, row in zip(scored.decisions, scored.scores, strict=True)
+            ]
         return [
             dict(zip(keys, (decided, *row), strict=True))
             for decided, row in zip(scored.decisions, scored.scores, strict=True)

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tenfold.foundation.clock import Clock
-from tenfold.gateway.endpoint import ServedEndpoint
+from tenfold.gateway.endpoint import ServedEndpoint, Stopped
+from tenfold.gateway.fitness import check_fit
 from tenfold.gateway.loading import Loader
-from tenfold.records.release import Endpoint
+from tenfold.gateway.version import Version
+from tenfold.records.release import Endpoint, Route, Trip
 from tenfold.store import endpoints as manifests
 
 POLL_SECONDS = 0.15
@@ -41,6 +43,7 @@ class Watch:
     _loader: Loader = field(init=False)
     _seen: dict[str, _Seen | None] = field(default_factory=dict)
     _taken: dict[str, Endpoint] = field(default_factory=dict)
+    _answered: set[tuple[str, str]] = field(default_factory=set)
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -50,6 +53,8 @@ class Watch:
     def look(self) -> None:
         """Load what has been published since the last look."""
         for name in self.only or manifests.names(self.folder):
+            if name in self.endpoints:
+                self._exchange(self.endpoints[name])
             seen = _stamp(manifests.manifest_path(self.folder, name))
             if name in self._seen and self._seen[name] == seen:
                 continue
@@ -88,14 +93,55 @@ class Watch:
                 endpoint.confirm()
                 return
             version = self._loader.load(manifest)
+            # Who answered here before may always come back.
+            if (endpoint.name, version.bundle) not in self._answered:
+                check_fit(version, None if endpoint.live is None else endpoint.live.version, self.clock)
+                self._answered.add((endpoint.name, version.bundle))
         except Exception as error:  # noqa: BLE001 - whatever a bundle does when it is loaded, what is served goes on
             endpoint.keep(str(error) or type(error).__name__)
             kept = "nothing is served" if endpoint.live is None else f"{endpoint.live.version.ref} goes on"
             self.said(f"{endpoint.name}: {error}; {kept}")
             return
         self._taken[endpoint.name] = manifest
-        endpoint.swap(version, manifest.revision, now=self.clock.monotonic())
+        beside = self._beside(endpoint, manifest, version)
+        endpoint.swap(version, manifest.revision, now=self.clock.monotonic(), manifest=manifest, beside=beside)
         self.said(f"{endpoint.name}: {version.ref} answers (revision {manifest.revision})")
+        for route, _ in beside:
+            words = "is asked beside for" if route.role == "shadow" else "answers"
+            self.said(f"{endpoint.name}: {route.ref} {words} {100 * route.share:g} % ({manifest.strategy})")
+
+    def _beside(
+        self, endpoint: ServedEndpoint, manifest: Endpoint, champion: Version
+    ) -> Sequence[tuple[Route, Version]]:
+        """Return who shares the endpoint with the champion: nobody who was stopped, or cannot be loaded."""
+
+        def refused(route: Route, reason: str) -> None:
+            endpoint.load_failures += 1
+            self.said(f"{endpoint.name}: {route.ref} is not taken into service: {reason}")
+            if route.role == "candidate":
+                reason = f"it could not be taken into service: {reason}"
+                endpoint.stopped = Stopped(ref=route.ref, salt=manifest.salt, reason=reason)
+
+        if len(manifest.routes) == 1:
+            return ()
+        trip = manifests.read_trip(self.folder, endpoint.name, manifest.salt)
+        found = self._loader.beside(manifest, champion, refused)
+        return [each for each in found if trip is None or each[0].ref != trip.ref]
+
+    def _exchange(self, endpoint: ServedEndpoint) -> None:
+        """Tell the other workers of a candidate that was stopped here, and stop one that they have stopped."""
+        stopped = endpoint.stopped
+        if stopped is not None:
+            now = self.clock.now()
+            trip = Trip(endpoint=endpoint.name, ref=stopped.ref, salt=stopped.salt, reason=stopped.reason, at=now)
+            manifests.report_trip(self.folder, trip)
+            endpoint.stopped = None
+        live = endpoint.live
+        if live is None or live.traffic is None or not live.traffic.candidates:
+            return
+        found = manifests.read_trip(self.folder, endpoint.name, live.traffic.salt)
+        if found is not None and endpoint.stop_too(found.ref, found.salt, found.reason):
+            self.said(f"{endpoint.name}: {found.ref} was stopped by another worker: {found.reason}")
 
 
 def _stamp(path: Path) -> _Seen | None:

@@ -140,6 +140,66 @@ def judge_figure(requirement: Requirement, found: Estimate, *, place: str) -> Ve
     return verdict if found.value is None else _settled(requirement, verdict, found.reason)
 
 
+def judge_anytime(
+    requirement: Requirement,
+    found: Estimate,
+    value: float | None,
+    reference: float | None = None,
+    *,
+    place: str,
+    slice: str = "",  # noqa: A002 - the word of the requirement
+) -> Verdict:
+    """Hold a requirement against bounds that hold at every look together.
+
+    Parameters
+    ----------
+    found : Estimate
+        The model's metric; for a bound by a reference the difference from the reference, which is multiplied by
+        `factor_of` where the bound is in per cent.
+    value, reference : float or None
+        The model's metric and the reference's.
+
+    Returns
+    -------
+    Verdict
+        Without the number of rows that would settle it: that depends on how often one means to look.
+    """
+    verdict = Verdict(
+        requirement=requirement.id,
+        verdict="pending",
+        place=place,
+        level=requirement.level,
+        metric=requirement.metric,
+        direction=requirement.direction,
+        text=requirement.text,
+        slice=slice,
+        reference=requirement.bound.reference,
+        n=found.n,
+        confidence=requirement.confidence,
+        method=found.method,
+        reason=found.reason,
+    )
+    if found.value is None or value is None:
+        return verdict
+    if requirement.bound.reference is None:
+        held = _held(found, bound=requirement.bound.offset)
+    else:
+        held = _around(value, requirement.bound.against(reference), found, _shift(requirement))
+    verdict = replace(verdict, value=held.value, low=held.low, high=held.high, bound=held.bound)
+    if held.low is None or held.high is None or held.bound is None:
+        return replace(verdict, verdict="inconclusive", reason=held.reason or "measured without an interval")
+    word = _word(requirement.direction, held.low, held.high, held.bound)
+    if word != "inconclusive":
+        return _told_within(replace(verdict, verdict=word, reason=_because(requirement, word, verdict, held.reason)))
+    reason = f"between {_number(held.low)} and {_number(held.high)}, on both sides of {_number(held.bound)}"
+    return _told_within(replace(verdict, verdict=word, reason=_with(reason, held.reason)))
+
+
+def factor_of(requirement: Requirement, reference: float) -> float:
+    """Return what the reference is multiplied by before the difference is taken, for `judge_anytime`."""
+    return _factor(requirement, reference)
+
+
 def _told_within(found: Verdict) -> Verdict:
     """Return a verdict whose interval stays where the metric can be: around a reference it may reach beyond.
 

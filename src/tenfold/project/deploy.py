@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import getpass
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from tenfold.foundation.clock import Clock, SystemClock
-from tenfold.foundation.errors import CheckFailed, InputError, StoreError, did_you_mean
+from tenfold.foundation.clock import Clock
+from tenfold.foundation.errors import CheckFailed, InputError, did_you_mean
 from tenfold.gates.duties import stop_if_duties_open
 from tenfold.gates.policy import Standing, may_promote, open_musts, standing
 from tenfold.project.champion import champion_version
+from tenfold.project.divide import Plan, begin
 from tenfold.project.duties import duties
 from tenfold.project.parity import check_parity
 from tenfold.project.release_reports import LiveReport, ReleaseReport
+from tenfold.project.releasing import (
+    Past,
+    Word,
+    check_bundle,
+    own_version,
+    publish_current,
+    running_trial,
+    user,
+    write_release,
+)
 from tenfold.project.run_reports import RunReport
-from tenfold.records.release import Endpoint, Route
-from tenfold.stages.deployment.lineage import Lineage, Step
-from tenfold.store import endpoints
-from tenfold.store.open import Store
-from tenfold.store.rows import Release, ReleaseOrder, Version
+from tenfold.store.rows import Version
 
 if TYPE_CHECKING:
     from tenfold.project.open import Project
@@ -38,10 +42,12 @@ def promote(
     reason: str = "",
     by: str | None = None,
     clock: Clock | None = None,
+    at_once: bool = False,
 ) -> ReleaseReport:
     """Make a version the champion of the project's endpoint, and publish it.
 
-    A version that is live already is left as it is; its manifest is put right where it was lost.
+    A version that is live already is left as it is; its manifest is put right where it was lost. Where the file's
+    ``deployment.strategy`` is another than ``all`` and there is a champion, the version is tried beside it first.
 
     Parameters
     ----------
@@ -53,19 +59,52 @@ def promote(
         Who says so; the user of this machine by default.
     clock : Clock, optional
         The project's clock, instead of the one that the project was opened with.
+    at_once : bool
+        Switch, whatever the strategy says.
 
     Raises
     ------
     CheckFailed
         When a must did not pass and is not accepted.
     InputError
-        When there is no such version, or an id to accept does not stand in the way.
+        When there is no such version, an id to accept does not stand in the way, or another version is tried now.
     """
-    past = _Past(releases=project.store.releases.history())
-    version = _own_version(project, ref)
+    past = Past.of_store(project.store)
+    version = own_version(project, ref)
+    newest = past.newest(project.spec.endpoint)
+    trial = running_trial(newest)
     if past.live(version.name) == (project.spec.endpoint, version.number):
         manifest = publish_current(project.store, project.spec.endpoint)
         return ReleaseReport(release=past.of(version.name)[-1], changed=False, manifest=manifest)
+    strategy = "all" if at_once or newest is None else project.spec.deployment.strategy
+    if strategy != "all":
+        if trial is not None and newest is not None and trial.number == version.number:
+            manifest = publish_current(project.store, project.spec.endpoint)
+            return ReleaseReport(release=newest, changed=False, manifest=manifest)
+        said = admitted(project, version, accept=accept, reason=reason, by=by, clock=clock)
+        return begin(project, version, Plan.of(project.spec, strategy), said, clock=clock)
+    said = admitted(project, version, accept=accept, reason=reason, by=by, clock=clock)
+    return write_release(project, past, "promote", past.lineage(version.name).promoted(version.number), said, clock)
+
+
+def admitted(
+    project: Project,
+    version: Version,
+    *,
+    accept: Sequence[str] = (),
+    reason: str = "",
+    by: str | None = None,
+    clock: Clock | None = None,
+) -> Word:
+    """Return the ground on which a version may get traffic.
+
+    Raises
+    ------
+    CheckFailed
+        When a must did not pass and is not accepted.
+    InputError
+        When an id to accept does not stand in the way, or no reason is given.
+    """
     accepted = tuple(dict.fromkeys(accept))
     if accepted and not reason.strip():
         raise InputError("accepting a requirement that did not pass needs a reason, which is recorded: --reason TEXT")
@@ -75,11 +114,9 @@ def promote(
     refused = stop_if_duties_open(duties(project.spec, today=today)) or may_promote(found, accepted)
     if refused is not None:
         raise CheckFailed(f"{version.ref} is not promoted: {refused}")
-    _check_bundle(project.store, version)
+    check_bundle(project.store, version)
     check_parity(version, project.spec.endpoint, project.store)
-    after = past.lineage(version.name).promoted(version.number)
-    said = _Word(reason=reason, by=by or _user(), accepted=accepted, evidence=found.evidence)
-    return _release(project, past, "promote", after, said, clock)
+    return Word(reason=reason, by=by or user(), accepted=accepted, evidence=found.evidence)
 
 
 def promote_first(project: Project, report: RunReport) -> RunReport:
@@ -124,7 +161,7 @@ def rollback(
     """
     if not reason.strip():
         raise InputError("a rollback needs a reason, which is recorded: --reason TEXT")
-    past = _Past(releases=project.store.releases.history())
+    past = Past.of_store(project.store)
     _check_released(project, name)
     lineage = past.lineage(name)
     if to is None:
@@ -135,14 +172,14 @@ def rollback(
             )
         version = project.store.registry.find(f"{name}@{lineage.previous}")
     else:
-        version = _own_version(project, to)
+        version = own_version(project, to)
     if version.number == lineage.live:
         raise InputError(f"{version.ref} is live already")
     if version.number not in {release.number for release in past.of(name)}:
         raise InputError(f"{version.ref} was never live, so nothing goes back to it; promote it instead")
-    _check_bundle(project.store, version)
-    said = _Word(reason=reason, by=by or _user())
-    return _release(project, past, "rollback", lineage.back_to(version.number), said, clock)
+    check_bundle(project.store, version)
+    said = Word(reason=reason, by=by or user())
+    return write_release(project, past, "rollback", lineage.back_to(version.number), said, clock)
 
 
 def live_at(project: Project, name: str, time: datetime | str, *, known: datetime | str | None = None) -> LiveReport:
@@ -166,7 +203,7 @@ def live_at(project: Project, name: str, time: datetime | str, *, known: datetim
 def objection(project: Project, ref: str, accept: Sequence[str] = ()) -> str | None:
     """Return why a version may not go live by itself, or None when it may."""
     refused = stop_if_duties_open(duties(project.spec, today=project.clock.now().date()))
-    return refused or may_promote(standing_of(project, _own_version(project, ref)), accept)
+    return refused or may_promote(standing_of(project, own_version(project, ref)), accept)
 
 
 def standing_of(project: Project, version: Version) -> Standing:
@@ -175,127 +212,6 @@ def standing_of(project: Project, version: Version) -> Standing:
     other = None if champion is None or champion.bundle == version.bundle else champion.bundle
     evidence = project.store.evidence.of(subject=version.bundle)
     return standing(project.spec.requirements, evidence, champion=other)
-
-
-def publish_current(store: Store, endpoint: str) -> Path | None:
-    """Publish what the catalog says is live on an endpoint; without effect where the manifest says so already.
-
-    A process that died between the catalog and the manifest is put right by this; None when nothing was released.
-    """
-    with endpoints.publishing(store.folder):
-        newest = _Past(releases=store.releases.history()).newest(endpoint)
-        if newest is None:
-            return None
-        wanted = _manifest(store, newest)
-        if _published(store, endpoint) != wanted:
-            endpoints.publish(store.folder, wanted)
-        return endpoints.manifest_path(store.folder, endpoint)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Word:
-    """Who decides, why, and on what ground."""
-
-    reason: str
-    by: str
-    accepted: tuple[str, ...] = ()
-    evidence: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Past:
-    """Every release, read once, so that a decision rests on one state."""
-
-    releases: tuple[Release, ...]
-
-    def of(self, name: str) -> tuple[Release, ...]:
-        return tuple(release for release in self.releases if release.name == name)
-
-    def newest(self, endpoint: str) -> Release | None:
-        return next((release for release in reversed(self.releases) if release.endpoint == endpoint), None)
-
-    def live(self, name: str) -> tuple[str, int] | None:
-        newest = next((release for release in reversed(self.releases) if release.name == name), None)
-        return None if newest is None else (newest.endpoint, newest.number)
-
-    def lineage(self, name: str) -> Lineage:
-        return Lineage.of(Step(action=release.action, number=release.number) for release in self.of(name))
-
-
-def _release(  # noqa: PLR0917 - all of it is the decision
-    project: Project,
-    past: _Past,
-    action: Literal["promote", "rollback"],
-    after: Lineage,
-    said: _Word,
-    clock: Clock | None,
-) -> ReleaseReport:
-    """Write the decision to the catalog, then publish it: the catalog is what holds, the manifest follows it."""
-    assert after.live is not None  # both acts end with a version
-    clock = clock or project.clock
-    newest = past.newest(project.spec.endpoint)
-    order = ReleaseOrder(
-        endpoint=project.spec.endpoint,
-        after=0 if newest is None else newest.revision,
-        action=action,
-        name=project.spec.name,
-        number=after.live,
-        previous=after.previous,
-        reason=said.reason,
-        by=said.by,
-        accepted=said.accepted,
-        evidence=said.evidence,
-        replay=not isinstance(clock, SystemClock),
-        at=clock.now(),
-    )
-    release = project.store.releases.append(order)
-    manifest = publish_current(project.store, release.endpoint)
-    return ReleaseReport(release=release, changed=True, manifest=manifest)
-
-
-def _check_bundle(store: Store, version: Version) -> None:
-    """Make sure that a version's bundle can be read, before anything says that it is live.
-
-    Raises
-    ------
-    StoreError
-        When it is gone or damaged; nothing was changed then.
-    """
-    if hashlib.sha256(store.blobs.path(version.blob).read_bytes()).hexdigest() != version.blob:
-        raise StoreError(
-            f"the bundle of {version.ref} is damaged: its content is not that of its name; `tenfold store doctor`"
-        )
-
-
-def _manifest(store: Store, release: Release) -> Endpoint:
-    archive = store.blobs.path(store.registry.find(release.ref).blob)
-    route = Route(
-        ref=release.ref,
-        bundle=release.bundle,
-        path=archive.relative_to(store.folder).as_posix(),
-        threshold=release.threshold,
-    )
-    return Endpoint(
-        name=release.endpoint, revision=release.revision, routes=(route,), at=release.at, replay=release.replay
-    )
-
-
-def _published(store: Store, endpoint: str) -> Endpoint | None:
-    """Return what the manifest says; None for one that is missing or damaged, which is then written anew."""
-    try:
-        return endpoints.read(store.folder, endpoint)
-    except StoreError:
-        return None
-
-
-def _own_version(project: Project, ref: str) -> Version:
-    version = project.store.registry.find(ref)
-    if version.name != project.spec.name:
-        raise InputError(
-            f"the project's endpoint '{project.spec.endpoint}' serves '{project.spec.name}', and {version.ref} is"
-            " another model"
-        )
-    return version
 
 
 def _check_released(project: Project, name: str) -> None:
@@ -332,11 +248,3 @@ def _moment(project: Project, written: datetime | str) -> datetime:
                 f"'{written}' is not a time: write 2013-07-15, 2013-07-15T08:30 or 2013-07-15T08:30:00+02:00"
             ) from error
     return written if written.tzinfo is not None else written.replace(tzinfo=zone)
-
-
-def _user() -> str:
-    """Return who uses this machine, as far as the machine knows."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"

@@ -33,6 +33,7 @@ from tenfold.project.evidence_reports import ImpactReport, TraceReport
 from tenfold.project.registry_reports import HistoryReport, ModelReport, ModelsReport, StoreDoctor, StoreVerify
 from tenfold.project.release_reports import LiveReport, ReleaseReport, release_line
 from tenfold.project.reproduce import reproduce
+from tenfold.project.routing_files import Router
 from tenfold.project.run_reports import (
     CheckReport,
     DiffReport,
@@ -43,6 +44,7 @@ from tenfold.project.run_reports import (
     ShownRun,
 )
 from tenfold.project.tables import table_of
+from tenfold.project.traffic import Asked, TrafficReport, change_traffic, show_traffic
 from tenfold.project.wiring import options_of
 from tenfold.spec.load import load_spec
 from tenfold.spec.schema import Spec
@@ -248,15 +250,28 @@ class Project:
         reason: str = "",
         by: str | None = None,
         clock: Clock | None = None,
+        at_once: bool = False,
     ) -> ReleaseReport:
-        """Make a version the champion of the endpoint, when every must passes or is accepted with a reason."""
-        return promote(self, ref, accept=accept, reason=reason, by=by, clock=clock)
+        """Make a version the champion of the endpoint, when every must passes or is accepted with a reason.
+
+        Where ``deployment.strategy`` is another than ``all``, it is tried beside the champion first, unless
+        ``at_once``.
+        """
+        return promote(self, ref, accept=accept, reason=reason, by=by, clock=clock, at_once=at_once)
 
     def rollback(
         self, name: str, *, reason: str, to: str | None = None, by: str | None = None, clock: Clock | None = None
     ) -> ReleaseReport:
         """Go back to the version that was live before, or to an earlier one."""
         return rollback(self, name, reason=reason, to=to, by=by, clock=clock)
+
+    def traffic(self, endpoint: str | None = None, *, emit: Router | None = None, read: bool = False) -> TrafficReport:
+        """Return how the endpoint's requests are divided; with ``read`` what a trial says, with ``emit`` a file."""
+        return show_traffic(self, endpoint, emit=emit, read=read)
+
+    def change_traffic(self, asked: Asked, endpoint: str | None = None, *, clock: Clock | None = None) -> TrafficReport:
+        """Try a version beside the champion, give it another share, or end its trial."""
+        return change_traffic(self, asked, endpoint, clock=clock)
 
     def live_at(self, name: str, time: datetime | str, *, known: datetime | str | None = None) -> LiveReport:
         """Return what of a model was live at a moment of the project's clock."""

@@ -11,10 +11,12 @@ import polars as pl
 
 from tenfold.foundation.clock import Clock
 from tenfold.project.challenge import Made, Newest
-from tenfold.project.deploy import objection, promote, publish_current
+from tenfold.project.deploy import objection, promote
+from tenfold.project.releasing import publish_current, running_trial
 from tenfold.project.window_rows import outcomes_known, rows_of
 from tenfold.records.health import Health
 from tenfold.stages.retraining.window import Seen
+from tenfold.store.rows import Release
 
 if TYPE_CHECKING:
     from tenfold.project.open import Project
@@ -59,19 +61,33 @@ class Production:
     def live_since(self) -> tuple[str, datetime] | None:
         """Return the version that is live and from when on; None when none is."""
         endpoint = self.project.spec.endpoint
-        mine = [
-            each for each in self.project.store.releases.history(self.project.spec.name) if each.endpoint == endpoint
-        ]
+        mine = [each for each in self._releases() if each.endpoint == endpoint and each.action != "traffic"]
         return (mine[-1].ref, mine[-1].at) if mine else None
+
+    def tried_since(self, ref: str) -> datetime | None:
+        """Return when a trial of the version began last; None when it was never tried."""
+        begun = [
+            trial.since
+            for each in self._releases()
+            if (trial := running_trial(each)) is not None and f"{each.name}@{trial.number}" == ref
+        ]
+        return max(begun, default=None)
+
+    def _releases(self) -> Sequence[Release]:
+        return self.project.store.releases.history(self.project.spec.name)
 
     def objection(self, ref: str) -> str | None:
         """Return why the version may not go live by itself; None when it may."""
         return objection(self.project, ref)
 
-    def promote(self, ref: str, *, reason: str, evidence: Sequence[str]) -> None:
-        """Let the version go live; the evidence stands in the reason's decision."""
+    def promote(self, ref: str, *, reason: str, evidence: Sequence[str]) -> bool:
+        """Let the version go live, or be tried first, as the file says; return whether it is live.
+
+        The evidence stands in the reason's decision.
+        """
         named = f" (evidence {', '.join(evidence)})" if evidence else ""
-        promote(self.project, ref, reason=f"{reason}{named}", by=BY, clock=self.clock)
+        report = promote(self.project, ref, reason=f"{reason}{named}", by=BY, clock=self.clock)
+        return report.release.ref == ref
 
     def publish(self) -> None:
         """Put the manifest right where a process died between the catalog and the manifest."""

@@ -68,6 +68,28 @@ def release_line(release: Release) -> Document:
         "reason": release.reason,
         "by": release.by,
         "replay": release.replay,
+        "traffic": _traffic(release),
         "at": release.at.isoformat(),
         "recorded": release.recorded.isoformat(),
+    }
+
+
+def _traffic(release: Release) -> Document | None:
+    """Return how requests are divided from this release on; None where its version answers everything."""
+    traffic = release.traffic
+    if traffic is None or traffic.strategy == "all":
+        return None
+    return {
+        "strategy": traffic.strategy,
+        "candidate": f"{release.name}@{traffic.number}",
+        "bundle": traffic.bundle,
+        "threshold": traffic.threshold,
+        "share": traffic.share,
+        "step": traffic.step + 1 if traffic.steps else None,
+        "steps": list(traffic.steps),
+        "requests": traffic.requests or None,
+        "most": traffic.most or None,
+        "since": traffic.since.isoformat(),
+        "salt": traffic.salt,
+        "assign": traffic.assign,
     }

@@ -69,8 +69,12 @@ class Promoter(Protocol):
         """Return why the version may not go live by itself; None when it may."""
         ...
 
-    def promote(self, ref: str, *, reason: str, evidence: Sequence[str]) -> None:
-        """Let the version go live."""
+    def tried_since(self, ref: str) -> datetime | None:
+        """Return when a trial of the version began last; None when it was never tried."""
+        ...
+
+    def promote(self, ref: str, *, reason: str, evidence: Sequence[str]) -> bool:
+        """Let the version go live, or be tried first; return whether it is live."""
         ...
 
 
@@ -197,16 +201,28 @@ class Renewal:
         done = []
         for decision in self._to_promote(decisions):
             assert decision.challenger is not None  # only a challenger is promoted
-            self.promoter.promote(decision.challenger, reason=decision.reason, evidence=decision.evidence)
-            self._tell(f"{decision.challenger} is live", step="live")
-            done.append(decision.challenger)
+            ref = decision.challenger
+            if self.promoter.promote(ref, reason=decision.reason, evidence=decision.evidence):
+                self._tell(f"{ref} is live", step="live")
+                done.append(ref)
+            else:
+                self._tell(f"{ref} is tried beside the champion", step="tried")
         return done
 
     def _to_promote(self, decisions: Sequence[Decision]) -> list[Decision]:
         chosen = [decision for decision in decisions if decision.action == "promote"][-1:]
         live = self.promoter.live_since()
         # Whatever went live after the decision overrules it: a person was there, or it was carried out.
-        return [each for each in chosen if live is None or (live[0] != each.challenger and live[1] <= each.at)]
+        return [
+            each
+            for each in chosen
+            if (live is None or (live[0] != each.challenger and live[1] <= each.at)) and not self._tried(each)
+        ]
+
+    def _tried(self, decision: Decision) -> bool:
+        """Return whether a trial of the challenger began since it was decided: what comes of it counts from then on."""
+        begun = None if decision.challenger is None else self.promoter.tried_since(decision.challenger)
+        return begun is not None and begun >= decision.at
 
     def _unfinished(self) -> Iterator[tuple[Decision, int]]:
         """Yield requests whose training did not come to an end, and how often it died."""

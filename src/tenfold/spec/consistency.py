@@ -18,6 +18,7 @@ from tenfold.spec.requirement import format_number, parse_criterion
 from tenfold.spec.schema import Spec
 from tenfold.spec.section import Budget
 from tenfold.spec.sections_problem import BINARY_OUTCOMES, RequirementEntry
+from tenfold.spec.sections_traffic import check_traffic
 from tenfold.spec.sections_tuning import check_tuning
 
 _SHORTEST_WINDOW_SECONDS = 1.0
@@ -447,6 +448,7 @@ _RULES: tuple[Callable[[Spec], Iterator[Fault]], ...] = (
     check_tuning,
     _check_monitoring,
     _check_retraining,
+    check_traffic,
     _check_expressions,
     _check_store,
 )

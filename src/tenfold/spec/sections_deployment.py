@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from typing import Literal
 
+from tenfold.records.release import Strategy
 from tenfold.spec.section import ProjectName, Section
+from tenfold.spec.sections_traffic import AbSection, CanarySection, ShadowSection
 
 
 class DeploymentSection(Section):
     """Where versions go live.
 
     ``endpoint`` None is the model's own name; ``Spec.endpoint`` tells it. ``promote`` ``auto`` lets a run make the
-    first version that passes its requirements the champion; ``ask`` leaves it to a person.
+    first version that passes its requirements the champion; ``ask`` leaves it to a person. ``strategy`` says how a
+    promotion comes to its traffic where a champion is there already: ``all`` switches at once, the others begin a
+    trial.
     """
 
     endpoint: ProjectName | None = None
     promote: Literal["ask", "auto"] = "ask"
+    strategy: Strategy = "all"
+    canary: CanarySection = CanarySection()
+    ab: AbSection = AbSection()
+    shadow: ShadowSection = ShadowSection()

@@ -11,18 +11,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 from pydantic import ValidationError
 
 from tenfold.foundation.errors import InputError, StoreError
 from tenfold.foundation.serial import canonical_json, from_json, plain
-from tenfold.records.release import Endpoint, Route
+from tenfold.records.release import Endpoint, Route, Strategy, Trip
 from tenfold.store.files.disk import BeforeWrite, Disk, explained, nothing
 from tenfold.store.files.lock import locked
 
 FORMAT = 1
 FOLDER = "endpoints"
+TRIPPED = ".tripped"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LARGEST_BYTES = 1_000_000
 _WAIT_SECONDS = 60.0
@@ -39,10 +39,12 @@ class _Written:
 
     endpoint: str
     revision: int
-    strategy: Literal["all"]
+    strategy: Strategy
     at: datetime
     replay: bool
     routes: tuple[Route, ...]
+    salt: str = ""
+    assign: str | None = None
 
 
 def manifest_path(store: Path, name: str) -> Path:
@@ -78,6 +80,8 @@ def publish(store: Path, endpoint: Endpoint, *, before_write: BeforeWrite = noth
         at=endpoint.at,
         replay=endpoint.replay,
         routes=endpoint.routes,
+        salt=endpoint.salt,
+        assign=endpoint.assign,
     )
     disk = Disk(store, before_write)
     with explained(store):
@@ -113,7 +117,43 @@ def read(store: Path, name: str) -> Endpoint | None:
         ) from error
     if written.endpoint != name:
         raise StoreError(f"the manifest '{place}' is of the endpoint '{written.endpoint}': it was moved by hand")
-    return Endpoint(name=name, revision=written.revision, routes=written.routes, at=written.at, replay=written.replay)
+    return Endpoint(
+        name=name,
+        revision=written.revision,
+        routes=written.routes,
+        at=written.at,
+        strategy=written.strategy,
+        replay=written.replay,
+        salt=written.salt,
+        assign=written.assign,
+    )
+
+
+def shadow_of(name: str) -> str:
+    """Return the name under which the log keeps what an endpoint's shadow said; no endpoint can be called so."""
+    return f"{name}~shadow"
+
+
+def trip_path(store: Path, name: str) -> Path:
+    """Return where a gateway notes that it has stopped a candidate of an endpoint."""
+    return manifest_path(store, name).with_suffix(TRIPPED)
+
+
+def report_trip(store: Path, trip: Trip, *, before_write: BeforeWrite = nothing) -> None:
+    """Note that a candidate was stopped, for the other workers and for the next pass; of one trial the first stays."""
+    if read_trip(store, trip.endpoint, trip.salt) is not None:
+        return
+    with explained(store):
+        Disk(store, before_write).write(trip_path(store, trip.endpoint), canonical_json(plain(trip)))
+
+
+def read_trip(store: Path, name: str, salt: str) -> Trip | None:
+    """Return why the candidate of a trial was stopped; None when it was not, or what was noted is damaged."""
+    try:
+        found = from_json(Trip, trip_path(store, name).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+    return found if found.salt == salt else None
 
 
 def names(store: Path) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from tenfold.store.protocols import (
     Runs,
     Scratch,
     StageResults,
+    TrafficLooks,
     Upkeep,
 )
 from tenfold.store.rows import AuditHead, DoctorReport, VerifyReport
@@ -46,6 +47,7 @@ class Store:
     registry: Registry
     aliases: Aliases
     releases: Releases
+    traffic: TrafficLooks
     windows: Windows
     watched: WindowHistory
     incidents: Incidents
@@ -110,7 +112,7 @@ def open_store(
     from tenfold.store.catalog.incidents import CatalogDeliveries, CatalogIncidents
     from tenfold.store.catalog.labels import CatalogLabels
     from tenfold.store.catalog.registry import CatalogAliases, CatalogRegistry
-    from tenfold.store.catalog.releases import CatalogReleases
+    from tenfold.store.catalog.releases import CatalogReleases, CatalogTraffic
     from tenfold.store.catalog.results import CatalogResults
     from tenfold.store.catalog.runs import CatalogRuns
     from tenfold.store.catalog.windows import CatalogWindows
@@ -136,6 +138,7 @@ def open_store(
         registry=CatalogRegistry(ledger, blobs),
         aliases=CatalogAliases(ledger),
         releases=CatalogReleases(ledger),
+        traffic=CatalogTraffic(ledger),
         windows=windows,
         watched=windows,
         incidents=CatalogIncidents(ledger),

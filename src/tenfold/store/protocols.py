@@ -9,6 +9,7 @@ from typing import Protocol
 
 from tenfold.foundation import context
 from tenfold.records.evidence import Evidence, Verdict
+from tenfold.records.release import TrafficLook
 from tenfold.records.retrain import Decision
 from tenfold.store.rows import (
     AliasChange,
@@ -17,6 +18,7 @@ from tenfold.store.rows import (
     DoctorReport,
     KeptDecision,
     KeptResult,
+    KeptTraffic,
     Look,
     Release,
     ReleaseOrder,
@@ -168,6 +170,18 @@ class Releases(Protocol):
 
     def history(self, name: str | None = None) -> tuple[Release, ...]:
         """Return every release, of one model or of all, in the order in which they were written."""
+        ...
+
+
+class TrafficLooks(Protocol):
+    """What was seen of versions that are tried beside a champion."""
+
+    def keep(self, look: TrafficLook) -> KeptTraffic:
+        """Keep a look."""
+        ...
+
+    def of(self, endpoint: str | None = None) -> tuple[KeptTraffic, ...]:
+        """Return the looks at an endpoint's trials, or all, in the order in which they were kept."""
         ...
 
 

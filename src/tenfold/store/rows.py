@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from tenfold.records.release import Traffic, TrafficLook
 from tenfold.records.retrain import Decision
 
+ReleaseAction = Literal["promote", "rollback", "traffic"]
 RunStatus = Literal["running", "passed", "failed", "inconclusive", "stopped", "crashed"]
 
 
@@ -103,12 +105,13 @@ class Release:
 
     ``revision`` counts the endpoint's releases from 1. ``previous`` is the version to go back to, None when there is
     none. ``accepted`` are the ids of requirements that a person accepted although they did not pass, ``evidence`` the
-    ids of the judgements that the decision rests on.
+    ids of the judgements that the decision rests on. ``traffic``: a version is tried beside this one; an ``action``
+    ``traffic`` changes nothing else.
     """
 
     endpoint: str
     revision: int
-    action: Literal["promote", "rollback"]
+    action: ReleaseAction
     name: str
     number: int
     previous: int | None
@@ -121,6 +124,7 @@ class Release:
     replay: bool
     at: datetime
     recorded: datetime
+    traffic: Traffic | None = None
 
     @property
     def ref(self) -> str:
@@ -138,7 +142,7 @@ class ReleaseOrder:
 
     endpoint: str
     after: int
-    action: Literal["promote", "rollback"]
+    action: ReleaseAction
     name: str
     number: int
     previous: int | None
@@ -148,6 +152,16 @@ class ReleaseOrder:
     evidence: tuple[str, ...] = ()
     replay: bool = False
     at: datetime | None = None
+    traffic: Traffic | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptTraffic:
+    """A look at a version that is tried, as it is kept; ``look.at`` is on the project's clock."""
+
+    number: int
+    look: TrafficLook
+    recorded: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

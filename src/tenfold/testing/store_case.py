@@ -18,6 +18,7 @@ from tenfold.foundation.clock import Clock, ManualClock
 from tenfold.foundation.errors import InputError, StoreError, TenfoldError
 from tenfold.foundation.fingerprint import hash_bytes
 from tenfold.records.evidence import Verdict
+from tenfold.records.release import Traffic, TrafficLook
 from tenfold.store.open import Store
 from tenfold.store.rows import KeptResult, ReleaseOrder, RunStage
 
@@ -241,6 +242,43 @@ class StoreCase:
             assert store.releases.live("late", at=clock.at) == second
             assert store.releases.live("late", at=clock.at, known=first.recorded) == first
             assert store.releases.live("other", at=clock.at) is None
+            assert store.verify().ok
+
+    def test_release_keeps_how_requests_are_divided_and_leaves_the_champion(self, tmp_path: Path) -> None:
+        traffic = Traffic(
+            strategy="canary", number=2, bundle="y", share=0.1, salt="s", since=_THEN, steps=(0.1, 0.5), position={"a": 7}
+        )
+        look = TrafficLook(
+            endpoint=_order(after=0, number=1, previous=None).endpoint,
+            revision=2,
+            strategy="canary",
+            champion="late@1",
+            candidate="late@2",
+            share=0.1,
+            rows=5,
+            judged=3,
+            champion_rows=50,
+            action="wait",
+            reason="too few",
+            at=_THEN,
+            agreement=0.75,
+        )
+        with self.open(tmp_path / "store", ManualClock(at=_THEN)) as store:
+            blob = store.blobs.put(b"bundle")
+            for bundle in ("x", "y"):
+                store.registry.register("late", bundle=bundle, blob=blob, run="r1")
+            first = store.releases.append(_order(after=0, number=1, previous=None))
+            tried = store.releases.append(
+                replace(_order(after=1, number=1, previous=None), action="traffic", traffic=traffic)
+            )
+            assert (first.traffic, tried.traffic, tried.action) == (None, traffic, "traffic")
+            assert store.releases.history("late") == (first, tried)
+            assert store.aliases.current("late") == {"champion": 1}
+            assert [change.alias for change in store.aliases.history("late")] == ["champion"]
+            kept = store.traffic.keep(look)
+            assert store.traffic.of(look.endpoint) == (kept,)
+            assert store.traffic.of("other") == ()
+            assert kept.look == look
             assert store.verify().ok
 
     def test_release_that_rests_on_an_older_state_is_refused_whole(self, tmp_path: Path) -> None:

@@ -75,7 +75,9 @@ def state_of(project: Project) -> State:
         project=project,
         versions=store.registry.versions(),
         releases=tuple(
-            release for release in store.releases.history(project.spec.name) if release.endpoint == endpoint
+            release
+            for release in store.releases.history(project.spec.name)
+            if release.endpoint == endpoint and release.action != "traffic"
         ),
         looks=store.watched.looks(endpoint),
         incidents=store.incidents.current(endpoint),

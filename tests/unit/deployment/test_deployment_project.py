@@ -8,7 +8,7 @@ from tests.unit.deployment.deployment_scene import THREE, opened, packed_model, 
 
 from tenfold.foundation.clock import ManualClock
 from tenfold.foundation.errors import CheckFailed, InputError, StoreError
-from tenfold.project import deploy
+from tenfold.project import deploy, releasing
 from tenfold.store import endpoints
 
 _THEN = datetime(2013, 3, 3, 12, tzinfo=UTC)
@@ -131,10 +131,10 @@ def test_a_damaged_manifest_is_written_anew(tmp_path: Path) -> None:
     place = endpoints.manifest_path(project.store.folder, "gate")
     whole = place.read_bytes()
     place.write_bytes(whole[:10])
-    deploy.publish_current(project.store, "gate")
+    releasing.publish_current(project.store, "gate")
     assert place.read_bytes() == whole
     touched = place.stat().st_mtime_ns
-    deploy.publish_current(project.store, "gate")
+    releasing.publish_current(project.store, "gate")
     assert place.stat().st_mtime_ns == touched
 
 

@@ -232,7 +232,7 @@ def assert_refused(name: str, status: int, reply: bytes) -> None:
     """A refusal is a 4xx that says what, where and what to do, and repeats nothing that was sent."""
     assert 400 <= status < 500, (name, status, reply[:300])
     error = json.loads(reply)["error"]
-    assert set(error) == {"code", "message", "instance", "field", "fix"}, name
+    assert set(error) == {"code", "message", "instance", "field", "pointer", "fix"}, name
     assert re.fullmatch(r"[a-z_]+", error["code"]), name
     assert error["message"], name
     assert error["fix"], name

@@ -60,6 +60,9 @@ class Proto:
         for start in range(0, len(self.body), 1 << 16):
             yield self.body[start : start + (1 << 16)]
 
+    async def client_disconnect(self) -> None:
+        await asyncio.Event().wait()
+
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self.status, self.headers, self.reply = status, dict(headers), body
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from tests.unit.gateway.gateway_scene import ENDPOINT, NOON, ROW, body_of, boosted, release, route, set_up
+from tests.unit.gateway.gateway_scene import ENDPOINT, NOON, ROW, boosted, release, route, set_up
 
 from tenfold.bundle.predictors.constant import ConstantPredictor
 from tenfold.foundation.clock import SystemClock
 from tenfold.gateway.body import Asked
 from tenfold.gateway.breaker import Breaker, BreakerLimits
 from tenfold.gateway.endpoint import ServedEndpoint
-from tenfold.gateway.limits import Limits
 from tenfold.gateway.metrics import Counts, added, exposition, read, written
 from tenfold.gateway.peers import Peers
 from tenfold.gateway.predicting import Predicting
@@ -159,7 +159,7 @@ class Raising(Sick):
 @pytest.fixture
 def predicting(tmp_path: Path) -> Iterator[Predicting]:
     log = PredictionLog(tmp_path / "log")
-    yield Predicting(log=log, clock=SystemClock(), limits=Limits(), counts=Counts(), said=lambda _: None)
+    yield Predicting(log=log, clock=SystemClock(), counts=Counts(), said=lambda _: None)
     log.close()
 
 
@@ -167,6 +167,10 @@ def sick(kind: type[Sick], *, ref: str = "members@2") -> Version:
     whole = boosted()
     part = replace(whole.parts[0], weight=1.0, predictor=kind(values=(0.5, 0.5)))
     return Version.of(replace(whole, parts=(part,)), endpoint=ENDPOINT, ref=ref, bundle="b")
+
+
+def asked(*rows: dict[str, Any]) -> Asked:
+    return Asked(instances=rows, ids=None)
 
 
 def endpoint_with(*versions: Version) -> ServedEndpoint:
@@ -183,7 +187,7 @@ def test_a_sick_new_version_is_replaced_within_a_few_requests_of_which_none_fail
 ):
     endpoint = endpoint_with(Version.of(boosted(), endpoint=ENDPOINT, ref="members@1", bundle="a"), sick(kind))
     for _ in range(8):
-        assert b'"version":"members@1"' in predicting.answer(endpoint, body_of(*[ROW] * rows), None).body
+        assert predicting.answer(endpoint, asked(*[ROW] * rows), None).version.ref == "members@1"
     assert (version_of(endpoint), endpoint.state, endpoint.trips) == ("members@1", "reverted", 1)
     assert "members@2" in str(endpoint.problem)
 
@@ -192,7 +196,7 @@ def test_a_body_that_no_version_can_answer_is_refused_and_trips_nothing(predicti
     endpoint = endpoint_with(sick(Sick, ref="members@1"), sick(Sick))
     for _ in range(50):
         with pytest.raises(Refused) as refused:
-            predicting.answer(endpoint, body_of(ROW), None)
+            predicting.answer(endpoint, asked(ROW), None)
         assert refused.value.code == "no_finite_prediction"
     assert (version_of(endpoint), endpoint.trips) == ("members@2", 0)
 
@@ -201,7 +205,7 @@ def test_the_only_version_fails_by_name_and_stays(predicting: Predicting):
     endpoint = endpoint_with(sick(Raising))
     for _ in range(10):
         with pytest.raises(Refused) as refused:
-            predicting.answer(endpoint, body_of(ROW), None)
+            predicting.answer(endpoint, asked(ROW), None)
         assert refused.value.code == "model_failed"
     assert endpoint.trips == 0
 
@@ -251,9 +255,9 @@ def test_counts_of_workers_add_up_and_survive_being_written(tmp_path: Path):
         count.add("tenfold_log_lag_seconds", float(worker))
         count.observe("e", 0.004)
         count.observe("e", 99.0)
-        Peers(folder=tmp_path, worker=worker).leave(count.samples)
-    both = Peers(folder=tmp_path, worker=0).with_own(counts[0].samples)
-    assert both == added(count.samples for count in counts)
+        Peers(folder=tmp_path, worker=worker).leave(count.all())
+    both = Peers(folder=tmp_path, worker=0).with_own(counts[0].all())
+    assert both == added(count.all() for count in counts)
     assert read(written(both)) == both
     text = exposition(both)
     assert 'tenfold_requests_total{endpoint="a\\"b",status="200"} 6' in text

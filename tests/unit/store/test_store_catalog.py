@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from tests.unit.store.monitoring_scene import fill_monitoring
 import tenfold.store.migrations
 from tenfold.foundation.errors import StoreError
 from tenfold.records.evidence import Verdict
+from tenfold.records.release import TrafficLook
 from tenfold.store.catalog import schema
 from tenfold.store.open import Store, open_store
 from tenfold.store.rows import KeptResult, ReleaseOrder, RunStage
@@ -217,6 +219,23 @@ def test_copy_of_the_database_file_alone_holds_what_a_closed_store_held(store: S
         assert connection.execute("SELECT action FROM audit").fetchall() == [("opened",)]
 
 
+def traffic_look() -> TrafficLook:
+    return TrafficLook(
+        endpoint="late",
+        revision=2,
+        strategy="canary",
+        champion="late@1",
+        candidate="late@2",
+        share=0.1,
+        rows=5,
+        judged=3,
+        champion_rows=50,
+        action="wait",
+        reason="too few",
+        at=datetime(2026, 3, 1, tzinfo=UTC),
+    )
+
+
 def fill(store: Store) -> None:
     run = store.runs.begin(spec="", seed=7)
     store.runs.record_stage(run.id, RunStage(stage="fit", fingerprint=_PRINT, cached=False, seconds=1.0))
@@ -233,3 +252,4 @@ def fill(store: Store) -> None:
     store.runs.finish(run.id, status="passed", document=b"{}")
     fill_monitoring(store)
     store.decisions.keep(decision())
+    store.traffic.keep(traffic_look())

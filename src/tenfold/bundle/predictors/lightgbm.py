@@ -72,7 +72,7 @@ class LightGBMPredictor:
         if values.shape[1] != self._model.columns:
             raise ValueError(f"the model reads {self._model.columns} columns, not {values.shape[1]}")
         raw = library.raw_row(values) if len(values) == 1 else library.raw(values)
-        return linked(raw / self.divisor, self.link)
+        return linked(raw if self.divisor == 1 else raw / self.divisor, self.link)
 
     def files(self) -> dict[str, bytes]:
         return {

@@ -9,6 +9,7 @@ import numpy as np
 from tenfold.bundle.matrix import Floats
 
 Link = Literal["identity", "exp", "logistic", "softmax"]
+_SIDES = np.array([1.0, -1.0])
 
 
 def linked(raw: Floats, link: Link) -> Floats:
@@ -26,11 +27,11 @@ def linked(raw: Floats, link: Link) -> Floats:
     if link == "exp":
         return np.exp(raw)
     if link == "logistic":
-        result = np.empty((len(raw), 2))
         # Both sides are computed, so that neither loses its digits where it is small.
-        result[:, 0] = np.exp(-np.logaddexp(0.0, raw[:, 0]))
-        result[:, 1] = np.exp(-np.logaddexp(0.0, -raw[:, 0]))
-        return result
+        result: Floats = raw[:, :1] * _SIDES
+        np.logaddexp(0.0, result, out=result)
+        np.negative(result, out=result)
+        return np.exp(result, out=result)
     shifted = np.exp(raw - raw.max(axis=1, keepdims=True))
     probabilities: Floats = shifted / shifted.sum(axis=1, keepdims=True)
     return probabilities

@@ -10,7 +10,7 @@ import polars as pl
 
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.levels import only_column
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnNumbers, Row, State, Transform
 from tenfold.bundle.transforms.settings import whole
 from tenfold.bundle.transforms.values import number, numbers
 from tenfold.records.features import Step
@@ -44,6 +44,16 @@ class FittedBins:
         if not isnan(value):
             result[int(np.searchsorted(self.edges, value, side="right"))] = 1.0
         return result
+
+    def on_numbers(self) -> OnNumbers:
+        def binned(values: Floats) -> Floats:
+            column = values[:, 0]
+            result = np.zeros((len(column), len(self.names)))
+            present = np.flatnonzero(~np.isnan(column))
+            result[present, np.searchsorted(self.edges, column[present], side="right")] = 1.0
+            return result
+
+        return binned
 
     def state(self) -> State:
         return State(arrays={"edges": self.edges})

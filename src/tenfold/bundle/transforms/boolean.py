@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnNumbers, OnRow, Out, Row, State, Transform
 from tenfold.bundle.transforms.values import number, numbers, stacked
 from tenfold.records.features import Step
 
@@ -25,6 +27,16 @@ class FittedBoolean:
 
     def apply_row(self, row: Row) -> list[float]:
         return [number(row, name) for name in self.names]
+
+    def on_numbers(self) -> OnNumbers:
+        return lambda values: values
+
+    def on_row(self) -> OnRow:
+        def passed(values: Sequence[Any], out: Out, start: int) -> None:
+            for at, value in enumerate(values, start):
+                out[at] = value
+
+        return passed
 
     def state(self) -> State:
         return State()

@@ -10,8 +10,17 @@ import numpy.typing as npt
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.levels import codes, levels_of, only_column, stand_in, word, words
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.levels import (
+    codes,
+    levels_of,
+    looked_up,
+    looked_up_alone,
+    only_column,
+    stand_in,
+    word,
+    words,
+)
+from tenfold.bundle.transforms.protocols import OnRow, OnWords, Row, State, Transform
 from tenfold.bundle.transforms.values import NAN
 from tenfold.records.features import Step
 
@@ -58,6 +67,12 @@ class FittedCodes:
     def apply_row(self, row: Row) -> list[float]:
         value = word(row, self.column, self.fill)
         return [self.other if value is None else self.code_of.get(value, self.other)]
+
+    def on_words(self) -> OnWords:
+        return looked_up(self.code_of, self.fill, absent=self.other, unknown=self.other)
+
+    def on_row(self) -> OnRow:
+        return looked_up_alone(self.code_of, self.fill, absent=self.other, unknown=self.other)
 
     def state(self) -> State:
         return State(facts={"fill": self.fill}, arrays={"seen": self.seen})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -15,7 +15,7 @@ import polars as pl
 from tenfold.bundle.canonical import zone_called
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.levels import only_column
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnMoments, Row, State, Transform
 from tenfold.bundle.transforms.values import NAN, stacked
 from tenfold.foundation.errors import InputError, did_you_mean
 from tenfold.records.features import Step
@@ -23,6 +23,7 @@ from tenfold.records.features import Step
 _DAY_SECONDS = 86_400
 # The mean year: seasons keep their angle in leap years and out of them.
 _YEAR_DAYS = 365.25
+_READ = ("second", "weekday", "month", "day", "elapsed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +58,31 @@ class FittedDates:
         moment = cast("datetime | None", row[self.column])
         if moment is None:
             return [NAN] * len(self.parts)
-        local = moment.astimezone(self.zone)
-        found = {
-            "second": float(local.hour * 3600 + local.minute * 60 + local.second),
-            "weekday": float(local.weekday()),
-            "month": float(local.month),
-            "day": float(local.timetuple().tm_yday - 1),
-            "elapsed": ((moment - self.epoch) // timedelta(microseconds=1)) / (_DAY_SECONDS * 1e6),
-        }
+        found = dict(zip(_READ, self._read(moment), strict=True))
         return [float(_FORMULAS[part](found)) for part in self.parts]
+
+    def on_moments(self) -> OnMoments:
+        formulas = [_FORMULAS[part] for part in self.parts]
+
+        def parts_of(values: Sequence[datetime | None]) -> Floats:
+            found = np.array([self._read(moment) for moment in values])
+            read = dict(zip(_READ, found.T, strict=True))
+            return np.column_stack([formula(read) for formula in formulas])
+
+        return parts_of
+
+    def _read(self, moment: datetime | None) -> tuple[float, ...]:
+        """Return what the formulas read of a moment, in the order of ``_READ``."""
+        if moment is None:
+            return (NAN,) * len(_READ)
+        local = moment.astimezone(self.zone)
+        return (
+            float(local.hour * 3600 + local.minute * 60 + local.second),
+            float(local.weekday()),
+            float(local.month),
+            float(local.timetuple().tm_yday - 1),
+            ((moment - self.epoch) // timedelta(microseconds=1)) / (_DAY_SECONDS * 1e6),
+        )
 
     def state(self) -> State:
         return State()

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnNumbers, Row, State, Transform
 from tenfold.bundle.transforms.values import NAN, number, numbers, stacked
 from tenfold.records.features import Step
 
@@ -37,6 +37,16 @@ class FittedFirstPresent:
         values = [number(row, name) for name in self.columns]
         found = next((value for value in values if not isnan(value)), NAN)
         return [found, float(isnan(values[0]))] if self.indicator else [found]
+
+    def on_numbers(self) -> OnNumbers:
+        def first_present(values: Floats) -> Floats:
+            first = values[:, 0]
+            found = first
+            for place in range(1, values.shape[1]):
+                found = np.where(np.isnan(found), values[:, place], found)
+            return np.column_stack([found, np.isnan(first)] if self.indicator else [found])
+
+        return first_present
 
     def state(self) -> State:
         return State()

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.levels import codes, only_column, stand_in, word, words
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.levels import codes, looked_up, looked_up_alone, only_column, stand_in, word, words
+from tenfold.bundle.transforms.protocols import OnRow, OnWords, Row, State, Transform
 from tenfold.records.features import Step
 
 Measure = Literal["share", "count"]
@@ -41,6 +41,12 @@ class FittedFrequency:
     def apply_row(self, row: Row) -> list[float]:
         value = word(row, self.column, self.fill)
         return [float(self.table[-1]) if value is None else self.value_of.get(value, 0.0)]
+
+    def on_words(self) -> OnWords:
+        return looked_up(self.value_of, self.fill, absent=float(self.table[-1]), unknown=0.0)
+
+    def on_row(self) -> OnRow:
+        return looked_up_alone(self.value_of, self.fill, absent=float(self.table[-1]), unknown=0.0)
 
     def state(self) -> State:
         return State(facts={"levels": list(self.levels), "fill": self.fill}, arrays={"table": self.table})

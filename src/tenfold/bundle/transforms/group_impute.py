@@ -10,7 +10,7 @@ import polars as pl
 
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.levels import codes, word, words
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnColumns, Read, Row, State, Transform
 from tenfold.bundle.transforms.values import number, numbers, stacked
 from tenfold.records.features import Step
 
@@ -47,6 +47,18 @@ class FittedGroupImpute:
             overall = float(self.fills[-1])
             value = overall if group is None else self.fill_of.get(group, overall)
         return [value, float(missing)] if self.indicator else [value]
+
+    def on_columns(self) -> OnColumns:
+        overall, fill_of = float(self.fills[-1]), self.fill_of.get
+
+        def filled(read: Read) -> Floats:
+            values = read.numbers(self.column)
+            missing = np.isnan(values)
+            stand_ins = [overall if group is None else fill_of(group, overall) for group in read.words(self.group)]
+            found = np.where(missing, stand_ins, values)
+            return np.column_stack([found, missing] if self.indicator else [found])
+
+        return filled
 
     def state(self) -> State:
         return State(facts={"levels": list(self.levels)}, arrays={"fills": self.fills})

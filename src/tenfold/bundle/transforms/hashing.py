@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -10,7 +11,7 @@ import polars as pl
 
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.levels import only_column, word, words
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnWords, Row, State, Transform
 from tenfold.bundle.transforms.settings import whole
 from tenfold.records.features import Step
 
@@ -54,6 +55,17 @@ class FittedHash:
             place, sign = _place(value, self.buckets)
             result[place] = sign
         return result
+
+    def on_words(self) -> OnWords:
+        def hashed(values: Sequence[str | None], out: Floats) -> None:
+            for row, value in enumerate(values):
+                if value is None:
+                    out[row, -1] = 1.0
+                else:
+                    place, sign = _place(value, self.buckets)
+                    out[row, place] = sign
+
+        return hashed
 
     def state(self) -> State:
         return State()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import cast
@@ -14,7 +15,7 @@ import polars as pl
 from tenfold.bundle.canonical import zone_called
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.levels import only_column
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnMoments, Row, State, Transform
 from tenfold.bundle.transforms.values import NAN
 from tenfold.records.features import Step
 
@@ -51,6 +52,15 @@ class FittedHolidays:
         day = (moment.astimezone(self.zone).date() - _EPOCH).days
         made: list[float] = self._distances(np.array([day]))[0].tolist()
         return made
+
+    def on_moments(self) -> OnMoments:
+        def distances(values: Sequence[datetime | None]) -> Floats:
+            local = [_EPOCH if moment is None else moment.astimezone(self.zone).date() for moment in values]
+            result = self._distances(np.array([(day - _EPOCH).days for day in local], dtype=np.int64))
+            result[[moment is None for moment in values]] = NAN
+            return result
+
+        return distances
 
     def state(self) -> State:
         return State()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnNumbers, OnRow, Out, Row, State, Transform
 from tenfold.bundle.transforms.values import number, numbers, of_each, present
 from tenfold.foundation.errors import InputError, did_you_mean
 from tenfold.records.features import Step
@@ -51,6 +53,35 @@ class FittedImpute:
             if self.indicator:
                 result.append(0.0 if known else 1.0)
         return result
+
+    def on_numbers(self) -> OnNumbers:
+        fills = np.array(self.fills)
+
+        def filled(values: Floats) -> Floats:
+            return np.where(np.isnan(values), fills, values)
+
+        def marked(values: Floats) -> Floats:
+            missing = np.isnan(values)
+            result = np.empty((len(values), 2 * len(fills)))
+            result[:, 0::2] = np.where(missing, fills, values)
+            result[:, 1::2] = missing
+            return result
+
+        return marked if self.indicator else filled
+
+    def on_row(self) -> OnRow:
+        fills, step = self.fills, 2 if self.indicator else 1
+
+        def filled(values: Sequence[Any], out: Out, start: int) -> None:
+            at = start
+            for value, fill in zip(values, fills, strict=True):
+                missing = value != value  # noqa: PLR0124 - NaN, at a third of isnan's cost
+                out[at] = fill if missing else value
+                if step == 2:
+                    out[at + 1] = missing
+                at += step
+
+        return filled
 
     def state(self) -> State:
         return State(arrays={"fills": np.asarray(self.fills)})

@@ -21,7 +21,7 @@ from tenfold.bundle.transforms.interaction_choice import (
     scored_pairs,
 )
 from tenfold.bundle.transforms.levels import codes, word, words
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnColumns, Read, Row, State, Transform
 from tenfold.bundle.transforms.settings import whole
 from tenfold.bundle.transforms.target_encoding import INNER_FOLDS, SMOOTHING_ROWS
 from tenfold.bundle.transforms.values import number, numbers
@@ -78,6 +78,24 @@ class FittedInteractions:
                 made = self._combined(place, np.array([first_number]), np.array([second_number]))
                 result.append(float(made[0]))
         return result
+
+    def on_columns(self) -> OnColumns:
+        def combined(read: Read) -> Floats:
+            result = np.empty((read.rows, len(self.names)))
+            column = 0
+            for place, pair in enumerate(self.pairs):
+                if pair.operation != "cross":
+                    result[:, column] = self._combined(place, read.numbers(pair.first), read.numbers(pair.second))
+                    column += 1
+                    continue
+                both = zip(read.words(pair.first), read.words(pair.second), strict=True)
+                known, (levels, means) = self.places[place], self.crosses[place]
+                held = [known.get(words, len(levels)) for words in both]  # type: ignore[arg-type]  # None is in none
+                result[:, column : column + self.outputs] = means[held]
+                column += self.outputs
+            return result
+
+        return combined
 
     def state(self) -> State:
         arrays: dict[str, npt.NDArray[Any]] = {"chosen": self.chosen, "centers": self.centers}

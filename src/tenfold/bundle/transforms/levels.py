@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.protocols import Row
+from tenfold.bundle.transforms.protocols import OnRow, OnWords, Out, Row
 from tenfold.bundle.transforms.values import NAN
 from tenfold.records.features import Step
 
@@ -58,3 +59,31 @@ def codes(values: pl.Series, levels: tuple[str, ...]) -> Floats:
     positions = values.cast(pl.Enum(levels), strict=False).to_physical()
     result: Floats = positions.cast(pl.Float64).fill_null(NAN).to_numpy(writable=True)
     return result
+
+
+def looked_up(value_of: Mapping[str, float], fill: str | None, *, absent: float, unknown: float) -> OnWords:
+    """Return the lowered form of a transform that gives each level a number."""
+    number_of = _with_missing(value_of, fill, absent=absent, unknown=unknown).get
+
+    def numbered(values: Sequence[str | None], out: Floats) -> None:
+        out[:, 0] = [number_of(value, unknown) for value in values]
+
+    return numbered
+
+
+def looked_up_alone(value_of: Mapping[str, float], fill: str | None, *, absent: float, unknown: float) -> OnRow:
+    """Return the same for one row."""
+    number_of = _with_missing(value_of, fill, absent=absent, unknown=unknown).get
+
+    def numbered(values: Sequence[Any], out: Out, start: int) -> None:
+        out[start] = number_of(values[0], unknown)
+
+    return numbered
+
+
+def _with_missing(
+    value_of: Mapping[str, float], fill: str | None, *, absent: float, unknown: float
+) -> dict[str | None, float]:
+    numbers: dict[str | None, float] = dict(value_of.items())
+    numbers[None] = absent if fill is None else numbers.get(fill, unknown)
+    return numbers

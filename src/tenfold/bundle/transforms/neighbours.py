@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnNumbers, Row, State, Transform
 from tenfold.bundle.transforms.settings import whole
 from tenfold.bundle.transforms.values import FARTHEST, center_and_spread, number, numbers, stacked
 from tenfold.records.features import Step
@@ -43,6 +43,9 @@ class FittedNeighbours:
     def apply_row(self, row: Row) -> list[float]:
         filled: list[float] = self._filled(np.array([[number(row, name) for name in self.columns]]))[0].tolist()
         return filled
+
+    def on_numbers(self) -> OnNumbers:
+        return self._filled
 
     def state(self) -> State:
         return State(arrays={"donors": self.donors, "centers": self.centers, "spreads": self.spreads})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +12,7 @@ import polars as pl
 
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.levels import codes, levels_of, only_column, stand_in, word, words
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnRow, OnWords, Out, Row, State, Transform
 from tenfold.records.features import Step
 
 _OTHER, _MISSING = 0, 1
@@ -70,6 +72,28 @@ class FittedOneHot:
         else:
             result[self.position_of.get(value, count + _OTHER)] = 1.0
         return result
+
+    def on_words(self) -> OnWords:
+        position, other = self._position_of().get, len(self.levels) + _OTHER
+
+        def one_hot(values: Sequence[str | None], out: Floats) -> None:
+            out[np.arange(len(values)), [position(value, other) for value in values]] = 1.0
+
+        return one_hot
+
+    def on_row(self) -> OnRow:
+        position, other = self._position_of().get, len(self.levels) + _OTHER
+
+        def one_hot(values: Sequence[Any], out: Out, start: int) -> None:
+            out[start + position(values[0], other)] = 1.0
+
+        return one_hot
+
+    def _position_of(self) -> dict[str | None, int]:
+        places: dict[str | None, int] = dict(self.position_of.items())
+        count = len(self.levels)
+        places[None] = count + _MISSING if self.fill is None else places.get(self.fill, count + _OTHER)
+        return places
 
     def state(self) -> State:
         return State(facts={"fill": self.fill}, arrays={"frequent": self.frequent})

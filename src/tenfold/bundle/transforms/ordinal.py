@@ -8,8 +8,17 @@ import numpy as np
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.levels import codes, levels_of, only_column, stand_in, word, words
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.levels import (
+    codes,
+    levels_of,
+    looked_up,
+    looked_up_alone,
+    only_column,
+    stand_in,
+    word,
+    words,
+)
+from tenfold.bundle.transforms.protocols import OnRow, OnWords, Row, State, Transform
 from tenfold.bundle.transforms.values import NAN
 from tenfold.records.features import Step
 
@@ -38,6 +47,12 @@ class FittedOrdinal:
     def apply_row(self, row: Row) -> list[float]:
         value = word(row, self.column, self.fill)
         return [NAN if value is None else self.place_of.get(value, NAN)]
+
+    def on_words(self) -> OnWords:
+        return looked_up(self.place_of, self.fill, absent=NAN, unknown=NAN)
+
+    def on_row(self) -> OnRow:
+        return looked_up_alone(self.place_of, self.fill, absent=NAN, unknown=NAN)
 
     def state(self) -> State:
         return State(facts={"fill": self.fill})

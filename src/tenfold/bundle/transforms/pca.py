@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnNumbers, Row, State, Transform
 from tenfold.bundle.transforms.settings import whole
 from tenfold.bundle.transforms.values import FARTHEST, center_and_spread, number, numbers, stacked
 from tenfold.records.features import Step
@@ -37,6 +37,9 @@ class FittedPCA:
     def apply_row(self, row: Row) -> list[float]:
         made: list[float] = self._projected(np.array([[number(row, name) for name in self.columns]]))[0].tolist()
         return made
+
+    def on_numbers(self) -> OnNumbers:
+        return self._projected
 
     def state(self) -> State:
         return State(arrays={"centers": self.centers, "spreads": self.spreads, "axes": self.axes})

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnNumbers, Row, State, Transform
 from tenfold.bundle.transforms.values import NAN, number, numbers, stacked
 from tenfold.foundation.errors import InputError, did_you_mean
 from tenfold.records.features import Step
@@ -46,6 +46,10 @@ class FittedPower:
     def apply_row(self, row: Row) -> list[float]:
         values = (np.array([number(row, name)]) for name in self.names)
         return [float(self._bent(place, value)[0]) for place, value in enumerate(values)]
+
+    def on_numbers(self) -> OnNumbers:
+        places = range(len(self.names))
+        return lambda values: np.column_stack([self._bent(place, values[:, place]) for place in places])
 
     def state(self) -> State:
         return State(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -61,6 +62,97 @@ class FittedInPlace(Fitted, Protocol):
 
     def apply_into(self, table: pl.DataFrame, out: Floats) -> None:
         """Write the columns it makes into ``out``, of shape (n_rows, len(names))."""
+        ...
+
+
+OnNumbers = Callable[[Floats], Floats]
+"""From numbers of shape (n_rows, n_columns), as ``values.numbers`` reads them, to columns of shape (n_rows, n_made)."""
+
+OnWords = Callable[[Sequence[str | None], Floats], None]
+"""Writes the columns made of one column of words into zeros of shape (n_rows, n_made)."""
+
+OnMoments = Callable[[Sequence[datetime | None]], Floats]
+"""From one column of times to columns of shape (n_rows, n_made)."""
+
+
+class Read(Protocol):
+    """The columns of a request, for a transform that reads several kinds of them."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        ...
+
+    def numbers(self, column: str) -> Floats:
+        """Return a column of numbers of shape (n_rows,)."""
+        ...
+
+    def words(self, column: str) -> Sequence[str | None]:
+        """Return a column of words."""
+        ...
+
+
+OnColumns = Callable[[Read], Floats]
+"""From the columns of a request to columns of shape (n_rows, n_made)."""
+
+
+class Out(Protocol):
+    """Where numbers are written one by one: a row of the matrix, or a list."""
+
+    def __setitem__(self, key: int, value: float, /) -> None:
+        """Write one."""
+        ...
+
+
+OnRow = Callable[[Sequence[Any], Out, int], None]
+"""Writes the columns made of one row's values into zeros, from a place on; missing numbers are NaN, words None."""
+
+
+# What follows is the lowered form: constants bound once, then arrays and lists in, arrays out, no table in between.
+
+
+@runtime_checkable
+class LowersNumbers(Fitted, Protocol):
+    """A fitted transform that reads numbers alone."""
+
+    def on_numbers(self) -> OnNumbers:
+        """Return what it does to them; it may return what it was given, and never writes to it."""
+        ...
+
+
+@runtime_checkable
+class LowersWords(Fitted, Protocol):
+    """A fitted transform that reads one column of words."""
+
+    def on_words(self) -> OnWords:
+        """Return what it does to it."""
+        ...
+
+
+@runtime_checkable
+class LowersMoments(Fitted, Protocol):
+    """A fitted transform that reads one column of times."""
+
+    def on_moments(self) -> OnMoments:
+        """Return what it does to it."""
+        ...
+
+
+@runtime_checkable
+class LowersColumns(Fitted, Protocol):
+    """A fitted transform that reads columns of several kinds."""
+
+    def on_columns(self) -> OnColumns:
+        """Return what it does to them."""
+        ...
+
+
+@runtime_checkable
+class LowersRow(Fitted, Protocol):
+    """A fitted transform that is quicker on one row without arrays; it has one of the forms above as well."""
+
+    def on_row(self) -> OnRow:
+        """Return what it does to the values of its columns."""
         ...
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from tenfold.bundle.matrix import Floats
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnNumbers, OnRow, Out, Row, State, Transform
 from tenfold.bundle.transforms.values import number, numbers, of_each, present
 from tenfold.foundation.errors import InputError, did_you_mean
 from tenfold.records.features import Step
@@ -39,6 +41,25 @@ class FittedScale:
             (number(row, name) - center) / spread
             for name, center, spread in zip(self.names, self.centers, self.spreads, strict=True)
         ]
+
+    def on_numbers(self) -> OnNumbers:
+        centers, spreads = np.array(self.centers), np.array(self.spreads)
+
+        def scaled(values: Floats) -> Floats:
+            result: Floats = values - centers
+            result /= spreads
+            return result
+
+        return scaled
+
+    def on_row(self) -> OnRow:
+        pairs = tuple(zip(self.centers, self.spreads, strict=True))
+
+        def scaled(values: Sequence[Any], out: Out, start: int) -> None:
+            for at, (value, (center, spread)) in enumerate(zip(values, pairs, strict=True), start):
+                out[at] = (value - center) / spread
+
+        return scaled
 
     def state(self) -> State:
         return State(arrays={"centers": np.asarray(self.centers), "spreads": np.asarray(self.spreads)})

@@ -9,7 +9,7 @@ import polars as pl
 
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.levels import only_column
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnNumbers, Row, State, Transform
 from tenfold.bundle.transforms.settings import whole
 from tenfold.bundle.transforms.values import number, numbers
 from tenfold.records.features import Step
@@ -45,6 +45,9 @@ class FittedSpline:
     def apply_row(self, row: Row) -> list[float]:
         terms: list[float] = self._terms(np.array([number(row, self.column)]))[0].tolist()
         return terms
+
+    def on_numbers(self) -> OnNumbers:
+        return lambda values: self._terms(values[:, 0])
 
     def state(self) -> State:
         return State(arrays={"knots": self.knots})

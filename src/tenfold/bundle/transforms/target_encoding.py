@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +12,7 @@ import polars as pl
 
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.levels import codes, only_column, stand_in, word, words
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnRow, OnWords, Out, Row, State, Transform
 from tenfold.records.features import Step
 
 SMOOTHING_ROWS = 20.0
@@ -40,6 +42,28 @@ class FittedTargetEncoding:
         value = word(row, self.column, self.fill)
         unseen = self.rows_of[""]
         return unseen if value is None else self.rows_of.get(value, unseen)
+
+    def on_words(self) -> OnWords:
+        place_of, unseen, table = self._places().get, len(self.levels), self.table
+
+        def encoded(values: Sequence[str | None], out: Floats) -> None:
+            out[:] = table.take([place_of(value, unseen) for value in values], axis=0)
+
+        return encoded
+
+    def on_row(self) -> OnRow:
+        place_of, unseen, rows = self._places().get, len(self.levels), self.table.tolist()
+
+        def encoded(values: Sequence[Any], out: Out, start: int) -> None:
+            for at, value in enumerate(rows[place_of(values[0], unseen)], start):
+                out[at] = value
+
+        return encoded
+
+    def _places(self) -> dict[str | None, int]:
+        places: dict[str | None, int] = {level: place for place, level in enumerate(self.levels)}
+        places[None] = len(self.levels) if self.fill is None else places.get(self.fill, len(self.levels))
+        return places
 
     def state(self) -> State:
         return State(facts={"levels": list(self.levels), "fill": self.fill}, arrays={"table": self.table})

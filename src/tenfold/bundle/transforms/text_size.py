@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,7 +12,7 @@ import polars as pl
 
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.levels import only_column
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnWords, Row, State, Transform
 from tenfold.bundle.transforms.values import NAN, stacked, texts
 from tenfold.records.features import Step
 
@@ -36,6 +37,13 @@ class FittedTextSize:
     def apply_row(self, row: Row) -> list[float]:
         text = cast("str | None", row[self.column])
         return [NAN, NAN] if text is None else [float(len(text)), float(len(_WORDS.findall(text)))]
+
+    def on_words(self) -> OnWords:
+        def sizes(values: Sequence[str | None], out: Floats) -> None:
+            for row, text in enumerate(values):
+                out[row] = (NAN, NAN) if text is None else (len(text), len(_WORDS.findall(text)))
+
+        return sizes
 
     def state(self) -> State:
         return State()

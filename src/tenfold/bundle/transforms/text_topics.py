@@ -15,7 +15,7 @@ import polars as pl
 
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.transforms.levels import only_column
-from tenfold.bundle.transforms.protocols import Row, State, Transform
+from tenfold.bundle.transforms.protocols import OnWords, Row, State, Transform
 from tenfold.bundle.transforms.settings import whole
 from tenfold.bundle.transforms.values import texts
 from tenfold.records.features import Step
@@ -56,6 +56,12 @@ class FittedTextTopics:
     def apply_row(self, row: Row) -> list[float]:
         made: list[float] = self._projected([row[self.column]])[0].tolist()
         return made
+
+    def on_words(self) -> OnWords:
+        def projected(values: Sequence[str | None], out: Floats) -> None:
+            out[:] = self._projected(values)
+
+        return projected
 
     def state(self) -> State:
         return State(facts={"terms": list(self.vocabulary)}, arrays={"weights": self.weights, "axes": self.axes})

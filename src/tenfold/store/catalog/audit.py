@@ -22,7 +22,7 @@ from tenfold.store.rows import AuditEntry, AuditHead
 FIRST_HASH = "0" * 64
 EMPTY = AuditHead(index=0, hash=FIRST_HASH)
 # A column that came later, at its default, counts as absent: rows from before it are vouched for as they were written.
-_ABSENT = {"replay": False}
+_ABSENT = {"replay": False, "traffic": None}
 _WRITTEN = ("index", "action", "subject", "actor", "details", "at", "recorded", "previous")
 
 

@@ -9,11 +9,14 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from tenfold.foundation.errors import InputError, StoreError
-from tenfold.foundation.serial import canonical_json
+from tenfold.foundation.serial import canonical_json, from_json, plain, to_json
+from tenfold.records.release import Traffic, TrafficLook
 from tenfold.store.catalog import schema
 from tenfold.store.catalog.audit import Ledger, next_number
 from tenfold.store.catalog.registry import Move, current_aliases, move_alias
-from tenfold.store.rows import Release, ReleaseOrder
+from tenfold.store.rows import KeptTraffic, Release, ReleaseAction, ReleaseOrder
+
+_ACTIONS: Mapping[str, ReleaseAction] = {"promote": "promote", "rollback": "rollback", "traffic": "traffic"}
 
 
 class CatalogReleases:
@@ -44,6 +47,7 @@ class CatalogReleases:
                 "accepted": canonical_json(list(order.accepted)).decode(),
                 "evidence": canonical_json(list(order.evidence)).decode(),
                 "replay": order.replay,
+                "traffic": None if order.traffic is None else canonical_json(plain(order.traffic)).decode(),
                 **stamp.row(),
             }
             meant = current_aliases(connection, order.name)
@@ -82,6 +86,41 @@ class CatalogReleases:
             return tuple(_release_of(row) for row in connection.execute(query).mappings())
 
 
+class CatalogTraffic:
+    """`TrafficLooks` in the catalog."""
+
+    def __init__(self, ledger: Ledger):
+        self._ledger = ledger
+
+    def keep(self, look: TrafficLook) -> KeptTraffic:
+        table = schema.traffic_looks
+        with self._ledger.writing() as connection:
+            row = {
+                "number": next_number(connection, table.c.number),
+                "endpoint": look.endpoint,
+                "look": to_json(look).decode(),
+                **self._ledger.stamp(look.at).row(),
+            }
+            self._ledger.insert(connection, table, row, action="traffic looked at", subject=f"t{row['number']}")
+            return _look_of(row)
+
+    def of(self, endpoint: str | None = None) -> tuple[KeptTraffic, ...]:
+        table = schema.traffic_looks
+        query = sa.select(table).order_by(table.c.number)
+        if endpoint is not None:
+            query = query.where(table.c.endpoint == endpoint)
+        with self._ledger.catalog.reading() as connection:
+            return tuple(_look_of(row) for row in connection.execute(query).mappings())
+
+
+def _look_of(row: Mapping[str, object] | sa.RowMapping) -> KeptTraffic:
+    return KeptTraffic(
+        number=int(str(row["number"])),
+        look=from_json(TrafficLook, str(row["look"])),
+        recorded=schema.moment_of(str(row["recorded"])),
+    )
+
+
 def _check_is_newest(connection: sa.Connection, order: ReleaseOrder) -> None:
     table = schema.releases
     newest: int | None = connection.execute(
@@ -107,7 +146,7 @@ def _release_of(row: Mapping[str, object] | sa.RowMapping) -> Release:
     return Release(
         endpoint=str(row["endpoint"]),
         revision=int(str(row["revision"])),
-        action="promote" if row["action"] == "promote" else "rollback",
+        action=_ACTIONS[str(row["action"])],
         name=str(row["name"]),
         number=int(str(row["version"])),
         previous=None if row["previous"] is None else int(str(row["previous"])),
@@ -120,4 +159,5 @@ def _release_of(row: Mapping[str, object] | sa.RowMapping) -> Release:
         replay=bool(row["replay"]),
         at=schema.moment_of(str(row["at"])),
         recorded=schema.moment_of(str(row["recorded"])),
+        traffic=None if row["traffic"] is None else from_json(Traffic, str(row["traffic"])),
     )

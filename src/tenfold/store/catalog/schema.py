@@ -22,12 +22,13 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration: known here so that opening an up-to-date store need not import the migration tool."""
 
 HISTORIES = (
     *("run_stages", "evidence", "versions", "aliases", "releases", "decisions", "looks", "audit"),
     *("log_readings", "window_parts", "windows", "window_references", "incidents", "deliveries", "label_batches"),
+    "traffic_looks",
 )
 """Tables to which rows are only ever added; triggers refuse everything else."""
 
@@ -154,6 +155,7 @@ releases = Table(
     Column("replay", Boolean, nullable=False),
     Column("at", String, nullable=False),
     Column("recorded", String, nullable=False),
+    Column("traffic", String),
     UniqueConstraint("endpoint", "revision"),
     ForeignKeyConstraint(["name", "version"], ["versions.name", "versions.number"]),
     Index("releases_of_a_model", "name", "number"),
@@ -169,6 +171,16 @@ decisions = Table(
     Column("decision", String, nullable=False),
     Column("newest", String, ForeignKey("blobs.name")),
     Column("lockbox", String, ForeignKey("blobs.name")),
+    Column("at", String, nullable=False),
+    Column("recorded", String, nullable=False),
+)
+
+traffic_looks = Table(
+    "traffic_looks",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("endpoint", String, nullable=False, index=True),
+    Column("look", String, nullable=False),
     Column("at", String, nullable=False),
     Column("recorded", String, nullable=False),
 )

@@ -2,7 +2,9 @@
 
 One writer is one process; it appends to segments of its own, ``log/<endpoint>/<worker>-<start>-<seq>.log`` below the
 store's folder. A killed process loses nothing that it wrote; against a failing machine, what was written is flushed
-every 50 ms, or before the answer where that is asked for.
+every 50 ms, or before the answer where that is asked for: then all answers that wait share one flush.
+
+A record that cannot be written refuses its answer, or, where that is asked for, is counted as lost with the reason.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from tenfold.store.predictions.segment import HEADER, SUFFIX, framed
 FOLDER = "log"
 FLUSH_SECONDS = 0.05
 SEGMENT_BYTES = 64 << 20
+Flushed = Callable[[StoreError | None], None]
 KIND_LETTERS: Mapping[str, str] = {"numeric": "n", "categorical": "c", "boolean": "b", "datetime": "d", "text": "t"}
 """How a record names the kinds of its columns, one letter for each column in their order."""
 
@@ -85,6 +88,10 @@ class Answered:
     scores : sequence of sequences of float, shape (n_rows, outputs)
     decisions : sequence of str, or None
         The class decided for each row; None for a regression.
+    assigned : sequence of str, or None
+        The id by which each row was given to this version; None where that is its own id.
+    reasons : sequence of mappings, or None
+        Of each row what its columns add to which score; None where nobody asked.
     """
 
     at: datetime
@@ -94,6 +101,8 @@ class Answered:
     columns: Mapping[str, Sequence[object]]
     scores: Sequence[Sequence[float]]
     decisions: Sequence[str] | None
+    assigned: Sequence[str] | None = None
+    reasons: Sequence[Mapping[str, object]] | None = None
 
 
 @dataclass(slots=True)
@@ -116,6 +125,8 @@ class PredictionLog:
         Hears of a flush that failed, in one sentence.
     segment_bytes : int
         From which size on a new segment is begun.
+    may_lose : bool
+        Whether predictions that cannot be written are answered all the same, and counted in `lost`.
     before_write : callable
         See `tenfold.store.files.disk.BeforeWrite`.
     """
@@ -128,6 +139,7 @@ class PredictionLog:
         clock: Clock | None = None,
         told: Callable[[str], None] | None = None,
         segment_bytes: int = SEGMENT_BYTES,
+        may_lose: bool = False,
         before_write: BeforeWrite = nothing,
     ):
         self._folder = folder / FOLDER
@@ -146,10 +158,17 @@ class PredictionLog:
         self._written = 0
         self._flushed = 0
         self._oldest: float | None = None
+        self._in_doubt = (0, 0)
+        self._may_lose = may_lose
+        self._asked: list[tuple[int, Flushed]] = []
         self._wake = threading.Event()
+        self._hurry = threading.Event()
         self._closing = threading.Event()
         self.bytes_written = 0
+        self.rows_written = 0
+        self.flushes = 0
         self.failures = 0
+        self.lost: dict[str, int] = {}
         self._flusher = threading.Thread(target=self._flush_often, name="prediction-log", daemon=True)
         self._flusher.start()
 
@@ -159,7 +178,7 @@ class PredictionLog:
         Raises
         ------
         StoreError
-            When it cannot be written; nothing of it stays then, and a later one may succeed.
+            When it cannot be written, and may not be lost; nothing of it stays then, and a later one may succeed.
         """
         facts = {
             "at": answered.at,
@@ -171,6 +190,10 @@ class PredictionLog:
         }
         if answered.replay:
             facts["replay"] = True
+        if answered.assigned is not None:
+            facts["assigned"] = answered.assigned
+        if answered.reasons is not None:
+            facts["reasons"] = answered.reasons
         frame = framed(origin.opening + orjson.dumps(facts)[1:])
         with self._writing:
             try:
@@ -178,13 +201,32 @@ class PredictionLog:
             except OSError as error:
                 self.failures += 1
                 reason = os.strerror(error.errno) if error.errno else str(error)
+                if self._may_lose:
+                    self.lost[reason] = self.lost.get(reason, 0) + len(answered.ids)
+                    return 0
                 raise cannot_write(self._folder / origin.endpoint, reason) from error
             self._written += 1
+            self.rows_written += len(answered.ids)
             number = self._written
             if self._oldest is None:
                 self._oldest = self._clock.monotonic()
         self._wake.set()
         return number
+
+    @property
+    def records(self) -> int:
+        """How many records were written."""
+        return self._written
+
+    def when_flushed(self, number: int, flushed: Flushed) -> None:
+        """Have the record of this number flushed at once, and tell in the end whether it is on the disk.
+
+        All that ask while a flush is going on share the next one. ``flushed`` is called on the thread that flushes.
+        """
+        with self._writing:
+            self._asked.append((number, flushed))
+        self._hurry.set()
+        self._wake.set()
 
     def flush(self, number: int | None = None) -> None:
         """Return when the record of this number, or all, are on the disk; those who wait share one flush.
@@ -192,9 +234,13 @@ class PredictionLog:
         Raises
         ------
         StoreError
-            When the disk refuses.
+            When the disk refuses. What it has refused once counts as refused although a later flush succeeds: a
+            system forgets what it could not write (Rebello et al., 2020, "Can Applications Recover from fsync
+            Failures?").
         """
         with self._flushing:
+            if number is not None and self._doubtful(number):
+                raise self._unflushed()
             if number is not None and self._flushed >= number:
                 return
             with self._writing:
@@ -212,11 +258,13 @@ class PredictionLog:
                     self._full = full + self._full
                     self._oldest = oldest
                 self.failures += 1
+                self._in_doubt = (self._flushed, reached)
                 reason = os.strerror(error.errno) if error.errno else str(error)
                 raise cannot_write(self._folder, reason) from error
             for segment in full:
                 os.close(segment.descriptor)
             self._flushed = reached
+            self.flushes += 1
 
     def lag_seconds(self) -> float:
         """Return how long the oldest record that is not yet on the disk has waited; 0 when there is none."""
@@ -226,6 +274,7 @@ class PredictionLog:
     def close(self) -> None:
         """Flush what is there and close the files."""
         self._closing.set()
+        self._hurry.set()
         self._wake.set()
         self._flusher.join()
         self.flush()
@@ -287,11 +336,26 @@ class PredictionLog:
     def _flush_often(self) -> None:
         while not self._closing.is_set():
             self._wake.wait()
-            self._closing.wait(FLUSH_SECONDS)
+            self._hurry.wait(FLUSH_SECONDS)
+            self._hurry.clear()
             self._wake.clear()
+            with self._writing:
+                asked, self._asked = self._asked, []
+            refused: StoreError | None = None
             try:
                 self.flush()
             except StoreError as error:
+                refused = error
                 self._told(str(error))
                 self._wake.set()
-                self._closing.wait(1.0)
+            for number, flushed in asked:
+                flushed(refused or (self._unflushed() if self._doubtful(number) else None))
+            if refused is not None and not asked:
+                self._hurry.wait(1.0)
+
+    def _doubtful(self, number: int) -> bool:
+        lowest, highest = self._in_doubt
+        return lowest < number <= highest
+
+    def _unflushed(self) -> StoreError:
+        return cannot_write(self._folder, "it could not be flushed")

@@ -24,6 +24,7 @@ _OWN: Mapping[str, pl.DataType] = {
     "replay": pl.Boolean(),
     "decision": pl.String(),
 }
+_ASSIGNED = "assigned"
 _TYPES: Mapping[str, pl.DataType] = {
     KIND_LETTERS["numeric"]: pl.Float64(),
     KIND_LETTERS["categorical"]: pl.String(),
@@ -60,7 +61,7 @@ class Predictions:
         One row for each prediction, in the order in which they were recorded: ``id``, ``at``, ``recorded``, ``ref``,
         ``bundle``, ``replay``, ``decision`` (null for a regression), the score columns (``proba_<class>``, or
         ``score``), and the model's inputs in canonical form. An input that is called as one of the others is named
-        ``input_<name>``.
+        ``input_<name>``. ``assigned``, where any row was divided by another id than its own: that id.
     position : Position
         Where to read on; records that were not whole yet are read then.
     damaged : tuple of Damage
@@ -114,6 +115,11 @@ def read_predictions(
     return Predictions(rows=_table(batches.values()), position=Position(segments=reached), damaged=tuple(damaged))
 
 
+def end_of(folder: Path, endpoint: str) -> Position:
+    """Return where an endpoint's log ends now: who reads on from there gets what comes after."""
+    return Position(segments={path.name: path.stat().st_size for path in _segments(folder / FOLDER / endpoint)})
+
+
 def endpoints_logged(folder: Path) -> tuple[str, ...]:
     """Return the endpoints that have a log, sorted."""
     place = folder / FOLDER
@@ -128,6 +134,7 @@ class _Batch:
         self._outputs: list[str] = record["outputs"]
         self._ref, self._bundle = record["ref"], record["bundle"]
         self._own: dict[str, list[Any]] = {"id": [], "at": [], "recorded": [], "replay": [], "decision": []}
+        self._assigned: list[str | None] = []
         self._order: list[int] = []
         self._scores: list[list[list[float]]] = []
         self._columns: dict[str, list[Any]] = {name: [] for name in self._kinds}
@@ -140,6 +147,7 @@ class _Batch:
         self._own["recorded"] += [record["recorded"]] * rows
         self._own["replay"] += [record.get("replay", False)] * rows
         self._own["decision"] += record["decisions"] or [None] * rows
+        self._assigned += record.get(_ASSIGNED) or [None] * rows
         self._order += range(place, place + rows)
         self._scores.append(record["scores"])
         for name, values in record["columns"].items():
@@ -156,7 +164,9 @@ class _Batch:
             pl.Series(name, [row[place] for row in scores], dtype=pl.Float64)
             for place, name in enumerate(self._outputs)
         ]
-        taken = {*_OWN, *self._outputs}
+        if any(each is not None for each in self._assigned):
+            own.append(pl.Series(_ASSIGNED, self._assigned, dtype=pl.String).fill_null(own[0]))
+        taken = {*_OWN, _ASSIGNED, *self._outputs}
         inputs = [
             _series(f"input_{name}" if name in taken else name, self._columns[name], _TYPES[kind])
             for name, kind in self._kinds.items()
@@ -173,6 +183,8 @@ def _table(batches: Iterable[_Batch]) -> pl.DataFrame:
         return pl.DataFrame(schema=dict(_OWN))
     # A column that changed its kind between versions takes the type that holds both.
     whole = tables[0] if len(tables) == 1 else pl.concat(tables, how="diagonal_relaxed")
+    if _ASSIGNED in whole.columns:
+        whole = whole.with_columns(pl.col(_ASSIGNED).fill_null(pl.col("id")))
     return whole.sort("recorded", _PLACE).drop(_PLACE)
 
 

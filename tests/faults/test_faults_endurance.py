@@ -1,0 +1,229 @@
+"""The gateway through restarts, bad versions and full disks: nobody is failed, each prediction is accounted for."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.bundle.bundle_scene import table
+from tests.unit.gateway.gateway_scene import (
+    ENDPOINT,
+    ROW,
+    Running,
+    ask,
+    body_of,
+    boosted,
+    hard_rows,
+    release,
+    route,
+    running,
+    set_up,
+    wait_until,
+)
+
+from tenfold.bundle.container import MANIFEST, sealed
+from tenfold.bundle.format import pack_bundle
+from tenfold.bundle.model import Model
+from tenfold.foundation.fingerprint import hash_bytes
+from tenfold.records.release import Route
+from tenfold.store.files.blobs import FileBlobs
+from tenfold.store.files.disk import Disk
+from tenfold.store.predictions.reader import read_predictions
+
+pytestmark = pytest.mark.slow
+
+FULL = os.environ.get("TENFOLD_FAULTS") == "full"
+RESTARTS = 100 if FULL else 1
+ROUNDS = 10 if FULL else 1
+PER_SECOND = 50.0
+
+
+@dataclass
+class Asked:
+    """What keep-alive clients were told: statuses that are not 200, and errors of their connections."""
+
+    answered: int = 0
+    failed: list[Any] = field(default_factory=list)
+    versions: set[str] = field(default_factory=set)
+    over: threading.Event = field(default_factory=threading.Event)
+
+
+def keep_asking(gateway: Running, asked: Asked) -> None:
+    connection = gateway.connect()
+    following = time.monotonic()
+    while not asked.over.is_set():
+        try:
+            status, reply = ask(connection, body_of(ROW))
+        except (OSError, http.client.HTTPException) as error:
+            asked.failed.append(repr(error))
+            connection.close()
+            continue
+        if status == 200:
+            asked.answered += 1
+            asked.versions.add(json.loads(reply)["version"])
+        else:
+            asked.failed.append((status, reply))
+        following = max(following + 2 / PER_SECOND, time.monotonic() - 1.0)
+        asked.over.wait(max(0.0, following - time.monotonic()))
+    connection.close()
+
+
+@contextmanager
+def asking(gateway: Running) -> Iterator[Asked]:
+    asked = Asked()
+    clients = [threading.Thread(target=keep_asking, args=(gateway, asked)) for _ in range(2)]
+    for client in clients:
+        client.start()
+    try:
+        yield asked
+    finally:
+        asked.over.set()
+        for client in clients:
+            client.join()
+
+
+def test_workers_are_replaced_one_after_the_other_and_no_kept_connection_fails(tmp_path: Path):
+    store = set_up(tmp_path / ".tenfold")
+    with running(store, "--workers", "2" if FULL else "1") as gateway, asking(gateway) as asked:
+        for _ in range(RESTARTS):
+            before = set(gateway.workers)
+            gateway.process.send_signal(signal.SIGUSR1)
+            wait_until(
+                lambda: len(gateway.workers) == len(before) and not before & set(gateway.workers),  # noqa: B023 - at once
+                seconds=120.0,
+            )
+        since = asked.answered
+        wait_until(lambda: asked.answered > since + 5)
+    assert asked.failed == []
+    assert asked.versions == {"members@1"}
+
+
+def test_a_request_under_way_is_finished_though_the_gateway_is_told_to_end(tmp_path: Path):
+    store = set_up(tmp_path / ".tenfold")
+    body = body_of(*hard_rows(5_000))
+    with running(store) as gateway:
+        connection = gateway.connect()
+        connection.request("POST", f"/predict/{ENDPOINT}", body, {"content-type": "application/json"})
+        gateway.process.send_signal(signal.SIGTERM)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert len(json.loads(answer.read())["ids"]) == 5_000
+        connection.close()
+        assert gateway.process.wait(timeout=60) == 0
+
+
+def slow(store: Path) -> Route:
+    """The same trees two hundred times over: as right, and far slower."""
+    whole = boosted(1)
+    parts = tuple(replace(part, weight=part.weight / 200) for part in whole.parts for _ in range(200))
+    return put(store, replace(whole, parts=parts), "slow")
+
+
+def missing_feature(store: Path) -> Route:
+    """A version that asks for a column which nobody sends."""
+    whole = boosted(1)
+    fields = (*whole.signature.fields, replace(whole.signature.fields[0], name="height"))
+    return put(store, replace(whole, signature=replace(whole.signature, fields=fields)), "missing", more="height")
+
+
+def corrupt(store: Path) -> Route:
+    good = route(store, 2, ref="corrupt@1")
+    changed = bytearray((store / good.path).read_bytes())
+    changed[len(changed) // 2] ^= 1
+    (store / "changed.zip").write_bytes(changed)
+    return replace(good, path="changed.zip")
+
+
+def wrong_signature(store: Path) -> Route:
+    return altered(store, "model.json", b'"income"', b'"salary"', "signature")
+
+
+def crash_on_load(store: Path) -> Route:
+    return altered(store, "model.json", b"{", b"[", "crash")
+
+
+def altered(store: Path, name: str, old: bytes, new: bytes, ref: str) -> Route:
+    """A bundle sealed anew after one of its files was changed: its hashes are right, its content is not."""
+    packed = pack_bundle(boosted(2), table(20, seed=9))
+    files = {path: content for path, content in packed.files.items() if path != MANIFEST}
+    place = next((path for path in files if path == name), next(iter(files)))
+    files[place] = files[place].replace(old, new, 1)
+    whole = sealed(files)
+    made = replace(packed, files=whole, name=hash_bytes(whole[MANIFEST]))
+    return stored(store, made.name, made.zipped(), ref)
+
+
+def put(store: Path, model: Model, ref: str, more: str | None = None) -> Route:
+    rows = table(20, seed=9)
+    packed = pack_bundle(model, rows if more is None else rows.with_columns(rows["age"].alias(more)))
+    return stored(store, packed.name, packed.zipped(), ref)
+
+
+def stored(store: Path, name: str, content: bytes, ref: str) -> Route:
+    blobs = FileBlobs(Disk(store))
+    return Route(
+        ref=f"{ref}@1", bundle=name, path=str(blobs.path(blobs.put(content)).relative_to(store)), threshold=0.4
+    )
+
+
+BAD: tuple[Callable[[Path], Route], ...] = (slow, missing_feature, corrupt, wrong_signature, crash_on_load)
+
+
+def test_bad_versions_are_refused_or_taken_back_with_their_reason_and_fail_nobody(tmp_path: Path):
+    store = set_up(tmp_path / ".tenfold")
+    good = route(store, 1, ref="members@1", threshold=0.4)
+    revision = 1
+    problems: dict[str, str] = {}
+    with running(store) as gateway, asking(gateway) as asked:
+        for _ in range(ROUNDS):
+            for bad in BAD:
+                way = bad(store)
+                revision += 1
+                release(store, way, revision=revision)
+
+                def refused() -> bool:
+                    entry = json.loads(gateway.get("/readyz")[1])["endpoints"][0]
+                    if entry["state"] not in {"stale", "reverted"}:
+                        return False
+                    problems[way.ref] = entry["problem"]  # noqa: B023 - called at once
+                    return bool(entry["version"] == "members@1")
+
+                wait_until(refused, seconds=60.0)
+                revision += 1
+                release(store, good, revision=revision)
+                wait_until(lambda: json.loads(gateway.get("/readyz")[1])["endpoints"][0]["state"] == "serving")
+    assert asked.failed == []
+    assert asked.versions == {"members@1"}
+    assert len(problems) == len(BAD)
+    assert all(problems.values())
+
+
+def test_what_is_answered_is_logged_or_counted_as_lost_also_when_the_disk_is_full(tmp_path: Path):
+    store = set_up(tmp_path / ".tenfold")
+    answered = 0
+    with running(store, "--may-lose") as gateway:
+        (worker,) = gateway.workers
+        for limit in ("2000:", "unlimited:"):
+            assert gateway.post(body_of(ROW))[0] == 200
+            subprocess.run(["prlimit", f"--pid={worker}", f"--fsize={limit}"], check=True)
+            statuses = [gateway.post(body_of(*hard_rows(20)))[0] for _ in range(3)]
+            assert statuses == [200] * 3
+            answered += 61
+        metrics = gateway.get("/metrics")[1].decode()
+    lost = sum(
+        int(line.rpartition(" ")[2]) for line in metrics.splitlines() if line.startswith("tenfold_log_lost_rows_total{")
+    )
+    assert lost > 0
+    assert "tenfold_log_lost_rows_total{reason=" in metrics
+    assert answered == read_predictions(store, ENDPOINT).rows.height + lost
