@@ -246,7 +246,14 @@ class StoreCase:
 
     def test_release_keeps_how_requests_are_divided_and_leaves_the_champion(self, tmp_path: Path) -> None:
         traffic = Traffic(
-            strategy="canary", number=2, bundle="y", share=0.1, salt="s", since=_THEN, steps=(0.1, 0.5), position={"a": 7}
+            strategy="canary",
+            number=2,
+            bundle="y",
+            share=0.1,
+            salt="s",
+            since=_THEN,
+            steps=(0.1, 0.5),
+            position={"a": 7},
         )
         look = TrafficLook(
             endpoint=_order(after=0, number=1, previous=None).endpoint,

@@ -59,7 +59,7 @@ def test_effects_add_up_to_the_score_less_the_base_however_few_coalitions_are_lo
 ):
     row, background = rows
     found = explained(wavy, row, background, budget=budget)
-    assert found.exact == (budget == 1000 or budget == 100_000)
+    assert found.exact == (budget in {1000, 100_000})
     assert found.base + found.effects.sum() == pytest.approx(wavy(row[None])[0], abs=1e-12)
 
 
