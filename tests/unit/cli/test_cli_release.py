@@ -37,7 +37,8 @@ def test_a_promotion_passes_on_who_why_and_what_is_accepted(project: FakeProject
         "model", "promote", "late@2", "--accept", "fast", "--accept", "small", "--reason", "why", "--by", "ann"
     )
     assert done.code == 0, done.err
-    assert ("promote", ("late@2",), {"accept": ("fast", "small"), "reason": "why", "by": "ann"}) in project.calls
+    said = {"accept": ("fast", "small"), "reason": "why", "by": "ann", "at_once": False}
+    assert ("promote", ("late@2",), said) in project.calls
     for word in (
         "late@2 is live",
         "gate, revision 3",

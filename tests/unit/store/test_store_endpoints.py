@@ -34,8 +34,17 @@ def test_a_manifest_comes_back_as_it_was_published(tmp_path: Path) -> None:
         "strategy": "all",
         "at": "2013-03-03T00:00:00Z",
         "replay": True,
+        "salt": "",
+        "assign": None,
         "routes": [
-            {"ref": "late@1", "bundle": "b" * 64, "path": "blobs/aa/bb", "share": 1.0, "threshold": 0.001},
+            {
+                "ref": "late@1",
+                "bundle": "b" * 64,
+                "path": "blobs/aa/bb",
+                "share": 1.0,
+                "threshold": 0.001,
+                "role": "champion",
+            },
         ],
     }
 
