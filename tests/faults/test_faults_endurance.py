@@ -118,7 +118,7 @@ def test_a_request_under_way_is_finished_though_the_gateway_is_told_to_end(tmp_p
         connection.putheader("content-type", "application/json")
         connection.putheader("content-length", str(len(body)))
         connection.endheaders(body[: len(body) // 2])
-        wait_until(lambda: b"\ntenfold_requests_waiting 1\n" in gateway.get("/metrics")[1])
+        wait_until(lambda: b"\ntenfold_requests_under_way 2\n" in gateway.get("/metrics")[1])
         gateway.process.send_signal(signal.SIGTERM)
         connection.send(body[len(body) // 2 :])
         answer = connection.getresponse()
