@@ -14,6 +14,7 @@ from tenfold.bundle.matrix import Floats
 from tenfold.bundle.model import Model, Part
 from tenfold.bundle.plan.plan import Plan
 from tenfold.bundle.plan.proof import hard_rows, prove
+from tenfold.bundle.predictors.constant import ConstantPredictor
 from tenfold.bundle.predictors.forest import ForestPredictor
 from tenfold.bundle.predictors.linear import LinearPredictor
 from tenfold.bundle.predictors.mlp import MlpPredictor
@@ -94,6 +95,11 @@ def test_an_ensemble_of_boosted_trees_and_a_linear_model_is_its_plan_on_hard_row
 )
 def test_every_family_is_its_plan_on_hard_rows(predictor_of: Any, classes: tuple[str, ...]) -> None:
     assert prove(whole(FILLED, predictor_of, classes), table(20, seed=9)) <= 1e-9
+
+
+def test_the_constant_which_reads_nothing_is_its_plan() -> None:
+    constant = whole((), lambda columns: ConstantPredictor(values=(0.25, 0.75)))
+    assert prove(constant, table(5)) == 0.0
 
 
 def test_a_recalibrated_model_is_its_plan() -> None:
