@@ -9,17 +9,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import Tags
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_feature_names, _check_sample_weight, check_is_fitted, validate_data
 
 from tenfold.bundle.model import Model
 from tenfold.connectors.ingest import IngestOptions, ingest
@@ -28,10 +24,16 @@ from tenfold.engine.executors import ProcessMap
 from tenfold.foundation.clock import Deadline
 from tenfold.foundation.context import InlineMap, Received, StageContext, StageResult
 from tenfold.foundation.errors import DataError, InputError
+from tenfold.foundation.memory import give_back
+from tenfold.foundation.optional import hidden
 from tenfold.foundation.serial import from_json
 from tenfold.foundation.stopwatch import Stopwatch
+from tenfold.records.dataset import Dataset
+from tenfold.records.features import FeaturePlan
 from tenfold.records.model import Candidates
-from tenfold.records.problem import Task
+from tenfold.records.problem import Problem, Task
+from tenfold.records.tuning import Tuning
+from tenfold.records.validation import ValidationPlan
 from tenfold.stages.data import run as data
 from tenfold.stages.data.options import ColumnOptions, DataOptions
 from tenfold.stages.evaluation.assemble import build_model, pack, read_members
@@ -48,6 +50,13 @@ from tenfold.stages.tuning.options import Method, TuningOptions
 from tenfold.stages.validation import run as validation
 from tenfold.stages.validation.options import ValidationOptions
 
+with hidden("pandas"):
+    # scikit-learn imports pandas where it is there and uses nothing of it here: 80 MB and half of the time to import.
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.utils import Tags
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import _check_feature_names, _check_sample_weight, check_is_fitted, validate_data
+
 _FEWEST_ROWS = 2
 _TARGET, _WEIGHT = "target", "sample_weight"
 _LEAST_FOR_PROCESSES = 20.0
@@ -59,6 +68,17 @@ _CLOSING_SHARE, _CLOSING_SECONDS = 0.03, 1.0
 _MOST_SLOWNESS = 4.0
 
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What the stages left, as far as serving needs it."""
+
+    problem: Received[Problem]
+    dataset: Received[Dataset]
+    validation: Received[ValidationPlan]
+    features: Received[FeaturePlan]
+    tuning: Received[Tuning]
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
@@ -114,10 +134,15 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
             if self.random_state is None
             else int(self.random_state)
         )
-        with tempfile.TemporaryDirectory(prefix="tenfold-fit-") as scratch, self._workers() as workers:
-            ctx = StageContext(rng=np.random.default_rng(seed), seed=seed, map=workers, deadline=self._deadline(watch))
+        with tempfile.TemporaryDirectory(prefix="tenfold-fit-") as scratch:
             try:
-                return self._carry(table, names[_TARGET], columns, Path(scratch), ctx, watch=watch)
+                with self._workers() as workers:
+                    deadline = self._deadline(watch)
+                    ctx = StageContext(rng=np.random.default_rng(seed), seed=seed, map=workers, deadline=deadline)
+                    found = self._carry(table, names[_TARGET], columns, Path(scratch), ctx, watch=watch)
+                # Without the workers and what they hold there is room to read the members and to pack them.
+                give_back()
+                return self._serve(found)
             except (DataError, InputError) as error:
                 # What scikit-learn's callers catch.
                 raise ValueError(str(error)) from error
@@ -131,7 +156,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
         ctx: StageContext,
         *,
         watch: Stopwatch,
-    ) -> Model:
+    ) -> _Found:
         source = folder / "rows.parquet"
         table.write_parquet(source)
         taken = ingest(
@@ -170,15 +195,25 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
             ctx,
             open_trainer=open_trainer,
         )
-        finished = _received(searched, folder / "tuning")
-        everything = from_json(Candidates, finished.files["candidates.json"].read_bytes())
-        weights = dict(searched.record.members)
-        members = read_members(list(weights), finished.files)
-        model = build_model(members, stated.record, known.record, planned.record, None)
-        self._bundle_ = pack(model, pl.read_parquet(known.files["table.parquet"])).zipped()
-        self.metric_ = stated.record.metric.metric
-        self.metric_reason_ = stated.record.metric.reason
-        self.validation_ = {"strategy": split.record.strategy, "reason": split.record.reason}
+        return _Found(
+            problem=stated,
+            dataset=known,
+            validation=split,
+            features=planned,
+            tuning=_received(searched, folder / "tuning"),
+        )
+
+    def _serve(self, found: _Found) -> Model:
+        """Return the model that was found, after it is packed and what is public of it is set."""
+        everything = from_json(Candidates, found.tuning.files["candidates.json"].read_bytes())
+        weights = dict(found.tuning.record.members)
+        members = read_members(list(weights), found.tuning.files)
+        model = build_model(members, found.problem.record, found.dataset.record, found.features.record, None)
+        self._bundle_ = pack(model, pl.read_parquet(found.dataset.files["table.parquet"])).zipped()
+        self.metric_ = found.problem.record.metric.metric
+        self.metric_reason_ = found.problem.record.metric.reason
+        plan = found.validation.record
+        self.validation_ = {"strategy": plan.strategy, "reason": plan.reason}
         self.leaderboard_ = [
             {
                 "key": each.key,

@@ -27,7 +27,8 @@ Result = TypeVar("Result")
 
 _START = (
     "import json, sys; arguments = json.loads(sys.argv[1]); sys.path[:] = arguments['path']; "
-    "from tenfold.engine.nursery import main; main(arguments['descriptor'], arguments['preload'])"
+    "from tenfold.engine.nursery import main; "
+    "main(arguments['descriptor'], arguments['preload'], once=arguments['once'])"
 )
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 
@@ -49,6 +50,10 @@ _ATTEMPTS = 2
 """Calls are pure, so one whose worker was killed is made again, once: memory may have run out for a moment."""
 
 
+_FEW = 2
+"""So few workers import what they need each for itself: one more copy, to fork them from, would cost more memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Worker:
     pid: int
@@ -63,8 +68,8 @@ class ProcessMap:
     workers : int
         How many calls run at once.
     preload : sequence of str
-        Modules to import once, before workers are forked: the libraries of the calls to come. None of them may start
-        threads when it is imported, so polars is not among them.
+        Modules to import before the first call: the libraries of the calls to come. Many workers are forked from a
+        process that has them, so none of them may start threads when it is imported, and polars is not among them.
     threads : int
         Threads that numeric libraries may use in each worker, unless the environment says otherwise.
     """
@@ -75,6 +80,7 @@ class ProcessMap:
         self._threads = threads
         self._nursery: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self._ordered: list[Connection] = []
         self._idle: list[_Worker] = []
         self._mapping = False
 
@@ -87,7 +93,8 @@ class ProcessMap:
         if self._nursery is not None:
             return
         ours, theirs = socket.socketpair()
-        arguments = {"path": sys.path, "descriptor": theirs.fileno(), "preload": self._preload}
+        few = self._count <= _FEW
+        arguments = {"path": sys.path, "descriptor": theirs.fileno(), "preload": self._preload, "once": not few}
         environment = {name: str(self._threads) for name in _THREADS} | dict(os.environ)
         self._nursery = subprocess.Popen(  # noqa: S603 - this interpreter, running our own module
             [sys.executable, "-c", _START, json.dumps(arguments)],
@@ -101,6 +108,8 @@ class ProcessMap:
         )
         theirs.close()
         self._control = ours
+        for _ in range(self._count if few else 0):
+            self._order_worker()
 
     def __call__(
         self, function: Callable[[Item], Result], items: Iterable[Item], *, deadline: Deadline | None = None
@@ -160,6 +169,10 @@ class ProcessMap:
             os.kill(worker.pid, signal.SIGKILL)
             worker.connection.close()
         self._idle.clear()
+        # Nobody knows their numbers yet; they end when nobody is at the other side.
+        for connection in self._ordered:
+            connection.close()
+        self._ordered.clear()
         if self._control is not None:
             self._control.close()
         if self._nursery is not None:
@@ -180,21 +193,35 @@ class ProcessMap:
         if self._idle:
             return self._idle.pop()
         self.start()
-        ours, theirs = socket.socketpair()
+        if not self._ordered:
+            self._order_worker()
         control = self._open_control()
         try:
             control.settimeout(_seconds(deadline))
-            socket.send_fds(control, [nursery.FORK], [theirs.fileno()])
-            pid = self._read_number(control)
+            self._meet()
         except TimeoutError:
             # The answer would come in the middle of the next exchange: a new nursery is simpler than a resumed one.
-            ours.close()
             self._drop_nursery()
             return None
-        finally:
-            theirs.close()
         control.settimeout(None)
-        return _Worker(pid=pid, connection=Connection(ours.detach()))
+        return self._idle.pop()
+
+    def _order_worker(self) -> None:
+        """Ask for a worker; the answers are the numbers of workers, in the order in which they were asked for."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            connection = Connection(ours.detach())
+            self._ordered.append(connection)
+            try:
+                socket.send_fds(self._open_control(), [nursery.FORK], [theirs.fileno()])
+            except BrokenPipeError as error:
+                raise WorkerDied("the process that starts workers is gone; its messages above say why") from error
+
+    def _meet(self) -> None:
+        """Hear the numbers of all workers that were asked for."""
+        while self._ordered:
+            pid = self._read_number(self._open_control())
+            self._idle.append(_Worker(pid=pid, connection=self._ordered.pop(0)))
 
     def _hand_over(self, worker: _Worker, index: int, call: bytes) -> None:
         try:
@@ -235,6 +262,7 @@ class ProcessMap:
         worker.connection.close()
         # Until the nursery has waited for it, the number is not given to another process.
         os.kill(worker.pid, signal.SIGKILL)
+        self._meet()
         control = self._open_control()
         control.sendall(nursery.WAIT + nursery.NUMBER.pack(worker.pid))
         return self._read_number(control)

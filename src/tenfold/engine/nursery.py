@@ -7,7 +7,6 @@ guard around its first line. When the process that started it goes away, it take
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import os
 import pickle
@@ -16,8 +15,11 @@ import socket
 import struct
 import sys
 import traceback
-from collections.abc import Callable
 from multiprocessing.connection import Connection
+
+from tenfold.foundation.memory import give_back
+from tenfold.foundation.optional import hidden
+from tenfold.foundation.process import be_ours
 
 FORK, WAIT = b"f", b"w"
 NUMBER = struct.Struct("!q")
@@ -26,14 +28,19 @@ _NOT_NEEDED = ("pandas", "pyarrow")
 """Libraries of models import these when they are there, to take tables of theirs, which workers never hand them."""
 
 
-def main(descriptor: int, preload: list[str]) -> None:
+def main(descriptor: int, preload: list[str], *, once: bool) -> None:
     """Serve one parent over a socket until it goes away.
+
+    ``once`` says whether this process imports what is to be preloaded, and workers are forked with it; else each worker
+    imports it for itself, at the same time as the others.
 
     The parent sends FORK with a descriptor for the new worker and gets its process number, or WAIT with a process
     number and gets the status with which it ended.
     """
+    be_ours()
     control = socket.socket(fileno=descriptor)
-    _import(preload)
+    if once:
+        _import(preload)
     children: set[int] = set()
     while True:
         order, descriptors, _, _ = socket.recv_fds(control, 1, 1)
@@ -41,7 +48,7 @@ def main(descriptor: int, preload: list[str]) -> None:
             child = os.fork()
             if child == 0:
                 control.close()
-                _work(Connection(descriptors[0]))
+                _work(Connection(descriptors[0]), [] if once else preload)
             os.close(descriptors[0])
             children.add(child)
             control.sendall(NUMBER.pack(child))
@@ -58,15 +65,9 @@ def main(descriptor: int, preload: list[str]) -> None:
 
 def _import(modules: list[str]) -> None:
     """Import modules as if those that are not needed were not installed: every worker has a copy of all of it."""
-    hidden = [name for name in _NOT_NEEDED if name not in modules and name not in sys.modules]
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]  # the import system's own way to say that there is none
-    try:
+    with hidden(*(name for name in _NOT_NEEDED if name not in modules)):
         for module in modules:
             importlib.import_module(module)
-    finally:
-        for name in hidden:
-            del sys.modules[name]
 
 
 def receive(control: socket.socket, size: int) -> bytes:
@@ -80,21 +81,16 @@ def receive(control: socket.socket, size: int) -> bytes:
     return content
 
 
-def _trimming() -> Callable[[], None]:
-    """Return what gives freed memory back to the system, which glibc keeps else, as much as the greatest fit took."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    return (lambda: None) if trim is None else (lambda: trim(0))
-
-
-def _work(connection: Connection) -> None:
+def _work(connection: Connection, preload: list[str]) -> None:
     """Answer calls until the parent goes away, then end without the clean-up that belongs to the nursery."""
-    status, trim = 1, _trimming()
+    status = 1
     try:
+        _import(preload)
         while True:
             function, item = pickle.loads(connection.recv_bytes())  # noqa: S301 - from our own parent, through a private socket
             connection.send_bytes(_answer(function, item))
             del function, item
-            trim()
+            give_back()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         status = 0
     finally:

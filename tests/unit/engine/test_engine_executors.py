@@ -101,9 +101,17 @@ def test_preloaded_modules_and_one_thread_each_are_what_workers_find(monkeypatch
     assert (threads, preloaded) == ("1", True)
 
 
-def test_libraries_are_preloaded_without_pandas_which_a_call_can_still_have():
-    with ProcessMap(1, preload=["sklearn.ensemble"]) as workers:
+@pytest.mark.parametrize("count", [1, 3], ids=["each for itself", "once for all"])
+def test_libraries_are_preloaded_without_pandas_which_a_call_can_still_have(count: int):
+    with ProcessMap(count, preload=["sklearn.ensemble"]) as workers:
         assert dict(workers(calls.frames, [1])) == {0: (False, True)}
+
+
+def test_a_worker_that_dies_is_told_though_another_was_never_used():
+    with ProcessMap(2) as workers:
+        with pytest.raises(WorkerDied, match="SIGKILL"):
+            list(workers(calls.die, [1]))
+        assert dict(workers(calls.square, [2, 3])) == {0: 4, 1: 9}
 
 
 def test_what_workers_print_does_not_reach_stdout():

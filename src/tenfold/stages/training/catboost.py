@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ import numpy.typing as npt
 from tenfold.bundle.predictors.link import Link
 from tenfold.bundle.predictors.oblivious import ObliviousPredictor
 from tenfold.bundle.predictors.protocols import Predictor
-from tenfold.foundation.optional import require
+from tenfold.foundation.optional import require, stood_in
+from tenfold.foundation.process import is_ours
 from tenfold.records.features import View
 from tenfold.stages.training.convergence.look import Look
 from tenfold.stages.training.convergence.start import Kind, constant_loss, refuse_no_number
@@ -37,6 +40,7 @@ _FIXED: Mapping[str, object] = {
     "boosting_type": "Plain",
     "leaf_estimation_iterations": 1,
 }
+_BETWEEN = re.compile(r"[\s,]*")
 _LOSSES: Mapping[Aim, tuple[str, Link]] = {
     "binary": ("Logloss", "logistic"),
     "multiclass": ("MultiClass", "softmax"),
@@ -61,7 +65,7 @@ class CatBoost:
 
     def fit(self, fit: Fit) -> Fitted:
         """Boost until the held-out loss has stopped falling, the deadline passes, or ``iterations`` are reached."""
-        catboost = require("catboost", extra="boosters", purpose="The learner 'catboost'")
+        catboost = _library()
         fit = relative(fit)
         wanted = objective_of(fit)
         loss, link = _LOSSES[wanted.aim]
@@ -104,6 +108,12 @@ class CatBoost:
 _KINDS: Mapping[str, Kind] = {"Logloss": "log_loss", "MultiClass": "log_loss", "RMSE": "rmse"}
 
 
+def _library() -> Any:
+    """Return CatBoost; in a worker without pandas, which would take more memory there than CatBoost itself."""
+    with stood_in("pandas", "DataFrame", "Series") if is_ours() else nullcontext():
+        return require("catboost", extra="boosters", purpose="The learner 'catboost'")
+
+
 def _watch(fit: Fit, rate: float, loss: str, *, judged: bool) -> Watch:
     """Return who watches the rounds; the loss at the start is known for the usual losses alone."""
     start = constant_loss(fit, _KINDS[loss]) if judged and loss in _KINDS else None
@@ -144,35 +154,61 @@ def flat(model: Any, rounds: int, indicators: Indicators, *, link: Link, columns
     with tempfile.TemporaryDirectory(prefix="tenfold-catboost-") as folder:
         path = Path(folder) / "model.json"
         model.save_model(str(path), format="json")
-        written = json.loads(path.read_text(encoding="utf-8"))
-    scale, bias = written["scale_and_bias"]
-    trees = written["oblivious_trees"][:rounds]
-    # A tree that drew no column worth a split has null for its splits, and one leaf.
-    splits = [tree["splits"] or [] for tree in trees]
-    depth = max(1, *map(len, splits))
+        rest, trees = _read(path.read_text(encoding="utf-8"), rounds, indicators)
+    scale, bias = rest["scale_and_bias"]
+    depth = max(1, *(len(tree.feature) for tree in trees))
     shape = (len(trees), depth)
     feature = np.zeros(shape, dtype=np.int32)
     above = np.full(shape, np.inf, dtype=np.float32)
     upto = np.full(shape, np.inf, dtype=np.float32)
-    leaves, first, start = [], [], 0
     for place, tree in enumerate(trees):
-        for level, split in enumerate(splits[place]):
-            column = int(split["float_feature_index"])
-            feature[place, level] = indicators.source[column]
-            code = np.float32(indicators.level[column])
-            if np.isnan(code):
-                above[place, level] = split["border"]
-            else:
-                above[place, level], upto[place, level] = np.nextafter(code, np.float32(-np.inf)), code
-        leaves.append(scale * np.array(tree["leaf_values"], dtype=np.float64).reshape(1 << len(splits[place]), -1))
-        first.append(start)
-        start += len(leaves[-1])
+        levels = len(tree.feature)
+        feature[place, :levels], above[place, :levels], upto[place, :levels] = tree.feature, tree.above, tree.upto
+    counts = np.array([len(tree.leaves) for tree in trees], dtype=np.int64)
     arrays: dict[str, npt.NDArray[Any]] = {
         "feature": feature,
         "above": above,
         "upto": upto,
-        "first": np.array(first, dtype=np.int64),
-        "leaves": np.concatenate(leaves),
+        "first": np.cumsum(counts) - counts,
+        "leaves": scale * np.concatenate([tree.leaves for tree in trees]),
         "bias": np.atleast_1d(np.array(bias, dtype=np.float64)),
     }
     return ObliviousPredictor(arrays, link=link, columns=columns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tree:
+    """A tree of CatBoost's over the columns that its indicators were made of; one without a split has one leaf."""
+
+    feature: list[int]
+    above: list[np.float32]
+    upto: list[np.float32]
+    leaves: npt.NDArray[np.float64]
+
+
+def _read(text: str, rounds: int, indicators: Indicators) -> tuple[dict[str, Any], list[_Tree]]:
+    """Return what a written model says beside its trees, and its first trees.
+
+    They are read one after the other: as one document, thousands of them take a hundred times the model's memory.
+    """
+    start = text.index("[", text.index('"oblivious_trees"')) + 1
+    decoder, place = json.JSONDecoder(), start
+    trees: list[_Tree] = []
+    while (mark := _BETWEEN.match(text, place)) and text[mark.end()] != "]":
+        tree, place = decoder.raw_decode(text, mark.end())
+        if len(trees) < rounds:
+            trees.append(_tree(tree, indicators))
+    return json.loads(text[:start] + text[place:]), trees
+
+
+def _tree(written: Mapping[str, Any], indicators: Indicators) -> _Tree:
+    feature, above, upto = [], [], []
+    # One that drew no column worth a split has null for its splits.
+    for split in written["splits"] or ():
+        column = int(split["float_feature_index"])
+        code = np.float32(indicators.level[column])
+        feature.append(int(indicators.source[column]))
+        above.append(np.float32(split["border"]) if np.isnan(code) else np.nextafter(code, np.float32(-np.inf)))
+        upto.append(np.float32(np.inf) if np.isnan(code) else code)
+    leaves = np.array(written["leaf_values"], dtype=np.float64).reshape(1 << len(feature), -1)
+    return _Tree(feature=feature, above=above, upto=upto, leaves=leaves)

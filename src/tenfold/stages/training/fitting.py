@@ -28,6 +28,7 @@ from tenfold.stages.training.protocols import Fit, FitFailed, Rows
 from tenfold.stages.training.scored import Scored
 from tenfold.stages.training.serving_cost import measure_model
 from tenfold.stages.training.stopping import fitter
+from tenfold.stages.training.unread import put_away
 
 _LOG = logging.getLogger("tenfold.training")
 Values = npt.NDArray[np.float64]
@@ -180,13 +181,18 @@ def fit_folds(tasks: Sequence[FoldTask], ctx: StageContext, deadline: Deadline |
     while places:
         try:
             for index, fit in ctx.map(fit_fold, [tasks[place] for place in places], deadline=deadline):
-                fits[places[index]] = fit
+                fits[places[index]] = _lightened(fit)
         except CallLost as lost:
             fits[places[lost.index]] = _failed(tasks[places[lost.index]], str(lost), 0.0)
             places = [place for place in places if place not in fits]
         else:
             break
     return fits
+
+
+def _lightened(fit: FoldFit) -> FoldFit:
+    """Return a fit with its model on disk, if it is one of many."""
+    return replace(fit, files=put_away(fit.files)) if fit.files and fit.fold != ALL_ROWS else fit
 
 
 def fit_fold(task: FoldTask) -> FoldFit:

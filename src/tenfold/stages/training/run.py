@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,8 +19,8 @@ from tenfold.stages.training.ladder import Ladder
 from tenfold.stages.training.leaderboard import leaderboard
 from tenfold.stages.training.learners import REFERENCES
 from tenfold.stages.training.options import TrainingOptions
-from tenfold.stages.training.scored import Scored
 from tenfold.stages.training.trainer import CONVERGENCE_FILE, open_trainer
+from tenfold.stages.training.unread import together_unread
 
 
 def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
@@ -52,18 +51,15 @@ def run(  # noqa: PLR0917 - a stage takes one result of each stage before it
                 facts=ladder.facts(),
                 findings=trainer.findings(),
             ),
-            files={
-                CONVERGENCE_FILE: to_json(options.convergence),
-                **_payload(trainer.pool.values()),
-                **proofs_payload(map(trainer.bench.row_numbers, range(trainer.bench.folds))),
-            },
+            files=together_unread(
+                [
+                    {CONVERGENCE_FILE: to_json(options.convergence)},
+                    # References are made again at any time.
+                    *(one.files() for one in trainer.pool.values() if one.key not in REFERENCES),
+                    proofs_payload(map(trainer.bench.row_numbers, range(trainer.bench.folds))),
+                ]
+            ),
         )
-
-
-def _payload(pool: Iterable[Scored]) -> dict[str, bytes]:
-    """Return the files of all candidates; references are made again at any time."""
-    kept = [one for one in pool if one.key not in REFERENCES]
-    return {name: content for one in kept for name, content in one.files().items()}
 
 
 def rebuild(  # noqa: PLR0917 - likewise

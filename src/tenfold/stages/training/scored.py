@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from tenfold.foundation.serial import from_json, to_json
 from tenfold.records.model import Candidate
+from tenfold.stages.training.unread import Reader, Unread, reader_of
 
 Values = npt.NDArray[np.float64]
 Files = Mapping[str, bytes | Path]
@@ -31,7 +33,7 @@ class Scored:
     first_loss : float
         Loss on the first fold.
     folds : mapping from fold to its model's files
-        Where models of the learner can be merged.
+        Where models of the learner can be merged; on disk, as there are many.
     curve : tuple of float
         Losses on the first fold at the levels of progress, for learners that boost.
     dropped : str
@@ -78,8 +80,8 @@ class Scored:
         """Mean seconds of one fold's fit."""
         return self.candidate.seconds / max(self.finished, 1)
 
-    def files(self) -> dict[str, bytes]:
-        """Return ``<key>/scored.json``, ``<key>/held/<fold>.npy`` and the models ``<key>/folds/<fold>/...``."""
+    def files(self) -> Mapping[str, bytes]:
+        """Return ``<key>/scored.json``, ``<key>/held/<fold>.npy`` and the models ``<key>/folds/<fold>/...``, unread."""
         candidate = self.candidate if self.held else replace(self.candidate, loss=0.0, score=0.0)
         facts = _Facts(
             candidate=candidate,
@@ -90,11 +92,11 @@ class Scored:
             measured=self.measured,
             rejected=self.rejected,
         )
-        files = {f"{self.key}/scored.json": to_json(facts)}
-        files.update({f"{self.key}/held/{fold}.npy": array_bytes(values) for fold, values in self.held.items()})
+        files: dict[str, Reader] = {f"{self.key}/scored.json": partial(to_json, facts)}
+        files.update({f"{self.key}/held/{fold}.npy": partial(array_bytes, kept) for fold, kept in self.held.items()})
         for fold, model in self.folds.items():
-            files.update({f"{self.key}/folds/{fold}/{name}": kept for name, kept in model.items()})
-        return files
+            files.update({f"{self.key}/folds/{fold}/{name}": partial(model.__getitem__, name) for name in model})
+        return Unread(files)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,15 +131,15 @@ def _read(files: Files, key: str) -> Scored:
         int(name.removesuffix(".npy")): _array(content(files[f"{key}/held/{name}"]))
         for name in _under(files, f"{key}/held/")
     }
-    folds: dict[int, dict[str, bytes]] = {}
+    folds: dict[int, dict[str, Reader]] = {}
     for name in _under(files, f"{key}/folds/"):
         fold, _, file = name.partition("/")
-        folds.setdefault(int(fold), {})[file] = content(files[f"{key}/folds/{name}"])
+        folds.setdefault(int(fold), {})[file] = reader_of(files[f"{key}/folds/{name}"])
     return Scored(
         candidate=facts.candidate if held else replace(facts.candidate, loss=math.inf, score=math.nan),
         held=dict(sorted(held.items())),
         first_loss=math.inf if facts.first_loss is None else facts.first_loss,
-        folds=dict(sorted(folds.items())),
+        folds={fold: Unread(model) for fold, model in sorted(folds.items())},
         curve=facts.curve,
         dropped=facts.dropped,
         made=facts.made,

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from tenfold.foundation.clock import Deadline
 from tenfold.foundation.context import StageContext
 from tenfold.foundation.events import Event
+from tenfold.foundation.memory import give_back
 from tenfold.foundation.serial import from_json
 from tenfold.records.model import Candidate
 from tenfold.stages.training.bench import ALL_ROWS, Bench, Inputs, lay_out_views, read_columns, set_up
@@ -30,6 +31,7 @@ from tenfold.stages.training.optimism import Corrected, Values, correct, row_los
 from tenfold.stages.training.references import CONSTANT, references
 from tenfold.stages.training.scored import Files, Scored, content, read_scored
 from tenfold.stages.training.serving_cost import broken, limits_of, measure_view, together
+from tenfold.stages.training.unread import together_unread
 
 CONVERGENCE_FILE = "convergence.json"
 """In the payload of training: what was asked of the rules, for whoever goes on from its candidates."""
@@ -143,10 +145,7 @@ class Trainer:
             )
             scored = score_proposals(self.bench, proposals, limits, keep, self._ctx)
             scored = [self._within_limits(one) for one in scored]
-            files: dict[str, bytes] = {}
-            for one in scored:
-                files.update(one.files())
-            self._ctx.checkpoint.save(name, files)
+            self._ctx.checkpoint.save(name, together_unread(one.files() for one in scored))
         else:
             scored = read_scored(saved)
         self.pool.update({one.key: one for one in scored})
@@ -154,6 +153,7 @@ class Trainer:
         self._tell_findings(scored)
         self._blend = None
         self._forget_models()
+        give_back()
         return scored
 
     def _parts(self, proposals: Sequence[Candidate], shares: Mapping[str, float], *, by_rows: bool) -> dict[str, Part]:
@@ -165,7 +165,7 @@ class Trainer:
             part = part_of(each.learner, each.params, shares[each.key], rows=by_rows)
             before = self.pool.get(each.key)
             if not by_rows and each.learner == "lightgbm" and before is not None and 0 in before.folds:
-                part = replace(part, start=before.folds[0])
+                part = replace(part, start=dict(before.folds[0]))
             parts[each.key] = part
         return parts
 
