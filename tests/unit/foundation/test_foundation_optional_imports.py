@@ -28,7 +28,7 @@ def test_a_stand_in_holds_empty_classes_and_is_gone_afterwards():
 
         assert not isinstance(1, no_such_library_of_tables.Table)
     with pytest.raises(ImportError):
-        import no_such_library_of_tables  # noqa: F811
+        import no_such_library_of_tables
 
 
 def test_nothing_stands_in_for_what_is_loaded():
