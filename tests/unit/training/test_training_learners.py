@@ -205,3 +205,10 @@ def test_neighbours_of_too_many_rows_are_refused():
     rows = Rows(values=values, truth=np.zeros(5_001))
     with pytest.raises(FitFailed, match="up to 5,000 rows"):
         learner_called("neighbours").fit(fit_of("regression", "neighbours", train=rows))
+
+
+@pytest.mark.parametrize("name", ["random_forest", "extra_trees"])
+def test_a_forest_has_so_many_leaves_at_most(name, monkeypatch):
+    monkeypatch.setattr("tenfold.stages.training.forest._MOST_LEAVES", 400)
+    fitted = learner_called(name).fit(fit_of("regression", name, params={"trees": 20}, iterations=20))
+    assert 100 < len(fitted.predictor.values) <= 400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -16,6 +17,8 @@ from tenfold.stages.training.protocols import Fit, FitFailed, Fitted, Merge, Row
 
 USUAL_TREES = 100
 _PORTION = 10
+_MOST_LEAVES = 600_000
+"""Of all trees together: two million, which a hundred trees grow on forty thousand rows, take a gigabyte to grow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,9 @@ class Forest:
         wanted = fit.iterations or int(str(params.pop("trees", USUAL_TREES)))
         params.pop("trees", None)
         wanted = wanted if fit.most is None else min(wanted, fit.most)
+        least = math.ceil(len(fit.train.truth) * wanted / _MOST_LEAVES)
+        if least > 1:
+            params["min_samples_leaf"] = max(least, int(str(params.get("min_samples_leaf", 1))))
         forest = self._estimator(fit)(n_estimators=0, warm_start=True, n_jobs=1, random_state=fit.seed, **params)
         growth = _Growth(fit) if fit.held is not None and fit.iterations is None else None
         watch = Watch(
