@@ -14,6 +14,7 @@ from tenfold.bundle.matrix import Floats
 from tenfold.bundle.model import Model, Part
 from tenfold.bundle.plan.plan import Plan
 from tenfold.bundle.plan.proof import hard_rows, prove
+from tenfold.bundle.predictors.constant import ConstantPredictor
 from tenfold.bundle.predictors.forest import ForestPredictor
 from tenfold.bundle.predictors.linear import LinearPredictor
 from tenfold.bundle.predictors.mlp import MlpPredictor
@@ -94,6 +95,12 @@ def test_an_ensemble_of_boosted_trees_and_a_linear_model_is_its_plan_on_hard_row
 )
 def test_every_family_is_its_plan_on_hard_rows(predictor_of: Any, classes: tuple[str, ...]) -> None:
     assert prove(whole(FILLED, predictor_of, classes), table(20, seed=9)) <= 1e-9
+
+
+def test_a_constant_that_reads_no_column_is_its_plan() -> None:
+    constant = whole((), lambda _: ConstantPredictor(values=(0.7, 0.3)))
+    assert constant.views["v"].names == ()
+    assert prove(constant, table(5, seed=9)) <= 1e-9
 
 
 def test_a_recalibrated_model_is_its_plan() -> None:

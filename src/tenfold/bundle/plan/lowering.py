@@ -107,6 +107,9 @@ class LoweredView:
             The row in the signature's order: its numbers as `clean_number` returns them, and canonical values.
         """
         matrix = np.zeros((1, self.width))
+        if not self.width:
+            # A constant reads nothing, and there is no view of no bytes.
+            return matrix
         slots, out = list(values), matrix.data.cast("B").cast("d")
         for step in self.alone:
             step(slots, out)
