@@ -133,6 +133,7 @@ class Production:
             predicting.answer(watch.endpoints["visits"], Asked(instances=[row], ids=[name]), at)
         predicting.close()
         log.close()
+        watch.stop()
         return pl.DataFrame({"id": ids, "outcome": rows["bought"]})
 
     def champion(self) -> str:

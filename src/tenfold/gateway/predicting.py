@@ -25,6 +25,8 @@ from tenfold.store.predictions.log import Answered, PredictionLog
 T = TypeVar("T")
 _SMALL = 16
 """Rows of a request up to which the time for one of them can be compared."""
+_FAILED = frozenset({"model_failed", "no_finite_prediction"})
+"""Refusals that a model is to blame for, not the caller."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -193,17 +195,33 @@ class Predicting:
         """Score rows by their arm; what a candidate cannot answer is answered by the champion."""
         began = self.clock.monotonic()
         if arm is traffic.champion:
-            version, scored = self._scored(endpoint, live, arm.read(instances))
+            try:
+                version, scored = self._scored(endpoint, live, arm.read(instances))
+            except Refused as refused:
+                if refused.code in _FAILED:
+                    arm.tally.failed()
+                raise
+            if version is not arm.version:
+                arm.tally.failed()
+                return version, scored
         else:
             try:
                 version, scored = arm.version, arm.version.score(arm.read(instances))
             except Exception as error:  # noqa: BLE001 - the transport: whatever a candidate does, its caller is answered
+                if not isinstance(error, Refused):
+                    arm.tally.failed()
                 answered = self._scored(endpoint, live, traffic.champion.read(instances))
+                if isinstance(error, Refused):
+                    # What the champion answers was no fault of the caller's.
+                    arm.tally.failed()
                 self._failed(endpoint, arm, error)
                 return answered
             arm.breaker.succeeded(self.clock.monotonic())
-        if version is arm.version and len(instances) <= _SMALL:
-            compare = arm.pace.took((self.clock.monotonic() - began) / len(instances))
+        small = len(instances) <= _SMALL
+        row_seconds = (self.clock.monotonic() - began) / len(instances)
+        arm.tally.answered(row_seconds if small else None)
+        if small:
+            compare = arm.pace.took(row_seconds)
             slow = arm.pace.slower(traffic.champion.pace) if compare and arm is not traffic.champion else ""
             if slow and endpoint.stop(arm, f"it is too slow: {slow}"):
                 self.said(f"{endpoint.name}: {endpoint.problem}")

@@ -12,6 +12,7 @@ from typing import Any
 
 from tenfold.foundation.assignment import place_of
 from tenfold.gateway.breaker import Breaker, Pace
+from tenfold.gateway.tally import Tally
 from tenfold.gateway.version import Version
 from tenfold.records.release import Strategy
 
@@ -26,6 +27,8 @@ class Arm:
         It answers the ids whose place lies below, and not below that of the arm before it.
     drops : frozenset of str
         Columns of a request that are there for other arms, or for the division itself.
+    tally : Tally
+        What is counted of it, for whoever judges the trial.
     """
 
     version: Version
@@ -33,6 +36,7 @@ class Arm:
     until: float = 1.0
     drops: frozenset[str] = frozenset()
     pace: Pace
+    tally: Tally = field(default_factory=Tally)
 
     def read(self, instances: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
         """Return instances without what this arm does not read."""

@@ -25,7 +25,9 @@ from tenfold.records.evaluation import Estimate
 from tenfold.records.evidence import Verdict
 from tenfold.records.experiment import Answer, Arm, Guardrail, Readout
 from tenfold.records.problem import Problem
+from tenfold.store.open import Store
 from tenfold.store.rows import Version
+from tenfold.store.served import read_served
 
 if TYPE_CHECKING:
     from tenfold.project.open import Project
@@ -66,7 +68,7 @@ def read(
         ``champion``: what the champion's model expects of each row is taken off its value. A column of numbers: what
         goes with it is. To be chosen before the first look.
     served : mapping from ``candidate`` and ``champion`` to Served, optional
-        What gateways counted of requests, failures and times, for the guardrails.
+        What gateways counted of requests, failures and times, for the guardrails, in place of what they have kept.
     keep : bool
         Append what is settled to the evidence, and a decision to the audit log, each once for the same data.
 
@@ -89,10 +91,13 @@ def read(
         slices=compared.slices,
         units=rows.phases(shares, rows.table),
         outcomes=rows.phases(shares, rows.labelled),
-        served=served or {},
+        served=_served(store, trial) if served is None else served,
     )
     question = _question(project, trial, champion, problem)
     reading = _with_trip(judge_arms(arms, question), trial)
+    data = dict(rows.fingerprints())
+    if any(each.breached and each.of != "slice" for each in reading.guardrails) and arms.served:
+        data["served"] = fingerprint(plain(arms.served))
     readout = Readout(
         endpoint=trial.endpoint,
         strategy=_strategy(trial),
@@ -115,10 +120,22 @@ def read(
         horizon=round(question.horizon),
         adjusted=adjust,
         actor=actor,
-        data=rows.fingerprints(),
+        data=data,
         notes=compared.notes,
     )
     return _kept(project, readout, reading, candidate) if keep else readout
+
+
+def _served(store: Store, trial: Trial) -> Mapping[str, Served]:
+    """Return what gateways have kept of a trial; of a shadow nothing, as nobody waits for it."""
+    if trial.traffic.strategy == "shadow":
+        return {}
+    counted = read_served(store.folder, trial.endpoint, trial.traffic.salt)
+    return {
+        name: Served(requests=arm.requests, failed=arm.failed, within=arm.within())
+        for name, ref in (("candidate", trial.candidate), ("champion", trial.champion))
+        if (arm := counted.get(ref)) is not None
+    }
 
 
 def _question(project: Project, trial: Trial, champion: Version, problem: Problem) -> Question:

@@ -203,6 +203,7 @@ def _settled(newest: Release, trial: Traffic, beside: Beside, readout: Readout, 
         each.requirement + (f" on {each.slice}" if each.slice else ""): str(each.verdict)
         for each in readout.comparisons
     }
+    verdicts |= {each.name: "fail" for each in readout.guardrails if each.of == "latency" and each.breached}
     look = _look(newest, trial, beside, clock, action="wait", reason=readout.reason, verdicts=verdicts)
     if trial.strategy == "shadow":
         return replace(look, action="none")

@@ -19,6 +19,7 @@ from tenfold.project.experiment import plan_document, plan_experiment
 from tenfold.project.readout import AUDIT, readout_document
 from tenfold.records.release import Trip
 from tenfold.store.endpoints import report_trip
+from tenfold.store.served import BOUNDS_MS, ServedArm, ServedFile, keep_served
 
 
 def test_a_better_candidate_is_promoted_with_evidence_and_one_record_of_the_decision(tmp_path: Path) -> None:
@@ -172,6 +173,42 @@ def test_what_a_gateway_counted_guards_the_candidate(tmp_path: Path) -> None:
     }
     readout = scene.read(served=served)
     assert (readout.decision, readout.because) == ("rollback", ("quick",))
+
+
+@pytest.mark.parametrize("level", ["must", "should"])
+def test_a_candidate_slower_than_a_requirement_allows_is_rolled_back_by_its_id_by_what_gateways_kept(
+    tmp_path: Path, level: str
+) -> None:
+    asked = f"[{{id: quick, that: latency_p99_ms <= 50, level: {level}}}]"
+    scene = Scene.begun(tmp_path / "p", strategy="canary", requirements=asked)
+    scene.traffic(400, candidate=0.9, champion=0.9)
+    times = [0] * (len(BOUNDS_MS) + 1)
+    times[BOUNDS_MS.index(40.0)], times[BOUNDS_MS.index(80.0)] = 270, 30
+    arms = (ServedArm(ref="late@2", requests=300, times=tuple(times)), ServedArm(ref="late@1", requests=300))
+    keep_served(scene.project.store.folder, "gate", "w", ServedFile(salt=scene.salt, arms=arms))
+    readout = scene.read()
+    assert any(each.name == "quick" and each.breached for each in readout.guardrails)
+    (kept,) = [
+        each
+        for each in scene.project.store.evidence.of(requirement="quick")
+        if each.subject == readout.candidate.bundle
+    ]
+    assert (kept.verdict.verdict, kept.verdict.place, kept.verdict.level) == ("fail", "canary", level)
+    assert scene.read().evidence == readout.evidence
+    if level == "must":
+        assert (readout.decision, readout.because) == ("rollback", ("quick",))
+        assert "30 of 300 answers took longer than 50 ms" in readout.reason
+    else:
+        assert readout.decision == "continue"
+
+
+def test_a_candidate_that_fails_more_often_is_rolled_back_by_what_gateways_kept(tmp_path: Path) -> None:
+    scene = Scene.begun(tmp_path / "p", strategy="canary")
+    scene.traffic(400, candidate=0.9, champion=0.9)
+    arms = (ServedArm(ref="late@2", requests=3000, failed=200), ServedArm(ref="late@1", requests=3000, failed=9))
+    keep_served(scene.project.store.folder, "gate", "w", ServedFile(salt=scene.salt, arms=arms))
+    readout = scene.read()
+    assert (readout.decision, readout.because) == ("rollback", ("errors",))
 
 
 def test_adjusting_by_a_column_is_possible_and_by_none_that_is_not_there_refused(tmp_path: Path) -> None:
