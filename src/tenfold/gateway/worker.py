@@ -25,7 +25,7 @@ from tenfold.foundation.serial import from_json
 from tenfold.gateway.admission import AdmissionLimits
 from tenfold.gateway.app import Application, AppOptions
 from tenfold.gateway.limits import Limits
-from tenfold.gateway.listener import Listener, serve
+from tenfold.gateway.listener import DoorLoop, Listener, serve
 from tenfold.gateway.peers import Peers
 from tenfold.gateway.visits import Visited, lines, to_all
 from tenfold.gateway.watch import Watch
@@ -113,7 +113,8 @@ def run(options: WorkerOptions) -> None:
     )
     watch.start(lambda: peers.leave(application.samples()))
     try:
-        asyncio.run(_serve(application, options, clock))
+        with asyncio.Runner(loop_factory=DoorLoop) as runner:
+            runner.run(_serve(application, options, clock))
     finally:
         watch.stop()
         application.close()
