@@ -85,9 +85,10 @@ class ServedEndpoint:
         """
         before = self.live
         divided = manifest is not None and (bool(beside) or manifest.assign is not None)
-        if before is not None and (divided or before.traffic is not None) and _same(before.version, version):
-            # Only the division is another one: the champion goes on, with what its breaker has counted.
-            after = replace(before, revision=revision, traffic=None)
+        other = before is not None and (divided or before.traffic is not None or _held_otherwise(before, version))
+        if before is not None and other and _same(before.version, version):
+            # Only the division or a policy is another one: the champion goes on, with what its breaker has counted.
+            after = replace(before, version=version, revision=revision, traffic=None)
         else:
             kept = None
             if before is not None:
@@ -208,6 +209,10 @@ def _traffic(  # noqa: PLR0917 - all of it decides the division
 
 def _reads(version: Version) -> frozenset[str]:
     return frozenset(version.model.signature.names)
+
+
+def _held_otherwise(before: Live, version: Version) -> bool:
+    return before.version.policies != version.policies
 
 
 def _same(a: Version, b: Version) -> bool:

@@ -25,6 +25,7 @@ from tenfold.store.predictions.log import Answered, PredictionLog
 T = TypeVar("T")
 _SMALL = 16
 """Rows of a request up to which the time for one of them can be compared."""
+_POLICY = frozenset({"missing_value", "unseen_value"})
 _FAILED = frozenset({"model_failed", "no_finite_prediction"})
 """Refusals that a model is to blame for, not the caller."""
 
@@ -102,6 +103,7 @@ class Predicting:
             scores=scored.scores,
             decisions=scored.decisions,
             reasons=noted(reasons),
+            imputed=scored.imputed,
         )
         return Reply(version=version, scored=scored, ids=ids, record=self._logged(version, answered), reasons=reasons)
 
@@ -163,6 +165,7 @@ class Predicting:
                 decisions=part.scored.decisions,
                 assigned=None if assigned is None else _taken(assigned, part.places),
                 reasons=noted(part.reasons),
+                imputed=part.scored.imputed,
             )
             record = self._logged(part.version, answered)
         for shadow in traffic.shadows:
@@ -248,7 +251,8 @@ class Predicting:
         self, endpoint: ServedEndpoint, live: Live, instances: Sequence[dict[str, Any]], refused: Refused
     ) -> tuple[Version, Scored]:
         """Answer rows that a new version refuses and the one before it takes: the callers did not change, it did."""
-        if live.previous is None or not live.breaker.watches(self.clock.monotonic()):
+        # What the endpoint's policies refuse is no fault of the version's.
+        if live.previous is None or refused.code in _POLICY or not live.breaker.watches(self.clock.monotonic()):
             raise refused
         try:
             scored = live.previous.version.score(instances)

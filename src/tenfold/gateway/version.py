@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from tenfold.bundle.matrix import Floats
 from tenfold.bundle.model import PREDICTION, PROBABILITY, Model
 from tenfold.bundle.plan.plan import Plan
 from tenfold.gateway.instances import Canonical, Conforming
+from tenfold.gateway.policies import Imputed, Policing
 from tenfold.measures.threshold import decide
+from tenfold.records.release import FieldPolicy
 from tenfold.store.predictions.log import Origin
 
 SCORE = "score"
@@ -21,11 +23,15 @@ SCORE = "score"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scored:
-    """Predictions of one request: canonical columns, scores of shape (n_rows, outputs), classes decided."""
+    """Predictions of one request: canonical columns, scores of shape (n_rows, outputs), classes decided.
+
+    ``imputed`` names of each row the columns whose values were left out; None where none were.
+    """
 
     columns: Canonical
     scores: Sequence[Sequence[float]]
     decisions: Sequence[str] | None
+    imputed: Imputed | None = None
 
 
 class NotFinite(ArithmeticError):
@@ -45,12 +51,23 @@ class Version:
     model: Model
     plan: Plan
     conforming: Conforming
+    policies: Mapping[str, FieldPolicy]
+    policing: Policing | None
     keys: tuple[str, ...]
     origin: Origin
 
     @classmethod
-    def of(cls, model: Model, *, endpoint: str, ref: str, bundle: str) -> Version:
-        """Return a model as the version ``ref`` of an endpoint."""
+    def of(
+        cls,
+        model: Model,
+        *,
+        endpoint: str,
+        ref: str,
+        bundle: str,
+        policies: Mapping[str, FieldPolicy] | None = None,
+    ) -> Version:
+        """Return a model as the version ``ref`` of an endpoint, whose values are held to policies."""
+        policing = Policing(model.signature, policies or {})
         probabilities = tuple(f"{PROBABILITY}{name}" for name in model.classes)
         return cls(
             ref=ref,
@@ -58,6 +75,8 @@ class Version:
             model=model,
             plan=Plan.of(model),
             conforming=Conforming(model.signature),
+            policies=policies or {},
+            policing=None if policing.idle else policing,
             keys=(PREDICTION, *probabilities),
             origin=Origin(
                 endpoint=endpoint,
@@ -80,6 +99,9 @@ class Version:
             When a score is not a finite number.
         """
         columns: Sequence[Sequence[Value]]
+        imputed = None
+        if self.policing is not None:
+            instances, imputed = self.policing.held(instances)
         if len(instances) == 1:
             row = self.conforming.conform_one(instances[0])
             columns = [(value,) for value in row]
@@ -95,6 +117,7 @@ class Version:
             columns=dict(zip(self.origin.kinds, columns, strict=True)),
             scores=scores.tolist(),
             decisions=self._decided(scores),
+            imputed=imputed,
         )
 
     def predictions(self, scored: Scored) -> list[Any]:

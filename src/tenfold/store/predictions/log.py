@@ -92,6 +92,8 @@ class Answered:
         The id by which each row was given to this version; None where that is its own id.
     reasons : sequence of mappings, or None
         Of each row what its columns add to which score; None where nobody asked.
+    imputed : sequence of sequences of str, or None
+        Of each row the columns whose values the endpoint's policies left out; None where there are none.
     """
 
     at: datetime
@@ -103,6 +105,7 @@ class Answered:
     decisions: Sequence[str] | None
     assigned: Sequence[str] | None = None
     reasons: Sequence[Mapping[str, object]] | None = None
+    imputed: Sequence[Sequence[str]] | None = None
 
 
 @dataclass(slots=True)
@@ -194,6 +197,8 @@ class PredictionLog:
             facts["assigned"] = answered.assigned
         if answered.reasons is not None:
             facts["reasons"] = answered.reasons
+        if answered.imputed is not None:
+            facts["imputed"] = answered.imputed
         frame = framed(origin.opening + orjson.dumps(facts)[1:])
         with self._writing:
             try:
