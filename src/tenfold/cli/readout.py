@@ -49,6 +49,11 @@ def show_readout(document: Document, console: Console) -> None:
         )
     _comparisons(document, console)
     _checks(document, console)
+    for requirement, part in (document.get("narrower") or {}).items():
+        more = 100 * (1 / (1 - part) ** 2 - 1)
+        gained = f"{100 * part:.0f} % narrower, as with {more:.0f} % more units"
+        told = gained if part >= 0.005 else "not narrower for it"
+        console.print(f"adjusted by {document['adjusted']}: bounds of {requirement} are {told}")
     for note in document.get("notes") or ():
         console.print(f"note: {note}")
     console.print()
@@ -142,6 +147,8 @@ def _between(comparison: Document) -> str:
 def show_plan(document: Document, console: Console) -> None:
     """Print what a test would take: ``tenfold.experiment-plan/1``."""
     answer = "enough traffic" if document["enough"] else "not enough traffic"
+    if document["units_per_day"] is None:
+        answer = "how much traffic there is is not known"
     heading(console, f"a test by {document['metric']} on {document['endpoint']}: {answer}")
     console.print(document["reason"])
     console.print()

@@ -55,6 +55,14 @@ def traffic(
         float | None, typer.Option("--per-day", metavar="UNITS", help="With --plan: units a day; the log's by default.")
     ] = None,
     read: Annotated[bool, typer.Option("--read", help="Print what the trial says so far, and what follows.")] = False,
+    adjust: Annotated[
+        str | None,
+        typer.Option(
+            "--adjust",
+            metavar="champion|COLUMN",
+            help="With --read: take off each row's value what the champion expects of it, or what goes with a column.",
+        ),
+    ] = None,
     emit: Annotated[
         Literal["istio", "gateway-api", "nginx"] | None,
         typer.Option("--emit", help="Print the same shares as the configuration of another router."),
@@ -79,6 +87,8 @@ def traffic(
             asked.append((strategy, tried))  # type: ignore[arg-type]  # the three are strategies
     if len(asked) + everything + plan + read + (emit is not None) > 1:
         raise typer.BadParameter("name one of --canary, --ab, --shadow, --all, --plan, --read and --emit")
+    if adjust is not None and not read:
+        raise typer.BadParameter("--adjust goes with --read")
     wanted = None if not asked else (asked[0][0], *_tried(asked[0][1], asked[0][0]))
 
     def work() -> Reply:
@@ -93,7 +103,7 @@ def traffic(
             length = plan_experiment(opened, share=halves, effect=effect, per_day=per_day)
             return Reply(document=plan_document(length), show=show_plan)
         if wanted is None and not everything:
-            report = opened.traffic(endpoint, emit=emit, read=read)
+            report = opened.traffic(endpoint, emit=emit, read=read, adjust=adjust)
         else:
             strategy, ref, share = wanted or ("all", None, None)
             report = opened.change_traffic(
@@ -142,7 +152,7 @@ def show(document: Document, console: Console) -> None:
     pairs(
         console,
         (
-            ("since", minute(trial.get("since"))),
+            ("since", minute(trial["since"]) if trial else None),
             ("steps", ", ".join(f"{100 * step:g} %" for step in trial.get("steps") or ()) or None),
             ("for each step", f"{trial['requests']:,} judged requests" if trial.get("requests") else None),
             ("decided after", f"{trial['most']:,} judged requests at most" if trial.get("most") else None),

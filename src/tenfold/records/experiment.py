@@ -135,6 +135,9 @@ class Readout:
         By what was promised (``promote``, ``rollback``, ``stopped``): the chance that the test ever says so wrongly.
     data : mapping from str to str
         Fingerprints of the rows and of the outcomes that were read.
+    adjusted : str
+        What was taken off each row's value; ``narrower``: by which part of themselves bounds are narrower for it, by
+        requirement (below zero: wider).
     """
 
     endpoint: str
@@ -157,6 +160,7 @@ class Readout:
     method: str = ""
     horizon: int = 0
     adjusted: str = ""
+    narrower: Mapping[str, float] = field(default_factory=dict)
     actor: str = ""
     data: Mapping[str, str] = field(default_factory=dict)
     evidence: tuple[str, ...] = ()

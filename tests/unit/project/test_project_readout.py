@@ -217,7 +217,11 @@ def test_adjusting_by_a_column_is_possible_and_by_none_that_is_not_there_refused
     scene.tell()
     scene.later()
     assert scene.read(adjust="x").comparisons[0].guarantee == "asymptotic"
-    assert scene.read(adjust="champion").comparisons[0].guarantee == "exact"
+    by_champion = scene.read(adjust="champion")
+    assert by_champion.comparisons[0].guarantee == "exact"
+    # Chosen after the start: it is told, and nothing of it is kept.
+    assert (by_champion.evidence, "decides nothing" in by_champion.notes[-1]) == ((), True)
+    assert scene.project.store.evidence.of(subject=by_champion.candidate.bundle) == ()
     with pytest.raises(InputError, match="no column of numbers 'y'"):
         scene.read(adjust="y")
 
