@@ -37,7 +37,7 @@ _PROMPT_QUEUE_SECONDS = 0.05
 """Where more than this waits, the loop decides who comes next, and that thread goes on looking at what arrives."""
 _NEW_SHARE = 0.1
 """The weight of the latest request in the mean time of scoring."""
-_STALL = 10.0
+_STALL = 4.0
 """So many times the mean one scoring counts at most."""
 _MILLISECONDS = re.compile(r"[1-9][0-9]{0,8}").fullmatch
 _FORGET_SECONDS = 5.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import resource
@@ -111,6 +112,9 @@ def run(options: WorkerOptions) -> None:
         ),
         said=said,
     )
+    # What is loaded stays: a collection need not look at it again and again.
+    gc.collect()
+    gc.freeze()
     watch.start(lambda: peers.leave(application.samples()))
     try:
         with asyncio.Runner(loop_factory=DoorLoop) as runner:
