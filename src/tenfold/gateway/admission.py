@@ -37,6 +37,8 @@ _PROMPT_QUEUE_SECONDS = 0.05
 """Where more than this waits, the loop decides who comes next, and that thread goes on looking at what arrives."""
 _NEW_SHARE = 0.1
 """The weight of the latest request in the mean time of scoring."""
+_FORGET_QUICKEST = 1.02
+"""By so much the least time is forgotten with each request."""
 _STALL = 4.0
 """So many times the mean one scoring counts at most."""
 _MILLISECONDS = re.compile(r"[1-9][0-9]{0,8}").fullmatch
@@ -81,6 +83,8 @@ class Lane:
         Requests that the door's thread has answered by itself; that thread writes it.
     scoring_seconds : float
         What scoring one request took of late; 0 before the first.
+    quickest_seconds : float
+        The least of late: what scoring takes where nothing else keeps the machine busy.
     attained : float
         Seconds of scoring that the lane has had: of those that wait, the one with the least comes next.
     """
@@ -90,6 +94,7 @@ class Lane:
     begun: int = 0
     prompt: int = 0
     scoring_seconds: float = 0.0
+    quickest_seconds: float = 0.0
     scored_at: float = 0.0
     attained: float = 0.0
     slow: bool = False
@@ -209,12 +214,14 @@ class Admission:
 
     def is_prompt(self, lane: Lane) -> bool:
         """Whether a request is scored so quickly, and finds so little before it, that nobody has to take turns."""
-        mean = lane.scoring_seconds
+        # Where the machine is busy with others, waiting for a turn as well would not make it less so.
+        quickest = lane.quickest_seconds
         return (
-            0.0 < mean <= _PROMPT_SECONDS
+            0.0 < quickest <= _PROMPT_SECONDS
+            and not lane.slow
             and not self._waiting
             and not self._granted
-            and lane.ahead * mean <= _PROMPT_QUEUE_SECONDS
+            and lane.ahead * quickest <= _PROMPT_QUEUE_SECONDS
         )
 
     def scored_promptly(self, lane: Lane, began: float) -> float:
@@ -265,6 +272,8 @@ class Admission:
         # A process that stood still for a while says little of how long scoring takes; what lasts is learnt anyway.
         counted = min(seconds, _STALL * before)
         lane.scoring_seconds = mean = seconds if before == 0.0 else before + _NEW_SHARE * (counted - before)
+        quickest = lane.quickest_seconds
+        lane.quickest_seconds = min(seconds, _FORGET_QUICKEST * quickest) if quickest else seconds
         lane.scored_at = now
         lane.attained += seconds
         lane.slow = mean > (_SLOW_SECONDS / 2 if lane.slow else _SLOW_SECONDS)
