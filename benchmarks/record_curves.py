@@ -1,6 +1,6 @@
 """Record a bank of learning curves: boosted trees with settings drawn from the search's own space, loss by progress.
 
-    python benchmarks/record_curves.py DATA [--configurations 80] [--out benchmarks/curves.npz]
+    python benchmarks/record_curves.py DATA [--configurations 243] [--out benchmarks/curves.npz]
 
 DATA is a folder with ``segment.parquet``, ``abalone.parquet`` and ``kr_vs_kp.parquet``. Of each table at most 1,600
 rows train and 800 measure, drawn with seed 1. Each configuration is boosted to 81 units of progress (a unit is half a
@@ -99,7 +99,7 @@ def main() -> None:
     """Record and save."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
-    parser.add_argument("--configurations", type=int, default=80)
+    parser.add_argument("--configurations", type=int, default=243)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "curves.npz")
     given = parser.parse_args()
     bank: dict[str, np.ndarray] = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -54,6 +55,8 @@ _LEAST_FOR_PROCESSES = 20.0
 
 _CLOSING_SHARE, _CLOSING_SECONDS = 0.03, 1.0
 """Kept free of the budget for reading the members and returning."""
+
+_MOST_SLOWNESS = 4.0
 
 Floats = npt.NDArray[np.float64]
 
@@ -114,13 +117,20 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
         with tempfile.TemporaryDirectory(prefix="tenfold-fit-") as scratch, self._workers() as workers:
             ctx = StageContext(rng=np.random.default_rng(seed), seed=seed, map=workers, deadline=self._deadline(watch))
             try:
-                return self._carry(table, names[_TARGET], columns, Path(scratch), ctx)
+                return self._carry(table, names[_TARGET], columns, Path(scratch), ctx, watch=watch)
             except (DataError, InputError) as error:
                 # What scikit-learn's callers catch.
                 raise ValueError(str(error)) from error
 
     def _carry(
-        self, table: pl.DataFrame, target: str, columns: Mapping[str, ColumnOptions], folder: Path, ctx: StageContext
+        self,
+        table: pl.DataFrame,
+        target: str,
+        columns: Mapping[str, ColumnOptions],
+        folder: Path,
+        ctx: StageContext,
+        *,
+        watch: Stopwatch,
     ) -> Model:
         source = folder / "rows.parquet"
         table.write_parquet(source)
@@ -141,6 +151,9 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
         known = _received(data.run(stated, taken.table, taken.fields, taken.sources, prepared, ctx), folder / "data")
         split = _received(validation.run(stated, known, ValidationOptions(test=0.0), ctx), folder / "validation")
         planned = _received(features.run(stated, known, split, FeatureOptions(), ctx), folder / "features")
+        # What other work on the machine has cost until here, it will cost at the end as well.
+        slowness = min(_MOST_SLOWNESS, max(1.0, watch.wall_seconds() / max(watch.cpu_seconds(), 1e-3)))
+        ctx = replace(ctx, deadline=self._deadline(watch, slowness))
         for name in () if self.learners == "auto" else self.learners:
             learner_called(name)
         options = TrainingOptions(
@@ -180,7 +193,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
         self.note_ = everything.note
         return model
 
-    def _deadline(self, watch: Stopwatch) -> Deadline:
+    def _deadline(self, watch: Stopwatch, slowness: float = 1.0) -> Deadline:
+        """Return when members must be there: what comes after takes so many times its time on a free machine."""
         if self.budget_trials is not None:
             return Deadline()
         if self.budget_seconds is None or not self.budget_seconds > 0:
@@ -188,7 +202,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
                 f"budget_seconds must be greater than 0, or budget_trials given; got {self.budget_seconds}"
             )
         closing = _CLOSING_SECONDS if self.budget_seconds > 10 * _CLOSING_SECONDS else 0.1
-        return Deadline.after(max(0.1, self.budget_seconds * (1 - _CLOSING_SHARE) - closing - watch.wall_seconds()))
+        closing = slowness * (self.budget_seconds * _CLOSING_SHARE + closing)
+        return Deadline.after(max(0.1, self.budget_seconds - closing - watch.wall_seconds()))
 
     def _workers(self) -> AbstractContextManager[Any]:
         """Return where fits are made: this process, or several that begin to start now."""

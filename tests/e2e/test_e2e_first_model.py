@@ -89,7 +89,9 @@ def test_a_budget_in_trials_gives_the_same_bundle_in_another_folder(
 
 def test_a_timed_run_is_rebuilt_from_its_decisions_to_the_same_bundle(project: Path, tenfold: Command) -> None:
     change(project / "tenfold.yaml", budget="8s")
-    run = tenfold("run", "--json", cwd=project).document()["run"]
+    done = tenfold("run", "--json", cwd=project)
+    assert "run" in done.document(), done.err
+    run = done.document()["run"]
 
     again = tenfold("runs", "reproduce", run, "--json", cwd=project)
 

@@ -123,8 +123,13 @@ def test_a_request_under_way_is_finished_though_the_gateway_is_told_to_end(tmp_p
     body = body_of(*hard_rows(5_000))
     with running(store) as gateway:
         connection = gateway.connect()
-        connection.request("POST", f"/predict/{ENDPOINT}", body, {"content-type": "application/json"})
+        connection.putrequest("POST", f"/predict/{ENDPOINT}")
+        connection.putheader("content-type", "application/json")
+        connection.putheader("content-length", str(len(body)))
+        connection.endheaders(body[: len(body) // 2])
+        wait_until(lambda: b"\ntenfold_requests_under_way 2\n" in gateway.get("/metrics")[1])
         gateway.process.send_signal(signal.SIGTERM)
+        connection.send(body[len(body) // 2 :])
         answer = connection.getresponse()
         assert answer.status == 200
         assert len(json.loads(answer.read())["ids"]) == 5_000

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import subprocess
@@ -23,7 +24,10 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.slow)])
+FULL = os.environ.get("TENFOLD_FAULTS") == "full"
+
+
+@pytest.mark.parametrize("step", [1 if FULL else 5])
 def test_disk_that_fills_up_at_any_write_is_one_clear_error_and_nothing_is_lost(base: Path, tmp_path: Path, step: int):
     shutil.copytree(base, tmp_path / "count")
     count = CountWrites()

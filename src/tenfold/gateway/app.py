@@ -547,6 +547,7 @@ class Application:
                 for arm in () if live.traffic is None else live.traffic.candidates:
                     labels = {"bundle": arm.version.bundle, "revision": str(live.revision)}
                     counts.add("tenfold_model_info", 1, endpoint=name, version=arm.version.ref, **labels)
+        counts.add("tenfold_requests_under_way", self._under_way)
         counts.add("tenfold_requests_waiting", self._admission.waiting())
         counts.add("tenfold_log_bytes_total", self._log.bytes_written)
         counts.add("tenfold_log_records_total", self._log.records)

@@ -41,6 +41,7 @@ _HELP: Mapping[str, tuple[Kind, str]] = {
     "tenfold_request_seconds": ("histogram", "Time from the whole body to the answer, of answered requests."),
     "tenfold_queue_seconds": ("histogram", "Time from the request's head to the begin of its scoring."),
     "tenfold_requests_shed_total": ("counter", "Requests that were not begun, by reason."),
+    "tenfold_requests_under_way": ("level", "Requests being read, scored or answered, this one included."),
     "tenfold_requests_waiting": ("level", "Requests that wait for their scoring."),
     "tenfold_model_failures_total": ("counter", "Requests on which a version failed or gave no finite number."),
     "tenfold_model_swaps_total": ("counter", "Versions taken into service after the first."),

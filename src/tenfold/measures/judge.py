@@ -84,18 +84,7 @@ def judge(
         (30), fewer of a class than 5 for a ranking metric or fewer groups than 5 are ``inconclusive`` whatever they
         show.
     """
-    asked = Verdict(
-        requirement=requirement.id,
-        verdict="pending",
-        place=place,
-        level=requirement.level,
-        metric=requirement.metric,
-        direction=requirement.direction,
-        text=requirement.text,
-        slice=slice,
-        reference=requirement.bound.reference,
-        confidence=requirement.confidence,
-    )
+    asked = _asked(requirement, place, slice)
     if metric_name(requirement.metric).operational:
         held = _hold_measured(requirement, place, measured, reference)
     else:
@@ -164,21 +153,8 @@ def judge_anytime(
     Verdict
         Without the number of rows that would settle it: that depends on how often one means to look.
     """
-    verdict = Verdict(
-        requirement=requirement.id,
-        verdict="pending",
-        place=place,
-        level=requirement.level,
-        metric=requirement.metric,
-        direction=requirement.direction,
-        text=requirement.text,
-        slice=slice,
-        reference=requirement.bound.reference,
-        n=found.n,
-        confidence=requirement.confidence,
-        method=found.method,
-        reason=found.reason,
-    )
+    asked = _asked(requirement, place, slice)
+    verdict = replace(asked, n=found.n, method=found.method, reason=found.reason)
     if found.value is None or value is None:
         return verdict
     if requirement.bound.reference is None:
@@ -255,6 +231,22 @@ def overall(verdicts: Iterable[Verdict]) -> Overall:
     if "fail" in musts:
         return "failed"
     return "inconclusive" if "inconclusive" in musts else "passed"
+
+
+def _asked(requirement: Requirement, place: str, part: str) -> Verdict:
+    """Return what a judgement begins with: the requirement, where it is judged, and nothing measured yet."""
+    return Verdict(
+        requirement=requirement.id,
+        verdict="pending",
+        place=place,
+        level=requirement.level,
+        metric=requirement.metric,
+        direction=requirement.direction,
+        text=requirement.text,
+        slice=part,
+        reference=requirement.bound.reference,
+        confidence=requirement.confidence,
+    )
 
 
 def _hold_predictions(

@@ -118,7 +118,7 @@ def test_many_levels_are_encoded_by_the_target_and_few_stand_for_themselves(tmp_
 def test_many_levels_of_enough_rows_are_codes_as_well_where_trees_split_on_sets(tmp_path: Path) -> None:
     found, _ = plan(tmp_path, table(town=[f"{row % 60:02d}" for row in range(ROWS)]))
     kinds = {view: [each.kind for each in steps if "town" in each.columns] for view, steps in found.views.items()}
-    assert kinds["native"] == ["codes", "target_encoding"]
+    assert kinds["native"] == ["target_encoding", "codes"]
     assert "codes" not in kinds["filled"]
     assert "onehot" not in kinds["dense"]
 
@@ -325,3 +325,14 @@ def test_the_same_inputs_give_the_same_plan_and_the_same_bytes(tmp_path: Path) -
     first, second = lagged(tmp_path), lagged(tmp_path)
     assert to_json(first[0]) == to_json(second[0])
     assert first[1].equals(second[1])
+
+
+def test_many_levels_read_one_by_one_are_read_as_in_a_table(tmp_path: Path) -> None:
+    rows = table(town=[f"{row % 60:02d}" for row in range(ROWS)])
+    found, _ = plan(tmp_path, rows)
+    target = encoding_target((rows["y"] == "yes").to_numpy(), "binary", 2)
+    view, _ = fit_view(found.views["native"], rows, target, np.random.default_rng(0))
+    alone = np.concatenate([view.apply_row(row) for row in rows.head(70).iter_rows(named=True)])
+    np.testing.assert_array_equal(alone, view.apply(rows.head(70)).values)
+    assert view.names.count("town") == 1
+    assert "town__mean" in view.names

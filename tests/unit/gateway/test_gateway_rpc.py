@@ -8,13 +8,12 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+import grpc
 import pytest
 from tests.unit.gateway.gateway_scene import ENDPOINT, ROW, body_of
 from tests.unit.gateway.protocol_scene import DATATYPES, Plane, packed, plane
 
 from tenfold.gateway.limits import Limits
-
-grpc = pytest.importorskip("grpc", reason="the extra `grpc` is not installed")
 
 CALL = base64.b64decode(
     "CgdtZW1iZXJzGgNyLTEqDgoDYWdlEgRGUDY0GgEBKhEKBmluY29tZRIERlA2NBoBASoSCgZjb2xvdXISBUJZVEVTGgEBKhAKBHRvd24SBUJZVE"

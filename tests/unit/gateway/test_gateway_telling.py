@@ -9,8 +9,6 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
-import pytest
-
 from tenfold.foundation.clock import ManualClock
 from tenfold.gateway.metrics import Counts, exposition, of_this_process
 from tenfold.gateway.visits import Visit, lines, to_all
@@ -58,10 +56,11 @@ def test_the_gateway_loads_no_telemetry_unless_asked():
 
 
 def test_a_trace_holds_the_request_and_its_scoring_below_the_callers_span():
-    memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
     from tenfold.gateway.telemetry import traces
 
-    exporter = memory.InMemorySpanExporter()
+    exporter = InMemorySpanExporter()
     visited, end = traces(0, CLOCK, exporter)
     visited(VISIT)
     end()

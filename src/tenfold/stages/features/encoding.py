@@ -36,7 +36,8 @@ def encoded(found: Candidate, ground: Ground, view: View) -> list[Step]:
     if isinstance(asked, tuple):
         return _ordered(found, asked, view)
     if asked == "auto" and view == "native" and found.many_levels:
-        return [_many_codes(found), _target(found)]
+        # In this order: codes have the column's own name, and what comes after them reads what is called so.
+        return [_target(found), _many_codes(found)]
     if asked == "auto":
         asked = "target" if not found.levels else "onehot" if view == "dense" else "codes"
     if asked in _LISTED and not found.levels:
