@@ -92,6 +92,21 @@ def test_catboost_and_its_arrays_agree(task):
     np.testing.assert_allclose(ours.predict(hard()), linked(raw, link), rtol=0, atol=1e-12)
 
 
+def test_a_tree_that_drew_no_column_worth_a_split_is_one_leaf():
+    import catboost
+
+    values = np.random.default_rng(0).normal(size=(200, 3))
+    truth = values[:, 0] = np.repeat([0.0, 1.0], 100)
+    indicators = Indicators.of(values, ())
+    model = catboost.CatBoost(
+        {"iterations": 50, "learning_rate": 0.3, "rsm": 0.34, "verbose": False, "allow_writing_files": False}
+    )
+    model.fit(catboost.Pool(indicators.widen(values), truth))
+    ours = flat(model, 50, indicators, link="identity", columns=3)
+    assert np.isinf(ours.above).all(axis=1).any()
+    np.testing.assert_allclose(ours.predict(values)[:, 0], model.predict(indicators.widen(values)), rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_xgboost_and_its_trees_in_lightgbms_format_agree(task):
     import xgboost

@@ -178,3 +178,18 @@ def test_a_candidate_that_failed_is_told_and_not_ranked(make_inputs, context, mo
     again = run(*make_inputs(), options, context(checkpoint=kept))
     assert without_seconds(again.record.candidates) == without_seconds(result.record.candidates)
     assert again.files == result.files
+
+
+def test_an_error_that_nobody_foresaw_costs_the_run_one_candidate(make_inputs, context, monkeypatch, caplog):
+    class Broken(Forest):
+        def fit(self, fit):
+            return len(None)
+
+    monkeypatch.setattr(learners, "LEARNERS", {**learners.LEARNERS, "random_forest": Broken(kind="random")})
+    options = TrainingOptions(learners=("linear", "random_forest"), budget_trials=2)
+    result = run(*make_inputs(), options, context())
+    assert "linear" in {candidate.key for candidate in result.record.candidates}
+    told = result.record.facts["left_out"]["random-forest"]
+    assert told.startswith("an error nobody foresaw: TypeError: object of type 'NoneType' has no len()")
+    assert told.endswith("(test_training_run.py, fit)")
+    assert "random_forest ended with an error nobody foresaw" in caplog.text

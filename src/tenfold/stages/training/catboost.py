@@ -147,14 +147,16 @@ def flat(model: Any, rounds: int, indicators: Indicators, *, link: Link, columns
         written = json.loads(path.read_text(encoding="utf-8"))
     scale, bias = written["scale_and_bias"]
     trees = written["oblivious_trees"][:rounds]
-    depth = max(1, *(len(tree["splits"]) for tree in trees))
+    # A tree that drew no column worth a split has null for its splits, and one leaf.
+    splits = [tree["splits"] or [] for tree in trees]
+    depth = max(1, *map(len, splits))
     shape = (len(trees), depth)
     feature = np.zeros(shape, dtype=np.int32)
     above = np.full(shape, np.inf, dtype=np.float32)
     upto = np.full(shape, np.inf, dtype=np.float32)
     leaves, first, start = [], [], 0
     for place, tree in enumerate(trees):
-        for level, split in enumerate(tree["splits"]):
+        for level, split in enumerate(splits[place]):
             column = int(split["float_feature_index"])
             feature[place, level] = indicators.source[column]
             code = np.float32(indicators.level[column])
@@ -162,7 +164,7 @@ def flat(model: Any, rounds: int, indicators: Indicators, *, link: Link, columns
                 above[place, level] = split["border"]
             else:
                 above[place, level], upto[place, level] = np.nextafter(code, np.float32(-np.inf)), code
-        leaves.append(scale * np.array(tree["leaf_values"], dtype=np.float64).reshape(1 << len(tree["splits"]), -1))
+        leaves.append(scale * np.array(tree["leaf_values"], dtype=np.float64).reshape(1 << len(splits[place]), -1))
         first.append(start)
         start += len(leaves[-1])
     arrays: dict[str, npt.NDArray[Any]] = {

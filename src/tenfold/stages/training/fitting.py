@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +29,7 @@ from tenfold.stages.training.scored import Scored
 from tenfold.stages.training.serving_cost import measure_model
 from tenfold.stages.training.stopping import fitter
 
+_LOG = logging.getLogger("tenfold.training")
 Values = npt.NDArray[np.float64]
 _ROWS_TIMED = 10
 _LEAST_SECONDS = 0.1
@@ -186,7 +190,11 @@ def fit_folds(tasks: Sequence[FoldTask], ctx: StageContext, deadline: Deadline |
 
 
 def fit_fold(task: FoldTask) -> FoldFit:
-    """Make one fit; runs in a worker."""
+    """Make one fit; runs in a worker.
+
+    A learner is the door to somebody else's library, and what comes through it in one candidate must not cost a run the
+    models that it has: an error nobody foresaw fails the candidate, with its kind and place told, and no other.
+    """
     watch = Stopwatch()
     learner = learner_called(task.learner)
     train, categorical = task.bench.train(learner.view, task.fold)
@@ -218,6 +226,9 @@ def fit_fold(task: FoldTask) -> FoldFit:
             fitted = fitter(learner, single=task.bench.single and held is not None)(asked)
     except FitFailed as error:
         return _failed(task, str(error), watch.wall_seconds(), error.findings)
+    except Exception as error:  # noqa: BLE001 - the door to other people's libraries, see above
+        _LOG.warning("%s ended with an error nobody foresaw; the search goes on", task.learner, exc_info=error)
+        return _failed(task, _unforeseen(error), watch.wall_seconds())
     with np.errstate(over="ignore", invalid="ignore"):
         predictions = np.empty((0, task.bench.outputs)) if held is None else fitted.predictor.predict(held.values)
     if not np.isfinite(predictions).all():
@@ -241,6 +252,13 @@ def fit_fold(task: FoldTask) -> FoldFit:
         learning=fitted.learning,
         findings=fitted.findings,
     )
+
+
+def _unforeseen(error: Exception) -> str:
+    """Return the kind, the text and the place of an error; the same for the same error in any process."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    said = (str(error).splitlines() or [""])[0]
+    return f"an error nobody foresaw: {type(error).__name__}: {said} ({Path(place.filename).name}, {place.name})"
 
 
 def _failed(task: FoldTask, why: str, seconds: float, findings: tuple[ConvergenceFinding, ...] = ()) -> FoldFit:
