@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from granian import _granian
+from granian._granian import RSGIProtocolClosed, RSGIProtocolError
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import AsyncWorker, Server
 
@@ -109,16 +110,26 @@ class Coming:
     Granian calls it, by the loop's `call_soon_threadsafe`, when the body is there or will not come.
     """
 
-    __slots__ = ("_door", "_future", "ticket", "watcher")
+    __slots__ = ("_body", "_door", "_failed", "_future", "ticket", "watcher")
 
     def __init__(self, door: Door, watcher: Any, ticket: Ticket):
         self._door = door
         self.watcher = watcher
         self.ticket = ticket
+        self._body = b""
+        self._failed: Exception | None = None
         self._future: Any = watcher.proto()
         self._future.add_done_callback(self)
 
     def __call__(self, future: Any) -> None:
+        if self._future is None:
+            return
+        # The future holds this object for good, and nothing collects a circle that goes through granian.
+        self._future = None
+        try:
+            self._body = future.result()
+        except (RSGIProtocolError, RSGIProtocolClosed) as error:
+            self._failed = error.with_traceback(None)
         self._door.arrived(self)
 
     def read(self) -> bytes:
@@ -129,12 +140,15 @@ class Coming:
         RSGIProtocolError, RSGIProtocolClosed
             When it ended before it was whole.
         """
-        body: bytes = self._future.result()
-        return body
+        if self._failed is not None:
+            raise self._failed
+        return self._body
 
     def drop(self) -> None:
         """Read no more of it."""
-        self._future.cancel()
+        future, self._future = self._future, None
+        if future is not None:
+            future.cancel()
 
 
 class DoorLoop(asyncio.SelectorEventLoop):
