@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 from granian._granian import RSGIProtocolClosed, RSGIProtocolError
@@ -40,6 +40,7 @@ from tenfold.gateway.watch import Watch
 from tenfold.store.predictions.log import PredictionLog
 
 _DIGITS = 18
+_MOST_PATHS = 256
 
 
 class Scope(Protocol):
@@ -69,8 +70,7 @@ class AppOptions:
     visited: Visited | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(NamedTuple):
     """What one request asks for."""
 
     call: Call
@@ -95,6 +95,14 @@ class _Answer:
         if self.turn is not None:
             return self.turn.began or None
         return self.began if self.version is not None else None
+
+
+class _Target(NamedTuple):
+    """What a path leads to."""
+
+    call: Call
+    endpoint: ServedEndpoint
+    lane: Lane
 
 
 class Body(Protocol):
@@ -138,6 +146,8 @@ class Application:
         self._predicting = Predicting(log=log, clock=clock, counts=self.counts, said=said)
         self._admission = Admission(clock=clock, limits=options.admission, shed=self._shed)
         self._pages = Pages()
+        # What paths lead to, found once: an endpoint that is served stays.
+        self._targets: dict[str, _Target] = {}
         self._draining = False
         self._under_way = 0
         self._beat = clock.monotonic()
@@ -146,14 +156,13 @@ class Application:
         """Answer what needs no waiting, on the server's own thread: who is alive, and what is too much."""
         arrived = self._clock.monotonic()
         path = scope.path
-        if path == "/healthz":
-            self._health(scope, proto, arrived)
-            return None
-        call = call_of(path, self._watch.endpoints)
-        endpoint = None if call is None else self._watch.endpoints.get(call.endpoint)
-        if call is None or endpoint is None:
+        target = self._target(path)
+        if target is None:
+            if path == "/healthz":
+                self._health(scope, proto, arrived)
+                return None
             return Ticket(arrived, None)
-        lane = self._lane(call)
+        call, endpoint, lane = target
         refused = self._admission.knock(lane)
         if refused is None:
             return Ticket(arrived, lane, self._may_be_prompt(scope, call, lane))
@@ -184,37 +193,35 @@ class Application:
 
         The same as `answer`, without what waiting takes: a task, a turn, a thread.
         """
-        call, lane = call_of(scope.path, self._watch.endpoints), ticket.lane
-        assert call is not None and lane is not None  # noqa: PT018 - as `at_door` has found
+        target = self._target(scope.path)
+        assert target is not None  # as `at_door` has found
+        call, endpoint, lane = target
         if not self._admission.is_prompt(lane):
             return False
         headers = scope.headers
         beside = self._beside(request_id(headers.get("x-request-id")))
-        endpoint = self._watch.endpoints.get(call.endpoint)
         codec = codec_of(call, endpoint)
         began = self._clock.monotonic()
         answer = _Answer(began=began)
         try:
-            if endpoint is None:
-                raise unknown_endpoint(call.endpoint, self._watch.endpoints)
             codec.expect(headers)
-            whole = _read(body)
-            reply, written = self._worked(endpoint, _Work(call, codec, whole, self._time(headers)))
+            reply, written = self._worked(endpoint, _Work(call, codec, _read(body), self._time(headers)))
             ended = self._admission.scored_promptly(lane, began)
-            self.counts.waited(call.endpoint, began - ticket.arrived)
         except Refused as refused:
-            answer.status, ended = _send_refusal(proto, refused, codec, beside), self._clock.monotonic()
+            answer.status = _send_refusal(proto, refused, codec, beside)
+            self._count(endpoint.name, answer, began)
         except Exception as error:  # noqa: BLE001 - the transport: nothing that happens inside leaves a client waiting
             self._said(f"{call.endpoint[:80]}: {type(error).__name__}: {error}")
-            answer.status, ended = _send_refusal(proto, _INSIDE, codec, beside), self._clock.monotonic()
+            answer.status = _send_refusal(proto, _INSIDE, codec, beside)
+            self._count(endpoint.name, answer, began)
         else:
             answer.rows, answer.version = reply.rows, reply.version.ref
             proto.response_bytes(200, [*written.headers, *beside], written.body)
+            self.counts.answered(endpoint.name, answer.rows, waited=began - ticket.arrived, took=ended - began)
         finally:
             lane.prompt += 1
-        self._count("" if endpoint is None else endpoint.name, answer, ended)
         if self._options.visited is not None:
-            self._visit(scope, beside, "" if endpoint is None else endpoint.name, ticket.arrived, answer)
+            self._visit(scope, beside, endpoint.name, ticket.arrived, answer)
         return True
 
     def answer_late(self, scope: Scope, proto: Any, ticket: Ticket) -> None:
@@ -233,6 +240,22 @@ class Application:
     def body_seconds(self) -> float:
         """How long a body may take to arrive."""
         return self._options.limits.body_seconds
+
+    def _target(self, path: str) -> _Target | None:
+        """Return what a path asks an endpoint for; None where it is the path of something else, or of nothing."""
+        found = self._targets.get(path)
+        if found is not None:
+            return found
+        endpoints = self._watch.endpoints
+        call = call_of(path, endpoints)
+        endpoint = None if call is None else endpoints.get(call.endpoint)
+        if call is None or endpoint is None:
+            return None
+        found = _Target(call, endpoint, self._lane(call))
+        # A path that names no endpoint leads elsewhere once there are more.
+        if call.protocol == "native" and len(self._targets) < _MOST_PATHS:
+            self._targets[path] = found
+        return found
 
     def _may_be_prompt(self, scope: Scope, call: Call, lane: Lane) -> bool:
         """Whether a request asks for nothing that takes waiting: its headers tell."""

@@ -152,7 +152,10 @@ class Predicting:
             reasons = reasons_of(version, scored) if explained else None
             parts.append(_Part(version=version, scored=scored, places=places, reasons=reasons))
         logged = [hide_id(each) for each in ids] if given else ids
-        assigned = None if units == ids else [hide_id(each) for each in units]
+        assigned = None
+        if units != ids:
+            hidden = {unit: hide_id(unit) for unit in set(units)}
+            assigned = [hidden[unit] for unit in units]
         record = 0
         for part in parts:
             answered = Answered(
@@ -302,11 +305,13 @@ class _Part:
 
 def _by_arm(traffic: Traffic, units: Sequence[str]) -> Sequence[tuple[Arm, list[int] | None]]:
     """Return each arm that answers some of the rows, with their places; None for an arm that answers all."""
-    if not traffic.candidates or len(units) == 1:
-        return [(traffic.choose(units[0]), None)]
+    first = units[0]
+    if not traffic.candidates or units.count(first) == len(units):
+        return [(traffic.choose(first), None)]
     found: dict[int, tuple[Arm, list[int]]] = {}
+    chosen = {unit: traffic.choose(unit) for unit in set(units)}
     for place, unit in enumerate(units):
-        arm = traffic.choose(unit)
+        arm = chosen[unit]
         found.setdefault(id(arm), (arm, []))[1].append(place)
     parts = list(found.values())
     return parts if len(parts) > 1 else [(parts[0][0], None)]

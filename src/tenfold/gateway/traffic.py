@@ -91,8 +91,8 @@ class Traffic:
         """Return the places of the rows that a shadow is asked about."""
         if shadow.until >= 1.0:
             return list(range(len(units)))
-        key = self.key
-        return [place for place, unit in enumerate(units) if place_of(key, unit) < shadow.until]
+        below = {unit: place_of(self.key, unit) < shadow.until for unit in set(units)}
+        return [place for place, unit in enumerate(units) if below[unit]]
 
     def units(self, instances: Sequence[Mapping[str, Any]], ids: Sequence[str], *, given: bool) -> list[str]:
         """Return the id that each row is divided by.
@@ -100,7 +100,7 @@ class Traffic:
         The value of the assigned column; else the row's id, where the caller gave ids; else the first of the ids that
         were made: a request whose rows nobody named is answered by one arm.
         """
-        own = list(ids) if given else [ids[0]] * len(ids)
+        own = list(ids) if given or len(ids) == 1 else [ids[0]] * len(ids)
         if self.assign is None:
             return own
         return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,7 @@ class Version:
     policing: Policing | None
     keys: tuple[str, ...]
     origin: Origin
+    cut: float | None
 
     @classmethod
     def of(
@@ -78,6 +80,7 @@ class Version:
             policies=policies or {},
             policing=None if policing.idle else policing,
             keys=(PREDICTION, *probabilities),
+            cut=model.threshold.value if len(model.classes) == 2 and model.threshold is not None else None,
             origin=Origin(
                 endpoint=endpoint,
                 ref=ref,
@@ -110,6 +113,8 @@ class Version:
             conformed = self.conforming.conform(instances)
             columns = conformed.columns
             scores = self.plan.scores(columns, len(instances), conformed.numbers)
+        if len(scores) == 1:
+            return self._scored_alone(scores, columns, imputed)
         finite = np.isfinite(scores)
         if not finite.all():
             raise NotFinite(int(np.argmin(finite.all(axis=1))))
@@ -117,6 +122,23 @@ class Version:
             columns=dict(zip(self.origin.kinds, columns, strict=True)),
             scores=scores.tolist(),
             decisions=self._decided(scores),
+            imputed=imputed,
+        )
+
+    def _scored_alone(self, scores: Floats, columns: Sequence[Sequence[Value]], imputed: Imputed | None) -> Scored:
+        """Return one row's scores as `score` does, without an array for each question about them."""
+        rows = scores.tolist()
+        if not all(map(isfinite, rows[0])):
+            raise NotFinite(0)
+        if self.cut is None:
+            decisions = self._decided(scores)
+        else:
+            # As `decide` does for two classes and a threshold.
+            decisions = [self.model.classes[rows[0][1] >= self.cut]]
+        return Scored(
+            columns=dict(zip(self.origin.kinds, columns, strict=True)),
+            scores=rows,
+            decisions=decisions,
             imputed=imputed,
         )
 

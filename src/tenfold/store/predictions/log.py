@@ -154,7 +154,7 @@ class PredictionLog:
         self._sequence = 0
         self._segments: dict[str, _Segment] = {}
         # Written since the last flush; a segment that is full is closed by the flush that comes after it.
-        self._dirty: dict[Path, _Segment] = {}
+        self._dirty: dict[int, _Segment] = {}
         self._full: list[_Segment] = []
         self._writing = threading.Lock()
         self._flushing = threading.Lock()
@@ -215,7 +215,9 @@ class PredictionLog:
             number = self._written
             if self._oldest is None:
                 self._oldest = self._clock.monotonic()
-        self._wake.set()
+        # Its flag is let down before what is written is taken: where it is still up, this record is taken along.
+        if not self._wake.is_set():
+            self._wake.set()
         return number
 
     @property
@@ -259,7 +261,7 @@ class PredictionLog:
                     os.fdatasync(segment.descriptor)
             except OSError as error:
                 with self._writing:
-                    self._dirty = {segment.path: segment for segment in dirty} | self._dirty
+                    self._dirty = {segment.descriptor: segment for segment in dirty} | self._dirty
                     self._full = full + self._full
                     self._oldest = oldest
                 self.failures += 1
@@ -292,18 +294,18 @@ class PredictionLog:
         segment = self._segments.get(endpoint)
         if segment is None or segment.size >= self._segment_bytes:
             segment = self._begin(endpoint)
-        rest = memoryview(frame)
+        written = 0
         try:
-            while rest:
+            while written < len(frame):
                 self._disk.before("write", segment.path)
-                rest = rest[os.write(segment.descriptor, rest) :]
+                written += os.write(segment.descriptor, memoryview(frame)[written:] if written else frame)
         except OSError:
-            if len(rest) < len(frame):
+            if written:
                 self._take_back(endpoint, segment)
             raise
         segment.size += len(frame)
         self.bytes_written += len(frame)
-        self._dirty[segment.path] = segment
+        self._dirty[segment.descriptor] = segment
 
     def _begin(self, endpoint: str) -> _Segment:
         folder = self._folder / endpoint
@@ -336,7 +338,7 @@ class PredictionLog:
         old = self._segments.pop(endpoint, None)
         if old is not None:
             self._full.append(old)
-            self._dirty[old.path] = old
+            self._dirty[old.descriptor] = old
 
     def _flush_often(self) -> None:
         while not self._closing.is_set():
