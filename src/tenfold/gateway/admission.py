@@ -30,7 +30,8 @@ TIMEOUT = "x-tenfold-timeout-ms"
 _TURN_SECONDS = 0.002
 """How much is scored before the loop looks again at what has arrived."""
 _SLOW_SECONDS = 0.02
-"""From this on a model is scored by a thread of its lane; below half of it no longer."""
+"""From this mean on a model is scored by a thread of its lane, if half of it is the least that it took of late; until
+either is half as long."""
 _PROMPT_SECONDS = 0.003
 """Up to this a request is scored on the thread that it came by."""
 _PROMPT_QUEUE_SECONDS = 0.05
@@ -276,7 +277,11 @@ class Admission:
         lane.quickest_seconds = min(seconds, _FORGET_QUICKEST * quickest) if quickest else seconds
         lane.scored_at = now
         lane.attained += seconds
-        lane.slow = mean > (_SLOW_SECONDS / 2 if lane.slow else _SLOW_SECONDS)
+        # A mean that rises while the least does not says that the machine is busy. A thread of its own would not make
+        # that better: it would hand every request to and fro besides.
+        lane.slow = mean > (
+            _SLOW_SECONDS / 2 if lane.slow else _SLOW_SECONDS
+        ) and lane.quickest_seconds > _SLOW_SECONDS / (4 if lane.slow else 2)
 
     def close(self) -> None:
         """End the threads of all lanes."""
