@@ -256,6 +256,7 @@ def told(times: float, parts: list[Part], shares: list[float], again: list[float
     healthy = [seconds for part in parts for seconds in part.found.healthy]
     each = sum(part.worked for part in fulls) / sum(len(part.found.answered) for part in fulls)
     refusing = (sum(part.worked for part in parts) - len(answered) * each) / max(1, len(refused))
+    odd = sorted({status for part in parts for status in part.found.odd})
     busy = sum(part.worked for part in parts) / sum(part.seconds for part in parts)
     return (
         f"{times:g}x: goodput {statistics.mean(shares):.1%} of the capacity ({min(shares):.1%} to {max(shares):.1%}); "
@@ -263,7 +264,7 @@ def told(times: float, parts: list[Part], shares: list[float], again: list[float
         f"refused {len(refused)} p50 {at(refused, 0.5):.1f} p99 {at(refused, 0.99):.1f} ms; "
         f"healthz p50 {at(healthy, 0.5):.1f} p99 {at(healthy, 0.99):.1f} ms; "
         f"normal again after {max(again):.2f} s; workers busy {busy:.0%}, {1e3 * each:.2f} ms for an answer, "
-        f"{1e3 * refusing:.2f} ms for a refusal; other statuses {sorted({odd for part in parts for odd in part.found.odd})}"
+        f"{1e3 * refusing:.2f} ms for a refusal; other statuses {odd}"
     )
 
 

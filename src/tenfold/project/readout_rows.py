@@ -31,7 +31,8 @@ from tenfold.records.problem import Problem
 from tenfold.stages.monitoring.rows import Answered, known_rows
 from tenfold.store.endpoints import shadow_of
 from tenfold.store.open import Store
-from tenfold.store.predictions.reader import Position, read_predictions
+from tenfold.store.predictions.reader import Position
+from tenfold.store.predictions.remembered import read_remembered
 
 ARM, PHASE, UNIT, SHARE, OUTCOME = "\0arm", "\0phase", "\0unit", "\0share", "\0outcome"
 _COVARIATE, _PLACE = "\0covariate", "\0place"
@@ -131,7 +132,7 @@ def rows_of_trial(trial: Trial, outcomes: pl.DataFrame, problem: Problem, store:
 def _logged(trial: Trial, name: str, store: Store, *, shadow: bool) -> pl.DataFrame:
     # The log of a shadow begins with the trial.
     position = None if shadow else Position(segments=trial.traffic.position)
-    rows = read_predictions(store.folder, name, position).rows
+    rows = read_remembered(store.folder, name, position).rows
     wanted = (
         [trial.candidate]
         if shadow
@@ -216,7 +217,7 @@ def compare(rows: Rows, problem: Problem, adjustment: Adjustment) -> Compared:
 
 
 def _inputs(table: pl.DataFrame, problem: Problem) -> pl.DataFrame:
-    own = {*OWN, *_outputs(problem), ARM, PHASE, UNIT, SHARE, OUTCOME, "assigned"}
+    own = {*OWN, *_outputs(problem), ARM, PHASE, UNIT, SHARE, OUTCOME}
     bare = {name: name.removeprefix("input_") for name in table.columns if name not in own}
     return table.select(pl.col(name).alias(other if other in own else name) for name, other in bare.items())
 

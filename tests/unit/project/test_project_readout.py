@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tenfold.project.experiment import plan_document, plan_experiment
 from tenfold.project.readout import AUDIT, readout_document
 from tenfold.records.release import Trip
 from tenfold.store.endpoints import report_trip
+from tenfold.store.predictions.remembered import FOLDER
 from tenfold.store.served import BOUNDS_MS, ServedArm, ServedFile, keep_served
 
 
@@ -42,6 +44,19 @@ def test_a_better_candidate_is_promoted_with_evidence_and_one_record_of_the_deci
     assert entry.details["error_spent"] == dict(readout.error_spent)
     assert entry.details["data"] == dict(readout.data)
     assert scene.project.store.verify().ok
+
+
+def test_looks_that_remember_say_what_a_look_from_the_beginning_says(tmp_path: Path) -> None:
+    scene = Scene.begun(tmp_path / "p")
+    for _ in range(4):
+        scene.traffic(120, candidate=0.9, champion=0.75)
+        scene.tell()
+        scene.later()
+        remembering = scene.read(keep=False)
+        shutil.rmtree(scene.project.store.folder / FOLDER)
+        assert plain(scene.read(keep=False)) == plain(remembering)
+        scene.read(keep=False)
+    assert remembering.candidate.labelled + remembering.champion.labelled > 450
 
 
 def test_a_worse_candidate_is_rolled_back(tmp_path: Path) -> None:
