@@ -104,6 +104,7 @@ class Predicting:
             decisions=scored.decisions,
             reasons=noted(reasons),
             imputed=scored.imputed,
+            short=scored.short,
         )
         return Reply(version=version, scored=scored, ids=ids, record=self._logged(version, answered), reasons=reasons)
 
@@ -169,6 +170,7 @@ class Predicting:
                 assigned=None if assigned is None else _taken(assigned, part.places),
                 reasons=noted(part.reasons),
                 imputed=part.scored.imputed,
+                short=part.scored.short,
             )
             record = self._logged(part.version, answered)
         for shadow in traffic.shadows:

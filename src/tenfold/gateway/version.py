@@ -18,6 +18,7 @@ from tenfold.gateway.policies import Imputed, Policing
 from tenfold.measures.threshold import decide
 from tenfold.records.release import FieldPolicy
 from tenfold.store.predictions.log import Origin
+from tenfold.store.predictions.masking import LEAST_NUMBER
 
 SCORE = "score"
 
@@ -26,13 +27,15 @@ SCORE = "score"
 class Scored:
     """Predictions of one request: canonical columns, scores of shape (n_rows, outputs), classes decided.
 
-    ``imputed`` names of each row the columns whose values were left out; None where none were.
+    ``imputed`` names of each row the columns whose values were left out; None where none were. ``short``: no number in
+    ``columns`` is so long that it could be a person's, for all that is known.
     """
 
     columns: Canonical
     scores: Sequence[Sequence[float]]
     decisions: Sequence[str] | None
     imputed: Imputed | None = None
+    short: bool = False
 
 
 class NotFinite(ArithmeticError):
@@ -108,13 +111,10 @@ class Version:
         if len(instances) == 1:
             row = self.conforming.conform_one(instances[0])
             columns = [(value,) for value in row]
-            scores = self.plan.scores_row(row)
-        else:
-            conformed = self.conforming.conform(instances)
-            columns = conformed.columns
-            scores = self.plan.scores(columns, len(instances), conformed.numbers)
-        if len(scores) == 1:
-            return self._scored_alone(scores, columns, imputed)
+            return self._scored_alone(self.plan.scores_row(row), columns, imputed)
+        conformed = self.conforming.conform(instances)
+        columns = conformed.columns
+        scores = self.plan.scores(columns, len(instances), conformed.numbers)
         finite = np.isfinite(scores)
         if not finite.all():
             raise NotFinite(int(np.argmin(finite.all(axis=1))))
@@ -123,6 +123,7 @@ class Version:
             scores=scores.tolist(),
             decisions=self._decided(scores),
             imputed=imputed,
+            short=not (np.abs(conformed.numbers) >= LEAST_NUMBER).any(),
         )
 
     def _scored_alone(self, scores: Floats, columns: Sequence[Sequence[Value]], imputed: Imputed | None) -> Scored:

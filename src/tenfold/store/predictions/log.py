@@ -94,6 +94,8 @@ class Answered:
         Of each row what its columns add to which score; None where nobody asked.
     imputed : sequence of sequences of str, or None
         Of each row the columns whose values the endpoint's policies left out; None where there are none.
+    short : bool
+        Whether no number in ``columns`` is so long that it could be a person's; see `masking.LEAST_NUMBER`.
     """
 
     at: datetime
@@ -106,6 +108,7 @@ class Answered:
     assigned: Sequence[str] | None = None
     reasons: Sequence[Mapping[str, object]] | None = None
     imputed: Sequence[Sequence[str]] | None = None
+    short: bool = False
 
 
 @dataclass(slots=True)
@@ -187,7 +190,7 @@ class PredictionLog:
             "at": answered.at,
             "recorded": answered.recorded,
             "ids": answered.ids,
-            "columns": origin.masking.masked(answered.columns),
+            "columns": origin.masking.masked(answered.columns, short=answered.short),
             "scores": answered.scores,
             "decisions": answered.decisions,
         }
