@@ -149,7 +149,9 @@ def show_plan(document: Document, console: Console) -> None:
     answer = "enough traffic" if document["enough"] else "not enough traffic"
     if document["units_per_day"] is None:
         answer = "how much traffic there is is not known"
-    heading(console, f"a test by {document['metric']} on {document['endpoint']}: {answer}")
+    tried = document.get("candidate")
+    named = "" if not tried else f"{tried} as {'a canary' if document.get('strategy') == 'canary' else 'an A/B test'}, "
+    heading(console, f"{named}a test by {document['metric']} on {document['endpoint']}: {answer}")
     console.print(document["reason"])
     console.print()
     pairs(
@@ -168,6 +170,10 @@ def show_plan(document: Document, console: Console) -> None:
             ("days", _of_most(document["days"], document["expected_days"])),
         ),
     )
+    _planned_steps(document, console)
+    if document.get("objection"):
+        console.print()
+        console.print(f"{tried} would not be let in now: {document['objection']}")
     if document.get("found_after"):
         console.print()
         rows(
@@ -179,6 +185,30 @@ def show_plan(document: Document, console: Console) -> None:
     if document.get("instead"):
         console.print()
         console.print(document["instead"])
+
+
+def _planned_steps(document: Document, console: Console) -> None:
+    steps = document.get("steps") or ()
+    if not steps:
+        return
+    console.print()
+    rows(
+        console,
+        ("step", "share", "judged requests of its own", "after days"),
+        (
+            (place, f"{100 * each['share']:g} %", number(each["requests"]), _days(each["days"]))
+            for place, each in enumerate(steps, start=1)
+        ),
+        right=("share", "judged requests of its own", "after days"),
+    )
+    if document.get("most"):
+        console.print(
+            f"decided after {document['most']:,} judged requests at most: {_days(document.get('most_after_days'))} days"
+        )
+
+
+def _days(days: float | None) -> str:
+    return "not known" if days is None else f"{days:,.1f}"
 
 
 def _of_most(most: float | None, expected: float | None) -> str:

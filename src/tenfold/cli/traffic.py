@@ -43,7 +43,11 @@ def traffic(
         bool, typer.Option("--all", help="End the trial: the champion answers everything again.")
     ] = False,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Print what an A/B test would take, and whether traffic is enough for one.")
+        bool,
+        typer.Option(
+            "--plan",
+            help="Begin nothing: print what an A/B test, or the --ab or --canary that is named, would take.",
+        ),
     ] = False,
     effect: Annotated[
         float | None,
@@ -85,8 +89,11 @@ def traffic(
     for strategy, tried in (("canary", canary), ("ab", ab), ("shadow", shadow)):
         if tried is not None:
             asked.append((strategy, tried))  # type: ignore[arg-type]  # the three are strategies
-    if len(asked) + everything + plan + read + (emit is not None) > 1:
+    # A plan may name the trial that it is of.
+    if len(asked) > 1 or (bool(asked) and not plan) + everything + plan + read + (emit is not None) > 1:
         raise typer.BadParameter("name one of --canary, --ab, --shadow, --all, --plan, --read and --emit")
+    if plan and shadow is not None:
+        raise typer.BadParameter("--plan goes with --ab or --canary, not with --shadow")
     if adjust is not None and not read:
         raise typer.BadParameter("--adjust goes with --read")
     wanted = None if not asked else (asked[0][0], *_tried(asked[0][1], asked[0][0]))
@@ -98,7 +105,13 @@ def traffic(
         opened = open_project(project)
         if plan:
             from tenfold.project.experiment import plan_document, plan_experiment
+            from tenfold.project.planned_trial import plan_trial
+            from tenfold.project.traffic import own_endpoint
 
+            own_endpoint(opened, endpoint)
+            if wanted is not None:
+                trial = plan_trial(opened, wanted[1], wanted[0], wanted[2], effect=effect, per_day=per_day)
+                return Reply(document=plan_document(trial), show=show_plan)
             halves = opened.spec.deployment.ab.share
             length = plan_experiment(opened, share=halves, effect=effect, per_day=per_day)
             return Reply(document=plan_document(length), show=show_plan)

@@ -18,6 +18,7 @@ from tenfold.foundation.serial import plain
 from tenfold.measures.experiment.guardrails import Served
 from tenfold.project.experiment import plan_document, plan_experiment
 from tenfold.project.readout import AUDIT, readout_document
+from tenfold.project.traffic import follow_trial
 from tenfold.records.release import Trip
 from tenfold.store.endpoints import report_trip
 from tenfold.store.predictions.remembered import FOLDER
@@ -67,6 +68,23 @@ def test_a_worse_candidate_is_rolled_back(tmp_path: Path) -> None:
     readout = scene.read()
     assert readout.decision == "rollback"
     assert "against_champion" in readout.because or "large" in readout.because
+
+
+def test_a_person_promotes_the_candidate_of_a_running_test_and_late_outcomes_still_count(tmp_path: Path) -> None:
+    scene = Scene.begun(tmp_path / "p")
+    scene.traffic(200, candidate=0.9, champion=0.9)
+    assert scene.read().decision == "continue"
+    report = scene.project.promote("late@2", by="ann", reason="the season begins", clock=scene.clock)
+    assert (report.changed, report.release.ref, report.release.traffic) == (True, "late@2", None)
+    scene.answer(CANDIDATE, [True] * 25)
+    scene.tell()
+    scene.later()
+    final = scene.read()
+    assert final.until == report.release.at
+    assert final.candidate.labelled + final.champion.labelled == 200
+    assert follow_trial(scene.project, clock=scene.clock) is None
+    (last,) = scene.project.store.releases.history()[-1:]
+    assert (last.action, last.by, last.reason) == ("promote", "ann", "the season begins")
 
 
 def test_outcomes_that_are_not_due_wait_and_late_ones_count_in_the_arm_that_predicted(tmp_path: Path) -> None:
