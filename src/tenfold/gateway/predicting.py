@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from tenfold.foundation.clock import Clock
 from tenfold.foundation.errors import StoreError
@@ -30,8 +30,7 @@ _FAILED = frozenset({"model_failed", "no_finite_prediction"})
 """Refusals that a model is to blame for, not the caller."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Reply:
+class Reply(NamedTuple):
     """An answer that may be sent, once a codec has written it: it is in the log, under the number ``record``.
 
     ``version`` gave all of ``scored``, unless ``versions`` names one for each row: then it is the champion. ``ids`` are
@@ -295,8 +294,7 @@ class Predicting:
             self.said(f"{endpoint.name}: {problem}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Part:
+class _Part(NamedTuple):
     """The rows of a request that one version answered; ``places`` None: all of them."""
 
     version: Version

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,7 @@ from tenfold.store.predictions.masking import LEAST_NUMBER
 SCORE = "score"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Scored:
+class Scored(NamedTuple):
     """Predictions of one request: canonical columns, scores of shape (n_rows, outputs), classes decided.
 
     ``imputed`` names of each row the columns whose values were left out; None where none were. ``short``: no number in
@@ -131,11 +130,9 @@ class Version:
         rows = scores.tolist()
         if not all(map(isfinite, rows[0])):
             raise NotFinite(0)
-        if self.cut is None:
-            decisions = self._decided(scores)
-        else:
-            # As `decide` does for two classes and a threshold.
-            decisions = [self.model.classes[rows[0][1] >= self.cut]]
+        # With a cut as `decide` does for two classes and a threshold.
+        cut = self.cut
+        decisions = self._decided(scores) if cut is None else [self.model.classes[rows[0][1] >= cut]]
         return Scored(
             columns=dict(zip(self.origin.kinds, columns, strict=True)),
             scores=rows,

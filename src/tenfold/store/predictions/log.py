@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
@@ -71,8 +72,7 @@ class Origin:
         object.__setattr__(self, "opening", orjson.dumps(facts)[:-1] + b",")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class Answered(NamedTuple):
     """The predictions of one request.
 
     Attributes
