@@ -72,7 +72,8 @@ def read(
     served : mapping from ``candidate`` and ``champion`` to Served, optional
         What gateways counted of requests, failures and times, for the guardrails, in place of what they have kept.
     keep : bool
-        Append what is settled to the evidence, and a decision to the audit log, each once for the same data.
+        Append what is settled to the evidence, and a decision to the audit log, each once for the same data; without
+        it nothing is written anywhere.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def read(
     champion, candidate = store.registry.find(trial.champion), store.registry.find(trial.candidate)
     problem = _problem(project, candidate)
     now = (clock or project.clock).now()
-    rows = rows_of_trial(trial, outcomes_known(store.labels.batches(), store), problem, store, now)
+    rows = rows_of_trial(trial, outcomes_known(store.labels.batches(), store), problem, store, now, keep=keep)
     fixed = trial.traffic.adjust
     adjust = fixed if adjust is None else adjust
     compared = compare(rows, problem, _adjustment(project, champion, adjust))

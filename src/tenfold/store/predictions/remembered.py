@@ -35,7 +35,7 @@ _SHARE = 8
 log, and no look parses more than an eighth."""
 
 
-def read_remembered(folder: Path, endpoint: str, since: Position | None = None) -> Predictions:
+def read_remembered(folder: Path, endpoint: str, since: Position | None = None, *, keep: bool = True) -> Predictions:
     """Read an endpoint's predictions as `read_predictions` does, row for row, and remember them.
 
     Parameters
@@ -44,6 +44,8 @@ def read_remembered(folder: Path, endpoint: str, since: Position | None = None) 
         The store's.
     since : Position or None
         Where an earlier call ended; None reads all.
+    keep : bool
+        Whether to remember what is new; otherwise nothing is written.
 
     Raises
     ------
@@ -56,15 +58,16 @@ def read_remembered(folder: Path, endpoint: str, since: Position | None = None) 
     paths = segments_of(folder, endpoint)
     for path in paths:
         start = reached.get(path.name, len(HEADER))
-        section = _read(path, memory / (path.stem + _SUFFIX), Disk(folder)).since(start)
+        section = _read(path, memory / (path.stem + _SUFFIX), Disk(folder) if keep else None).since(start)
         if section.end is not None:
             reached[path.name] = max(start, section.end)
         sections.append(section)
-    _forget(memory, {path.stem + _SUFFIX for path in paths})
+    if keep:
+        _forget(memory, {path.stem + _SUFFIX for path in paths})
     return joined(sections, Position(segments=reached))
 
 
-def _read(path: Path, memory: Path, disk: Disk) -> Section:
+def _read(path: Path, memory: Path, disk: Disk | None) -> Section:
     """Return a whole segment: what is remembered of it, and what came since."""
     known = _recall(memory, path)
     start = len(HEADER) if known.end is None else known.end
@@ -73,7 +76,7 @@ def _read(path: Path, memory: Path, disk: Disk) -> Section:
         return known
     whole = known.followed_by(more)
     assert whole.end is not None  # `more` has one
-    if (more.end - start) * _SHARE >= whole.end:
+    if disk is not None and (more.end - start) * _SHARE >= whole.end:
         whole = Section(tables=_merged(whole.tables), end=whole.end, damaged=whole.damaged)
         disk.make_folder(memory.parent)
         disk.write(memory, _packed(whole, path))
