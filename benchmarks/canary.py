@@ -2,10 +2,11 @@
 
     python benchmarks/canary.py [--seeds 20] [--only better|worse]
 
-Each seed is a production of its own: requests go through the gateway's data plane into the prediction log, outcomes
-arrive a day later, and one pass of ``tick`` a day judges the canary by the file's requirement, ``roc_auc >= champion -
-0.02``. Printed for each: what became of it, for which reason, and after how many judged requests; 1,500 are promised at
-most. The exit code is 1 when fewer than 19 of 20 end as they should.
+Each seed is a production of its own, with its own rows, ids and salt: requests go through the gateway's data plane into
+the prediction log, outcomes arrive a day later, and one pass of ``tick`` a day judges the canary by the file's
+requirement, ``roc_auc >= champion - 0.02``. Printed first is the number of judged requests within which each canary is
+promised to be decided, then what became of it, for which reason, and after how many.
+The exit code is 1 when fewer than 19 of 20 end as they should.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def main() -> int:
     parser.add_argument("--only", choices=("better", "worse"))
     options = parser.parse_args()
     sound = True
+    print(f"promised: each canary is decided within {PROMISED:,} judged requests of its own", flush=True)
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
         built = Production.built(root / "built", most=PROMISED)

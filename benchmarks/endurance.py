@@ -1,6 +1,6 @@
 """The gateway asked for more than it can do: what it still answers, and how soon it says no.
 
-    python benchmarks/endurance.py [--seconds 60] [--model-ms 5] [--times 2 5] [--workers 1]
+    python benchmarks/endurance.py [--seconds 60] [--model-ms 5] [--times 2 5] [--rounds 3] [--workers 1]
 
 A model is made whose scoring of one row takes as long as asked (so many trees). First the capacity is measured: eight
 clients that ask as fast as they are answered. Then requests come at a fixed rate of so many times the capacity, each
@@ -8,6 +8,11 @@ on a connection that is kept, whatever the answers are: printed are the goodput 
 and 99th percentile of answered and of refused requests, of `/healthz` asked ten times a second meanwhile, and how
 long after the end an answer takes no longer than it did before. In the end answers and the prediction log are held
 against each other. Needs a machine with a core for the clients beside those of the workers.
+
+A machine is not the same from minute to minute. So the capacity is measured anew before and after each overload, which
+is cut into ``--rounds`` parts, and the goodput of a part is a share of the mean of the two capacities beside it. The
+processor time of the workers is told of each phase: by it one sees whether a share that is missing went to refusing, or
+to somebody else's work.
 """
 
 from __future__ import annotations
@@ -15,18 +20,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import statistics
 import sys
 import tempfile
 import time
 from collections import deque
+from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.unit.gateway.gateway_scene import (
     ENDPOINT,
     ROW,
+    Running,
     body_of,
     boosted,
     release,
@@ -84,9 +93,8 @@ class Found:
 
 
 def made(milliseconds: float) -> Model:
-    """The tests' model with so many copies of its parts that a row takes as long as asked."""
+    """The tests' model with so many copies of its parts that the tests' row takes as long as asked."""
     whole = boosted(1)
-    row = dict.fromkeys(whole.signature.names)
 
     def copies(count: int) -> Model:
         parts = tuple(replace(part, weight=part.weight / count) for part in whole.parts for _ in range(count))
@@ -99,7 +107,7 @@ def made(milliseconds: float) -> Model:
         shortest = float("inf")
         for _ in range(7):
             began = time.thread_time()
-            version.plan.scores_row(tuple(row.values()))
+            version.score([ROW])
             shortest = min(shortest, time.thread_time() - began)
         return shortest * 1000
 
@@ -108,8 +116,8 @@ def made(milliseconds: float) -> Model:
     return copies(max(1, round((milliseconds - low) / each + 20)))
 
 
-async def capacity(port: int, request: bytes, seconds: float) -> tuple[float, Found]:
-    """Return requests per second of eight clients that ask as fast as they are answered."""
+async def capacity(port: int, request: bytes, seconds: float) -> Found:
+    """Ask by eight clients as fast as they are answered."""
     found = Found()
     until = time.perf_counter() + seconds
 
@@ -120,7 +128,7 @@ async def capacity(port: int, request: bytes, seconds: float) -> tuple[float, Fo
         connection.writer.close()
 
     await asyncio.gather(*[client() for _ in range(8)])
-    return len(found.answered) / seconds, found
+    return found
 
 
 async def overload(port: int, request: bytes, rate: float, seconds: float) -> Found:
@@ -169,40 +177,95 @@ def at(values: list[float], share: float) -> float:
     return 1e3 * sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else float("nan")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One phase: what clients saw, in how long, and the processor time of the workers."""
+
+    found: Found
+    seconds: float
+    worked: float
+
+    @property
+    def rate(self) -> float:
+        """Answers per second."""
+        return len(self.found.answered) / self.seconds
+
+
+def phase(gateway: Running, work: Coroutine[Any, Any, Found]) -> Part:
+    worked, began = seconds_worked(gateway), time.perf_counter()
+    found = asyncio.run(work)
+    return Part(found=found, seconds=time.perf_counter() - began, worked=seconds_worked(gateway) - worked)
+
+
+def seconds_worked(gateway: Running) -> float:
+    """Return the processor time of all workers, to the nanosecond: ticks are too few for a phase."""
+    return sum(
+        int((thread / "schedstat").read_text(encoding="ascii").split()[0]) / 1e9
+        for worker in gateway.workers
+        for thread in Path(f"/proc/{worker}/task").iterdir()
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each overload, in all its rounds")
     parser.add_argument("--model-ms", type=float, default=5.0)
     parser.add_argument("--times", type=float, nargs="+", default=[2.0, 5.0])
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1)
     asked = parser.parse_args()
     body = body_of(ROW)
     request = (REQUEST % len(body)).encode() + body
+    each = asked.seconds / asked.rounds
+    answered = 0
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / ".tenfold"
         release(store, route(store, made(asked.model_ms), ref="members@1", threshold=0.4), revision=1)
-        answered = 0
         with running(store, "--workers", str(asked.workers)) as gateway:
-            full, found = asyncio.run(capacity(gateway.port, request, max(3.0, asked.seconds / 6)))
-            answered += len(found.answered)
-            normal = at(found.answered, 0.5) / 1e3
-            print(f"capacity {full:.0f}/s, {at(found.answered, 0.5):.1f} ms with eight clients")
+
+            def full() -> Part:
+                return phase(gateway, capacity(gateway.port, request, max(3.0, each / 3)))
+
+            full()
+            fulls = [full()]
             for times in asked.times:
-                found = asyncio.run(overload(gateway.port, request, times * full, asked.seconds))
-                again = asyncio.run(recovery(gateway.port, request, normal))
-                answered += len(found.answered) + 1
-                print(
-                    f"{times:g}x: goodput {len(found.answered) / asked.seconds / full:.0%} of the capacity; "
-                    f"answered p50 {at(found.answered, 0.5):.0f} p99 {at(found.answered, 0.99):.0f} ms; "
-                    f"refused {len(found.refused)} p50 {at(found.refused, 0.5):.1f} "
-                    f"p99 {at(found.refused, 0.99):.1f} ms; "
-                    f"healthz p50 {at(found.healthy, 0.5):.1f} p99 {at(found.healthy, 0.99):.1f} ms; "
-                    f"normal again after {again:.2f} s; other statuses {sorted(set(found.odd))}"
-                )
+                parts, again, shares = [], [], []
+                for _ in range(asked.rounds):
+                    before = fulls[-1]
+                    normal = at(before.found.answered, 0.5) / 1e3
+                    parts.append(phase(gateway, overload(gateway.port, request, times * before.rate, each)))
+                    again.append(asyncio.run(recovery(gateway.port, request, normal)))
+                    answered += 1
+                    fulls.append(full())
+                    shares.append(parts[-1].rate / ((before.rate + fulls[-1].rate) / 2))
+                print(told(times, parts, shares, again, fulls))
+                answered += sum(len(part.found.answered) for part in parts)
+            answered += sum(len(part.found.answered) for part in fulls)
             metrics = gateway.get("/metrics")[1].decode()
+        rates = [part.rate for part in fulls]
+        print(f"capacity {statistics.mean(rates):.0f}/s with eight clients ({min(rates):.0f} to {max(rates):.0f})")
         waits = [line for line in metrics.splitlines() if line.startswith("tenfold_requests_shed_total")]
         logged = read_predictions(store, ENDPOINT).rows.height
         print(json.dumps({"answered_at_least": answered, "logged": logged, "shed": waits}))
+
+
+def told(times: float, parts: list[Part], shares: list[float], again: list[float], fulls: list[Part]) -> str:
+    """Return one overload's line."""
+    answered = [seconds for part in parts for seconds in part.found.answered]
+    refused = [seconds for part in parts for seconds in part.found.refused]
+    healthy = [seconds for part in parts for seconds in part.found.healthy]
+    each = sum(part.worked for part in fulls) / sum(len(part.found.answered) for part in fulls)
+    refusing = (sum(part.worked for part in parts) - len(answered) * each) / max(1, len(refused))
+    odd = sorted({status for part in parts for status in part.found.odd})
+    busy = sum(part.worked for part in parts) / sum(part.seconds for part in parts)
+    return (
+        f"{times:g}x: goodput {statistics.mean(shares):.1%} of the capacity ({min(shares):.1%} to {max(shares):.1%}); "
+        f"answered p50 {at(answered, 0.5):.0f} p99 {at(answered, 0.99):.0f} ms; "
+        f"refused {len(refused)} p50 {at(refused, 0.5):.1f} p99 {at(refused, 0.99):.1f} ms; "
+        f"healthz p50 {at(healthy, 0.5):.1f} p99 {at(healthy, 0.99):.1f} ms; "
+        f"normal again after {max(again):.2f} s; workers busy {busy:.0%}, {1e3 * each:.2f} ms for an answer, "
+        f"{1e3 * refusing:.2f} ms for a refusal; other statuses {odd}"
+    )
 
 
 if __name__ == "__main__":

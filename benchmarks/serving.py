@@ -1,17 +1,20 @@
 """One model behind Tenfold's gateway, beside the least that could serve it and what teams write by hand.
 
-    python benchmarks/serving.py [--rounds 3] [--seconds 3] [--only limit tenfold] [--split]
+    python benchmarks/serving.py [--rounds 3] [--seconds 3] [--only limit tenfold] [--no-split] [--python mlflow=PATH]
 
 A LightGBM classifier behind scikit-learn's imputing, scaling and one-hot encoding is trained on a seeded table of 16
 numbers and 4 words with missing values. Tenfold serves the very same trees behind transforms of its own that hold what
-the pipeline learned, with validation, prediction log and metrics on; ``--split`` divides its requests between two
-versions. The limit is granian, orjson, hand-written encoding and LightGBM's C library, without any checks. FastAPI
-serves the pipeline with pydantic and pandas, MLflow by ``mlflow models serve``; either runs where it is installed.
+the pipeline learned, with validation, prediction log and metrics on, and divides its requests between two versions.
+The limit is granian, orjson, hand-written encoding and LightGBM's C library, without any checks. FastAPI serves the
+pipeline with pydantic and pandas, MLflow by ``mlflow models serve``; either runs where it is installed, or by the
+interpreter that ``--python fastapi=PATH`` names. The pipeline is trained by the interpreter of one of them, so that it
+fits; those that are named need the same scikit-learn, LightGBM and pandas.
 
-Servers take turns in rounds. Printed for one row and for a hundred, asked by 32 callers: the processor time of the
-server's processes for a request in microseconds, its ratio to the limit's, requests a second; then start, memory, and
-how many scores are off by more than 1e-9 and how many requests were refused (the gateway sheds what would wait too
-long). Only ratios within one run mean anything on a machine that others use.
+Servers take turns in rounds. Printed for one row and for a hundred, asked by 32 callers (wrk's, where it is installed):
+the processor time of the server's processes for a request in microseconds, its ratio to the limit's, requests a second;
+then start, memory, and how many scores are off by more than 1e-9 and how many requests were refused (the gateway sheds
+what would wait too long); last what is promised. Only ratios within one run mean anything on a machine that others use,
+and of several rounds the median of the ratios within each.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import socket
 import statistics
@@ -146,8 +150,8 @@ class Measured:
     refused: int = 0
 
 
-def prepare(folder: Path, *, split: bool) -> Requests:
-    """Train the model, write what each server needs, and return requests with the scores that the pipeline gives."""
+def prepare(folder: Path) -> None:
+    """Train the model, and write what each server needs and requests with the scores that the pipeline gives."""
     import pickle
 
     import numpy as np
@@ -191,9 +195,13 @@ def prepare(folder: Path, *, split: bool) -> Requests:
     (folder / "peer.py").write_text(FASTAPI, encoding="utf-8")
     if importlib.util.find_spec("mlflow") is not None:
         import mlflow.sklearn
+        from mlflow.models import infer_signature
 
-        mlflow.sklearn.save_model(pipeline, folder / "mlflow")
-    publish(folder, plan, split=split)
+        sample = frame[:100]
+        mlflow.sklearn.save_model(
+            pipeline, folder / "mlflow", signature=infer_signature(sample, pipeline.predict_proba(sample)),
+            pyfunc_predict_fn="predict_proba", serialization_format="cloudpickle", pip_requirements=["scikit-learn"],
+        )  # fmt: skip
     requests: Requests = {}
     for size, count in ((1, 200), (100, 20)):
         requests[size] = []
@@ -201,7 +209,7 @@ def prepare(folder: Path, *, split: bool) -> Requests:
             part = frame[rows // 2 + number * size : rows // 2 + (number + 1) * size]
             instances = [{name: _sent(value) for name, value in row.items()} for row in part.to_dict("records")]
             requests[size].append((instances, pipeline.predict_proba(part)[:, 1].tolist()))
-    return requests
+    (folder / "requests.json").write_text(json.dumps(requests), encoding="utf-8")
 
 
 def _sent(value: Any) -> Any:
@@ -278,8 +286,8 @@ def publish(folder: Path, plan: dict[str, Any], *, split: bool) -> None:
     publish_endpoint(store, Endpoint(name="late", revision=1, routes=tuple(routes), at=datetime.now(UTC), **divided))
 
 
-def contestants(port: int) -> dict[str, Contestant]:
-    """Return the servers that can be started here."""
+def contestants(port: int, pythons: dict[str, str]) -> dict[str, Contestant]:
+    """Return the servers that can be started here, or by the interpreters that are named."""
     here = (sys.executable, "-m")
     granian = (*here, "granian", "--port", str(port), "--workers", "1", "--no-ws", "--log-level", "warning")
     serve = (*here, "tenfold.cli.main", "serve", "--port", str(port))
@@ -288,10 +296,12 @@ def contestants(port: int) -> dict[str, Contestant]:
         "tenfold": Contestant(command=serve, path="/predict/late"),
         "tenfold x2": Contestant(command=(*serve, "--workers", "2"), path="/predict/late"),
     }
-    if importlib.util.find_spec("fastapi") is not None:
-        found["fastapi"] = Contestant(command=(*granian, "--interface", "asgi", "peer:app"), path="/predict")
-    if importlib.util.find_spec("mlflow") is not None:
-        command = (*here, "mlflow", "models", "serve", "-m", "mlflow", "--env-manager", "local", "-p", str(port))
+    if "fastapi" in pythons or None not in map(importlib.util.find_spec, ("fastapi", "uvicorn")):
+        server = ("uvicorn", "peer:app", "--port", str(port), "--log-level", "warning", "--no-access-log")
+        found["fastapi"] = Contestant(command=(pythons.get("fastapi", sys.executable), "-m", *server), path="/predict")
+    if "mlflow" in pythons or importlib.util.find_spec("mlflow") is not None:
+        server = ("mlflow", "models", "serve", "-m", "mlflow", "--env-manager", "local", "-p", str(port), "-w", "1")
+        command = (pythons.get("mlflow", sys.executable), "-m", *server)
         found["mlflow"] = Contestant(command=command, path="/invocations", key="dataframe_records")
     return found
 
@@ -307,7 +317,7 @@ def measure(contestant: Contestant, place: Place, requests: Requests, seconds: f
     with (folder / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
             contestant.command, cwd=folder, stdout=log, stderr=log, start_new_session=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PATH": _path(contestant.command[0])},
         )  # fmt: skip
     try:
         while True:
@@ -324,10 +334,10 @@ def measure(contestant: Contestant, place: Place, requests: Requests, seconds: f
                 answered = contestant.scores(json.loads(ask(port, contestant.path, body)))
                 measured.off += sum(not abs(one - other) <= 1e-9 for one, other in zip(answered, expected, strict=True))
         for size in requests:
-            asyncio.run(load(port, contestant.path, bodies[size], 0.5))
+            load(port, contestant.path, bodies[size], 1.0)
             before = usage(process.pid)[0]
             began = time.perf_counter()
-            count, refused = asyncio.run(load(port, contestant.path, bodies[size], seconds))
+            count, refused = load(port, contestant.path, bodies[size], seconds)
             measured.refused += refused
             took = time.perf_counter() - began
             used, megabytes = usage(process.pid)
@@ -352,8 +362,40 @@ def ask(port: int, path: str, body: bytes) -> bytes:
     return content
 
 
-async def load(port: int, path: str, bodies: list[bytes], seconds: float) -> tuple[int, int]:
+def _path(python: str) -> str:
+    # Servers start others by their names alone.
+    return os.pathsep.join((str(Path(python).parent), os.environ.get("PATH", "")))
+
+
+WRK = """
+local asked, count, at = {}, 0, 0
+function init(args)
+  wrk.method = "POST"; wrk.headers["Content-Type"] = "application/json"
+  for line in io.lines(args[1]) do count = count + 1; asked[count] = wrk.format(nil, nil, nil, line) end
+end
+function request() at = at % count + 1; return asked[at] end
+function done(summary) io.write(string.format("COUNTED %d %d\\n", summary.requests, summary.errors.status)) end
+"""
+
+
+def load(port: int, path: str, bodies: list[bytes], seconds: float) -> tuple[int, int]:
     """Let callers ask one after the other for some seconds; return how many requests were answered, and refused."""
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        return asyncio.run(_load(port, path, bodies, seconds))
+    with tempfile.TemporaryDirectory() as name:
+        script, lines = Path(name) / "ask.lua", Path(name) / "bodies"
+        script.write_text(WRK, encoding="ascii")
+        lines.write_bytes(b"\n".join(bodies) + b"\n")
+        command = [wrk, "-t1", f"-c{CALLERS}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(script)]
+        command += [f"http://127.0.0.1:{port}{path}", "--", str(lines)]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    counted = re.search(r"COUNTED (\d+) (\d+)", told)
+    assert counted is not None, told
+    return int(counted[1]) - int(counted[2]), int(counted[2])
+
+
+async def _load(port: int, path: str, bodies: list[bytes], seconds: float) -> tuple[int, int]:
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     messages = [(head % len(body)).encode() + body for body in bodies]
     end = time.perf_counter() + seconds
@@ -409,20 +451,39 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--only", nargs="+", default=[])
-    parser.add_argument("--split", action="store_true")
+    parser.add_argument("--split", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--python", nargs="+", default=[], metavar="SERVER=PATH")
+    parser.add_argument("--prepare", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.prepare is not None:
+        prepare(options.prepare)
+        return 0
+    pythons = dict(each.split("=", 1) for each in options.python)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
-    servers = {name: each for name, each in contestants(port).items() if not options.only or name in options.only}
+    servers = {
+        name: each for name, each in contestants(port, pythons).items() if not options.only or name in options.only
+    }
     found = {name: Measured() for name in servers}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        requests = prepare(folder, split=options.split)
+        trains = pythons.get("mlflow", pythons.get("fastapi", sys.executable))
+        subprocess.run([trains, __file__, "--prepare", str(folder)], check=True, env=_alone(trains))
+        publish(folder, json.loads((folder / "plan.json").read_text(encoding="utf-8")), split=options.split)
+        written = json.loads((folder / "requests.json").read_text(encoding="utf-8"))
+        requests: Requests = {int(size): asked for size, asked in written.items()}
         for _ in range(options.rounds):
             for label, server in servers.items():
                 measure(server, Place(folder, port), requests, options.seconds, found[label])
     show(found)
+    promised(found)
     return 0
+
+
+def _alone(python: str) -> dict[str, str]:
+    """Return the environment of another interpreter, without this one's modules."""
+    kept = {key: value for key, value in os.environ.items() if python == sys.executable or key != "PYTHONPATH"}
+    return {**kept, "PYTHONWARNINGS": "ignore"}
 
 
 def show(found: dict[str, Measured]) -> None:
@@ -437,6 +498,33 @@ def show(found: dict[str, Measured]) -> None:
     print("\nstart, memory of a process, scores off by more than 1e-9, requests refused")
     for label, seen in found.items():
         print(f"  {label:12} {middle(seen.cold):6.2f} s {middle(seen.megabytes):6.0f} MB {seen.off:6} {seen.refused:7}")
+
+
+def promised(found: dict[str, Measured]) -> None:
+    """Print what is promised, beside what was seen: of ratios the median of those within each round."""
+
+    def ratio(one: str, other: str, size: int) -> float | None:
+        if one not in found or other not in found:
+            return None
+        pairs = zip(found[one].micros[size], found[other].micros[size], strict=True)
+        return statistics.median(a / b for a, b in pairs)
+
+    own = [seen for label, seen in found.items() if label.startswith("tenfold")]
+    promises: list[tuple[str, float | None, str, float]] = [
+        ("processor time of one row, to the limit's", ratio("tenfold", "limit", 1), "<=", 2.5),
+        ("processor time of a hundred rows, to the limit's", ratio("tenfold", "limit", 100), "<=", 1.5),
+        ("MLflow's processor time of one row, to ours", ratio("mlflow", "tenfold", 1), ">=", 60.0),
+        ("FastAPI's processor time of one row, to ours", ratio("fastapi", "tenfold", 1), ">=", 1.0),
+        ("with two workers, to one, for one row", ratio("tenfold x2", "tenfold", 1), "<=", 1.1),
+        ("scores that are off", float(sum(seen.off for seen in own)) if own else None, "<=", 0.0),
+        ("seconds from start to the first answer", max((max(seen.cold) for seen in own), default=None), "<=", 3.0),
+        ("megabytes of a worker", max((max(seen.megabytes) for seen in own), default=None), "<=", 200.0),
+    ]
+    print("\nwhat is promised")
+    for words, seen, sign, bar in promises:
+        if seen is not None:
+            kept = seen <= bar if sign == "<=" else seen >= bar
+            print(f"  {words:52} {seen:8.2f}  {sign} {bar:g}  {'kept' if kept else 'NOT KEPT'}")
 
 
 if __name__ == "__main__":

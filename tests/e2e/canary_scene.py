@@ -71,6 +71,7 @@ class Production:
     clock: ManualClock
     rng: np.random.Generator
     a_day: int
+    seed: int = 0
     day: int = 0
     sent: int = 0
     looks: list[TrafficLook] = field(default_factory=list)
@@ -100,10 +101,10 @@ class Production:
         shutil.copytree(built, folder)
         clock = ManualClock(START)
         project = open_project(folder, clock=clock)
-        return cls(project=project, clock=clock, rng=np.random.default_rng(seed), a_day=a_day)
+        return cls(project=project, clock=clock, rng=np.random.default_rng(seed), a_day=a_day, seed=seed)
 
     def register(self, weights: tuple[float, ...]) -> str:
-        return f"visits@{registered(self.project, weights)}"
+        return f"visits@{registered(self.project, weights, seed=self.seed)}"
 
     def live_through(self) -> TickReport:
         """Live through one day."""
@@ -125,7 +126,8 @@ class Production:
         watch.look()
         log = PredictionLog(store, clock=self.clock, worker=self.day)
         predicting = Predicting(log=log, clock=self.clock, counts=Counts(), said=lambda _: None)
-        ids = [f"p{self.sent + place}" for place in range(rows.height)]
+        # The division hangs on the salt and the ids: each seed has its own of both.
+        ids = [f"p{self.seed}-{self.sent + place}" for place in range(rows.height)]
         self.sent += rows.height
         inputs = rows.drop("bought").to_dicts()
         for place, (name, row) in enumerate(zip(ids, inputs, strict=True)):
@@ -133,17 +135,22 @@ class Production:
             predicting.answer(watch.endpoints["visits"], Asked(instances=[row], ids=[name]), at)
         predicting.close()
         log.close()
+        watch.stop()
         return pl.DataFrame({"id": ids, "outcome": rows["bought"]})
 
     def champion(self) -> str:
         return self.project.store.registry.find("visits@champion").ref
 
 
-def registered(project: Project, weights: tuple[float, ...]) -> int:
-    """Register a logistic model of the columns with these weights; return its number."""
+def registered(project: Project, weights: tuple[float, ...], *, seed: int = 0) -> int:
+    """Register a logistic model of the columns with these weights; return its number.
+
+    The probe rows of its bundle, and so its name and the salt of its trial, come of the seed.
+    """
     first = project.store.registry.find("visits@1")
     model = load_bundle(project.store.blobs.path(first.blob))
-    packed = pack_bundle(_model(project, model, weights, first.run), visits(50, np.random.default_rng(5)))
+    probe = visits(50, np.random.default_rng([5, seed]))
+    packed = pack_bundle(_model(project, model, weights, first.run), probe)
     blob = project.store.blobs.put(packed.zipped())
     facts = {"threshold": 0.5}
     return project.store.registry.register("visits", bundle=packed.name, blob=blob, run=first.run, facts=facts).number

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tenfold.gateway.version import Version
+from tenfold.project.open import open_project
 from tests.e2e.canary_scene import BETTER, WORSE, Production
 
 pytestmark = pytest.mark.slow
@@ -50,3 +53,33 @@ def test_better_canary_rises_by_its_steps_and_is_promoted(built: Path, tmp_path:
         assert shares == [0.1, 0.3, 0.5]
         newest = store.releases.history()[-1]
         assert (newest.action, newest.threshold, newest.by) == ("promote", 0.5, "tenfold tick")
+
+
+def test_canary_slower_than_the_requirement_allows_is_rolled_back_by_its_id(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    production = Production.begun(built, tmp_path / "lived", seed=1, a_day=300)
+    file = tmp_path / "lived" / "tenfold.yaml"
+    asked = 'requirements:\n    - {id: quick, that: "latency_p99_ms <= 50", where: [canary]}'
+    file.write_text(file.read_text().replace("requirements:", asked))
+    production.project = open_project(file.parent, clock=production.clock)
+    whole = Version.score
+    with production.project.store as store:
+        tried = production.register(BETTER)
+
+        def score(self: Version, instances: Any) -> Any:
+            # Four times as slow: less than what a gateway stops by itself.
+            production.clock.seconds += 0.08 if self.ref == tried else 0.02
+            return whole(self, instances)
+
+        monkeypatch.setattr(Version, "score", score)
+        production.project.promote(tried, accept=["ranks"], reason="to be tried", by="test")
+        for _ in range(6):
+            look = production.live_through().traffic
+            if look is None or look.action in {"rollback", "promote"}:
+                break
+        look, newest = production.looks[-1], store.releases.history()[-1]
+        assert (look.action, look.verdicts["quick"]) == ("rollback", "fail")
+        assert (newest.ref, newest.traffic, newest.by) == ("visits@2", None, "tenfold tick")
+        assert "latency quick" in newest.reason
+        assert {each.verdict.verdict for each in store.evidence.of(requirement="quick")} == {"fail"}

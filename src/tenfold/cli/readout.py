@@ -49,6 +49,11 @@ def show_readout(document: Document, console: Console) -> None:
         )
     _comparisons(document, console)
     _checks(document, console)
+    for requirement, part in (document.get("narrower") or {}).items():
+        more = 100 * (1 / (1 - part) ** 2 - 1)
+        gained = f"{100 * part:.0f} % narrower, as with {more:.0f} % more units"
+        told = gained if part >= 0.005 else "not narrower for it"
+        console.print(f"adjusted by {document['adjusted']}: bounds of {requirement} are {told}")
     for note in document.get("notes") or ():
         console.print(f"note: {note}")
     console.print()
@@ -142,7 +147,11 @@ def _between(comparison: Document) -> str:
 def show_plan(document: Document, console: Console) -> None:
     """Print what a test would take: ``tenfold.experiment-plan/1``."""
     answer = "enough traffic" if document["enough"] else "not enough traffic"
-    heading(console, f"a test by {document['metric']} on {document['endpoint']}: {answer}")
+    if document["units_per_day"] is None:
+        answer = "how much traffic there is is not known"
+    tried = document.get("candidate")
+    named = "" if not tried else f"{tried} as {'a canary' if document.get('strategy') == 'canary' else 'an A/B test'}, "
+    heading(console, f"{named}a test by {document['metric']} on {document['endpoint']}: {answer}")
     console.print(document["reason"])
     console.print()
     pairs(
@@ -161,6 +170,10 @@ def show_plan(document: Document, console: Console) -> None:
             ("days", _of_most(document["days"], document["expected_days"])),
         ),
     )
+    _planned_steps(document, console)
+    if document.get("objection"):
+        console.print()
+        console.print(f"{tried} would not be let in now: {document['objection']}")
     if document.get("found_after"):
         console.print()
         rows(
@@ -172,6 +185,30 @@ def show_plan(document: Document, console: Console) -> None:
     if document.get("instead"):
         console.print()
         console.print(document["instead"])
+
+
+def _planned_steps(document: Document, console: Console) -> None:
+    steps = document.get("steps") or ()
+    if not steps:
+        return
+    console.print()
+    rows(
+        console,
+        ("step", "share", "judged requests of its own", "after days"),
+        (
+            (place, f"{100 * each['share']:g} %", number(each["requests"]), _days(each["days"]))
+            for place, each in enumerate(steps, start=1)
+        ),
+        right=("share", "judged requests of its own", "after days"),
+    )
+    if document.get("most"):
+        console.print(
+            f"decided after {document['most']:,} judged requests at most: {_days(document.get('most_after_days'))} days"
+        )
+
+
+def _days(days: float | None) -> str:
+    return "not known" if days is None else f"{days:,.1f}"
 
 
 def _of_most(most: float | None, expected: float | None) -> str:

@@ -43,7 +43,11 @@ def traffic(
         bool, typer.Option("--all", help="End the trial: the champion answers everything again.")
     ] = False,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Print what an A/B test would take, and whether traffic is enough for one.")
+        bool,
+        typer.Option(
+            "--plan",
+            help="Begin nothing: print what an A/B test, or the --ab or --canary that is named, would take.",
+        ),
     ] = False,
     effect: Annotated[
         float | None,
@@ -55,6 +59,14 @@ def traffic(
         float | None, typer.Option("--per-day", metavar="UNITS", help="With --plan: units a day; the log's by default.")
     ] = None,
     read: Annotated[bool, typer.Option("--read", help="Print what the trial says so far, and what follows.")] = False,
+    adjust: Annotated[
+        str | None,
+        typer.Option(
+            "--adjust",
+            metavar="champion|COLUMN",
+            help="With --read: take off each row's value what the champion expects of it, or what goes with a column.",
+        ),
+    ] = None,
     emit: Annotated[
         Literal["istio", "gateway-api", "nginx"] | None,
         typer.Option("--emit", help="Print the same shares as the configuration of another router."),
@@ -77,8 +89,13 @@ def traffic(
     for strategy, tried in (("canary", canary), ("ab", ab), ("shadow", shadow)):
         if tried is not None:
             asked.append((strategy, tried))  # type: ignore[arg-type]  # the three are strategies
-    if len(asked) + everything + plan + read + (emit is not None) > 1:
+    # A plan may name the trial that it is of.
+    if len(asked) > 1 or (bool(asked) and not plan) + everything + plan + read + (emit is not None) > 1:
         raise typer.BadParameter("name one of --canary, --ab, --shadow, --all, --plan, --read and --emit")
+    if plan and shadow is not None:
+        raise typer.BadParameter("--plan goes with --ab or --canary, not with --shadow")
+    if adjust is not None and not read:
+        raise typer.BadParameter("--adjust goes with --read")
     wanted = None if not asked else (asked[0][0], *_tried(asked[0][1], asked[0][0]))
 
     def work() -> Reply:
@@ -88,12 +105,18 @@ def traffic(
         opened = open_project(project)
         if plan:
             from tenfold.project.experiment import plan_document, plan_experiment
+            from tenfold.project.planned_trial import plan_trial
+            from tenfold.project.traffic import own_endpoint
 
+            own_endpoint(opened, endpoint)
+            if wanted is not None:
+                trial = plan_trial(opened, wanted[1], wanted[0], wanted[2], effect=effect, per_day=per_day)
+                return Reply(document=plan_document(trial), show=show_plan)
             halves = opened.spec.deployment.ab.share
             length = plan_experiment(opened, share=halves, effect=effect, per_day=per_day)
             return Reply(document=plan_document(length), show=show_plan)
         if wanted is None and not everything:
-            report = opened.traffic(endpoint, emit=emit, read=read)
+            report = opened.traffic(endpoint, emit=emit, read=read, adjust=adjust)
         else:
             strategy, ref, share = wanted or ("all", None, None)
             report = opened.change_traffic(
@@ -142,7 +165,7 @@ def show(document: Document, console: Console) -> None:
     pairs(
         console,
         (
-            ("since", minute(trial.get("since"))),
+            ("since", minute(trial["since"]) if trial else None),
             ("steps", ", ".join(f"{100 * step:g} %" for step in trial.get("steps") or ()) or None),
             ("for each step", f"{trial['requests']:,} judged requests" if trial.get("requests") else None),
             ("decided after", f"{trial['most']:,} judged requests at most" if trial.get("most") else None),

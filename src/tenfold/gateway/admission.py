@@ -4,6 +4,9 @@ Each endpoint has a lane with a bounded queue of its own, so that one which is a
 for more than its turn. Scoring runs on the event loop, a little at a time: between two turns everything that arrived
 is looked at. What takes long, a large body or a slow model, is scored by a thread of its lane.
 
+What takes next to nothing, while nobody waits, is scored on the server's own thread as soon as its body is there: to
+hand it to the loop and wake that up would cost more than its scoring.
+
 The queue is bounded in time rather than in number: the requests that wait, times what one of them took of late.
 """
 
@@ -27,9 +30,18 @@ TIMEOUT = "x-tenfold-timeout-ms"
 _TURN_SECONDS = 0.002
 """How much is scored before the loop looks again at what has arrived."""
 _SLOW_SECONDS = 0.02
-"""From this on a model is scored by a thread of its lane; below half of it no longer."""
+"""From this mean on a model is scored by a thread of its lane, if half of it is the least that it took of late; until
+either is half as long."""
+_PROMPT_SECONDS = 0.003
+"""Up to this a request is scored on the thread that it came by."""
+_PROMPT_QUEUE_SECONDS = 0.05
+"""Where more than this waits, the loop decides who comes next, and that thread goes on looking at what arrives."""
 _NEW_SHARE = 0.1
 """The weight of the latest request in the mean time of scoring."""
+_FORGET_QUICKEST = 1.02
+"""By so much the least time is forgotten with each request."""
+_STALL = 4.0
+"""So many times the mean one scoring counts at most."""
 _MILLISECONDS = re.compile(r"[1-9][0-9]{0,8}").fullmatch
 _FORGET_SECONDS = 5.0
 """After so long without a scoring its mean time says nothing: one request is begun to learn it anew."""
@@ -68,8 +80,12 @@ class Lane:
     ----------
     knocked, begun : int
         Requests that came to the door and those that the event loop has taken over. Each is written by one thread.
+    prompt : int
+        Requests that the door's thread has answered by itself; that thread writes it.
     scoring_seconds : float
         What scoring one request took of late; 0 before the first.
+    quickest_seconds : float
+        The least of late: what scoring takes where nothing else keeps the machine busy.
     attained : float
         Seconds of scoring that the lane has had: of those that wait, the one with the least comes next.
     """
@@ -77,7 +93,9 @@ class Lane:
     name: str
     knocked: int = 0
     begun: int = 0
+    prompt: int = 0
     scoring_seconds: float = 0.0
+    quickest_seconds: float = 0.0
     scored_at: float = 0.0
     attained: float = 0.0
     slow: bool = False
@@ -89,14 +107,18 @@ class Lane:
     @property
     def ahead(self) -> int:
         """How many requests a new one would find before it."""
-        return self.knocked - self.begun + len(self.waiting) + len(self.waiting_for_thread)
+        return self.knocked - self.begun - self.prompt + len(self.waiting) + len(self.waiting_for_thread)
 
 
 class Ticket(NamedTuple):
-    """What a request got at the door: when it came, on the monotonic clock, and the lane in which it is counted."""
+    """What a request got at the door: when it came, on the monotonic clock, and the lane in which it is counted.
+
+    ``prompt``: it may be answered by the door's thread, once its body is there.
+    """
 
     arrived: float
     lane: Lane | None
+    prompt: bool = False
 
 
 class ClientLeftError(Exception):
@@ -191,6 +213,24 @@ class Admission:
         """
         return Turn(admission=self, lane=lane, deadline=deadline, aside=aside or lane.slow, gone=gone)
 
+    def is_prompt(self, lane: Lane) -> bool:
+        """Whether a request is scored so quickly, and finds so little before it, that nobody has to take turns."""
+        # Where the machine is busy with others, waiting for a turn as well would not make it less so.
+        quickest = lane.quickest_seconds
+        return (
+            0.0 < quickest <= _PROMPT_SECONDS
+            and not lane.slow
+            and not self._waiting
+            and not self._granted
+            and lane.ahead * quickest <= _PROMPT_QUEUE_SECONDS
+        )
+
+    def scored_promptly(self, lane: Lane, began: float) -> float:
+        """Note how long a request was scored that took nobody's turn; return the time."""
+        now = self._clock.monotonic()
+        self._took(lane, now - began, lane.scoring_seconds, now)
+        return now
+
     def late(self, lane: Lane) -> Refused:
         """Count a request whose time is over, and return its refusal."""
         self._shed(lane.name, "deadline")
@@ -225,13 +265,23 @@ class Admission:
     def end(self, turn: Turn) -> None:
         """Note how long a request was scored, and pass its place on."""
         lane, now = turn.lane, self._clock.monotonic()
-        seconds = now - turn.began
-        before = 0.0 if turn.learning else lane.scoring_seconds
-        lane.scoring_seconds = mean = seconds if before == 0.0 else before + _NEW_SHARE * (seconds - before)
+        self._took(lane, now - turn.began, 0.0 if turn.learning else lane.scoring_seconds, now)
+        self._pass_on(turn)
+
+    @staticmethod
+    def _took(lane: Lane, seconds: float, before: float, now: float) -> None:
+        # A process that stood still for a while says little of how long scoring takes; what lasts is learnt anyway.
+        counted = min(seconds, _STALL * before)
+        lane.scoring_seconds = mean = seconds if before == 0.0 else before + _NEW_SHARE * (counted - before)
+        quickest = lane.quickest_seconds
+        lane.quickest_seconds = min(seconds, _FORGET_QUICKEST * quickest) if quickest else seconds
         lane.scored_at = now
         lane.attained += seconds
-        lane.slow = mean > (_SLOW_SECONDS / 2 if lane.slow else _SLOW_SECONDS)
-        self._pass_on(turn)
+        # A mean that rises while the least does not says that the machine is busy. A thread of its own would not make
+        # that better: it would hand every request to and fro besides.
+        lane.slow = mean > (
+            _SLOW_SECONDS / 2 if lane.slow else _SLOW_SECONDS
+        ) and lane.quickest_seconds > _SLOW_SECONDS / (4 if lane.slow else 2)
 
     def close(self) -> None:
         """End the threads of all lanes."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 from granian._granian import RSGIProtocolClosed, RSGIProtocolError
@@ -40,6 +40,7 @@ from tenfold.gateway.watch import Watch
 from tenfold.store.predictions.log import PredictionLog
 
 _DIGITS = 18
+_MOST_PATHS = 256
 
 
 class Scope(Protocol):
@@ -69,14 +70,47 @@ class AppOptions:
     visited: Visited | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(NamedTuple):
     """What one request asks for."""
 
     call: Call
     codec: Codec
     body: bytes
     at: datetime | None
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What became of one request; ``began`` is when its body was there, on the monotonic clock."""
+
+    status: int = 200
+    rows: int = 0
+    version: str | None = None
+    began: float = 0.0
+    turn: Turn | None = None
+
+    @property
+    def scoring_began(self) -> float | None:
+        """When its scoring began; None where it did not."""
+        if self.turn is not None:
+            return self.turn.began or None
+        return self.began if self.version is not None else None
+
+
+class _Target(NamedTuple):
+    """What a path leads to."""
+
+    call: Call
+    endpoint: ServedEndpoint
+    lane: Lane
+
+
+class Body(Protocol):
+    """A body that has arrived."""
+
+    def read(self) -> bytes:
+        """Return it; raise granian's error where it ended before it was whole."""
+        ...
 
 
 class Application:
@@ -112,6 +146,8 @@ class Application:
         self._predicting = Predicting(log=log, clock=clock, counts=self.counts, said=said)
         self._admission = Admission(clock=clock, limits=options.admission, shed=self._shed)
         self._pages = Pages()
+        # What paths lead to, found once: an endpoint that is served stays.
+        self._targets: dict[str, _Target] = {}
         self._draining = False
         self._under_way = 0
         self._beat = clock.monotonic()
@@ -120,22 +156,21 @@ class Application:
         """Answer what needs no waiting, on the server's own thread: who is alive, and what is too much."""
         arrived = self._clock.monotonic()
         path = scope.path
-        if path == "/healthz":
-            self._health(scope, proto, arrived)
-            return None
-        call = call_of(path, self._watch.endpoints)
-        endpoint = None if call is None else self._watch.endpoints.get(call.endpoint)
-        if call is None or endpoint is None:
+        target = self._target(path)
+        if target is None:
+            if path == "/healthz":
+                self._health(scope, proto, arrived)
+                return None
             return Ticket(arrived, None)
-        lane = self._lane(call)
+        call, endpoint, lane = target
         refused = self._admission.knock(lane)
         if refused is None:
-            return Ticket(arrived, lane)
+            return Ticket(arrived, lane, self._may_be_prompt(scope, call, lane))
         beside = self._beside(request_id(scope.headers.get("x-request-id")))
         status = _send_refusal(proto, refused, codec_of(call, endpoint), beside)
         self.counts.add("tenfold_requests_total", endpoint=endpoint.name, status=str(status))
         if self._options.visited is not None:
-            self._visit(scope, beside, endpoint.name, status, arrived)
+            self._visit(scope, beside, endpoint.name, arrived, _Answer(status=status))
         return None
 
     async def __rsgi__(self, scope: Scope, proto: Any) -> None:
@@ -143,17 +178,101 @@ class Application:
         if ticket is not None:
             await self.answer(scope, proto, ticket)
 
-    async def answer(self, scope: Scope, proto: Any, ticket: Ticket) -> None:
-        """Answer a request that was let in."""
+    async def answer(self, scope: Scope, proto: Any, ticket: Ticket, body: Body | None = None) -> None:
+        """Answer a request that was let in; ``body`` is there where it was read already."""
         if ticket.lane is not None:
             ticket.lane.begun += 1
         self._under_way += 1
         try:
-            await self._route(scope, proto, ticket)
+            await self._route(scope, proto, ticket, body)
         finally:
             self._under_way -= 1
 
-    async def _route(self, scope: Scope, proto: Any, ticket: Ticket) -> None:
+    def answer_promptly(self, scope: Scope, proto: Any, ticket: Ticket, body: Body) -> bool:
+        """Answer a request whose body is there on the server's own thread; False: it has to wait for its turn.
+
+        The same as `answer`, without what waiting takes: a task, a turn, a thread.
+        """
+        target = self._target(scope.path)
+        assert target is not None  # as `at_door` has found
+        call, endpoint, lane = target
+        if not self._admission.is_prompt(lane):
+            return False
+        headers = scope.headers
+        beside = self._beside(request_id(headers.get("x-request-id")))
+        codec = codec_of(call, endpoint)
+        began = self._clock.monotonic()
+        answer = _Answer(began=began)
+        try:
+            codec.expect(headers)
+            reply, written = self._worked(endpoint, _Work(call, codec, _read(body), self._time(headers)))
+            ended = self._admission.scored_promptly(lane, began)
+        except Refused as refused:
+            answer.status = _send_refusal(proto, refused, codec, beside)
+            self._count(endpoint.name, answer, began)
+        except Exception as error:  # noqa: BLE001 - the transport: nothing that happens inside leaves a client waiting
+            self._said(f"{call.endpoint[:80]}: {type(error).__name__}: {error}")
+            answer.status = _send_refusal(proto, _INSIDE, codec, beside)
+            self._count(endpoint.name, answer, began)
+        else:
+            answer.rows, answer.version = reply.rows, reply.version.ref
+            proto.response_bytes(200, [*written.headers, *beside], written.body)
+            self.counts.answered(endpoint.name, answer.rows, waited=began - ticket.arrived, took=ended - began)
+        finally:
+            lane.prompt += 1
+        if self._options.visited is not None:
+            self._visit(scope, beside, endpoint.name, ticket.arrived, answer)
+        return True
+
+    def answer_late(self, scope: Scope, proto: Any, ticket: Ticket) -> None:
+        """Refuse a request whose body does not come."""
+        call = call_of(scope.path, self._watch.endpoints)
+        assert call is not None and ticket.lane is not None  # noqa: PT018 - as `at_door` has found
+        ticket.lane.begun += 1
+        endpoint = self._watch.endpoints.get(call.endpoint)
+        beside = self._beside(request_id(scope.headers.get("x-request-id")))
+        status = _send_refusal(proto, _no_body(self._options.limits), codec_of(call, endpoint), beside)
+        self._count(call.endpoint, _Answer(status=status), self._clock.monotonic())
+        if self._options.visited is not None:
+            self._visit(scope, beside, call.endpoint, ticket.arrived, _Answer(status=status))
+
+    @property
+    def body_seconds(self) -> float:
+        """How long a body may take to arrive."""
+        return self._options.limits.body_seconds
+
+    def _target(self, path: str) -> _Target | None:
+        """Return what a path asks an endpoint for; None where it is the path of something else, or of nothing."""
+        found = self._targets.get(path)
+        if found is not None:
+            return found
+        endpoints = self._watch.endpoints
+        call = call_of(path, endpoints)
+        endpoint = None if call is None else endpoints.get(call.endpoint)
+        if call is None or endpoint is None:
+            return None
+        found = _Target(call, endpoint, self._lane(call))
+        # A path that names no endpoint leads elsewhere once there are more.
+        if call.protocol == "native" and len(self._targets) < _MOST_PATHS:
+            self._targets[path] = found
+        return found
+
+    def _may_be_prompt(self, scope: Scope, call: Call, lane: Lane) -> bool:
+        """Whether a request asks for nothing that takes waiting: its headers tell."""
+        headers = scope.headers
+        declared = headers.get("content-length", "")
+        return (
+            len(declared) < _DIGITS
+            and declared.isdigit()
+            and int(declared) <= self._options.limits.aside_bytes
+            and call.work == "predict"
+            and scope.method == "POST"
+            and not self._options.durable
+            and self._admission.is_prompt(lane)
+            and headers.get(TIMEOUT) is None
+        )
+
+    async def _route(self, scope: Scope, proto: Any, ticket: Ticket, body: Body | None) -> None:
         if scope.proto != "http":
             proto.close(403)
             return
@@ -161,7 +280,7 @@ class Application:
         if call is None:
             self._page(scope, proto, scope.path)
         else:
-            await self._predict(scope, proto, call, ticket.arrived)
+            await self._predict(scope, proto, call, ticket.arrived, body)
 
     @property
     def endpoints(self) -> Mapping[str, ServedEndpoint]:
@@ -174,77 +293,69 @@ class Application:
 
     def busy(self) -> bool:
         """Whether requests are under way."""
-        return self._under_way > 0
+        return self._under_way > 0 or self._admission.waiting() > 0
 
     def beat(self) -> None:
         """Note that the event loop goes round; whoever asks whether this worker is alive hears of it."""
         self._beat = self._clock.monotonic()
 
-    async def _predict(self, scope: Scope, proto: Any, call: Call, arrived: float) -> None:
-        began = self._clock.monotonic()
+    async def _predict(self, scope: Scope, proto: Any, call: Call, arrived: float, come: Body | None) -> None:
+        answer = _Answer(began=self._clock.monotonic())
         headers = scope.headers
         beside = self._beside(request_id(headers.get("x-request-id")))
         endpoint = self._watch.endpoints.get(call.endpoint)
         codec = codec_of(call, endpoint)
-        rows = 0
-        turn: Turn | None = None
-        version = None
         try:
             if endpoint is None:
                 raise unknown_endpoint(call.endpoint, self._watch.endpoints)
             deadline = deadline_of(headers.get(TIMEOUT), arrived)
-            body = await self._body(scope, proto, codec)
+            body = await self._body(scope, proto, codec) if come is None else self._come(headers, codec, come)
             at = self._time(headers)
-            began = self._clock.monotonic()
+            answer.began = self._clock.monotonic()
             turn = self._admission.enter(
                 self._lane(call),
                 deadline,
                 aside=call.work == "explain" or len(body) > self._options.limits.aside_bytes,
                 gone=proto.client_disconnect,
             )
+            answer.turn = turn
             reply, written = await self._answer(endpoint, _Work(call, codec, body, at), turn)
             self.counts.waited(endpoint.name, turn.began - arrived)
         except Refused as refused:
-            status = _send_refusal(proto, refused, codec, beside)
+            answer.status = _send_refusal(proto, refused, codec, beside)
         except ClientLeftError:
             # Nobody reads it; 499 is what others count such requests by.
-            status = 499
-            proto.response_empty(status, [])
+            answer.status = 499
+            proto.response_empty(499, [])
         except Exception as error:  # noqa: BLE001 - the transport: nothing that happens inside leaves a client waiting
             self._said(f"{call.endpoint[:80]}: {type(error).__name__}: {error}")
-            status = _send_refusal(proto, _INSIDE, codec, beside)
+            answer.status = _send_refusal(proto, _INSIDE, codec, beside)
         else:
-            status, rows, version = 200, reply.rows, reply.version.ref
+            answer.rows, answer.version = reply.rows, reply.version.ref
             proto.response_bytes(200, [*written.headers, *beside], written.body)
         known = "" if endpoint is None else endpoint.name
-        self.counts.add("tenfold_requests_total", endpoint=known, status=str(status))
-        if rows:
-            self.counts.add("tenfold_rows_total", rows, endpoint=known)
-            self.counts.observe(known, self._clock.monotonic() - began)
+        self._count(known, answer, self._clock.monotonic())
         if self._options.visited is not None:
-            self._visit(scope, beside, known, status, arrived, turn=turn, rows=rows, version=version)
+            self._visit(scope, beside, known, arrived, answer)
+
+    def _count(self, endpoint: str, answer: _Answer, ended: float) -> None:
+        self.counts.add("tenfold_requests_total", endpoint=endpoint, status=str(answer.status))
+        if answer.rows:
+            self.counts.add("tenfold_rows_total", answer.rows, endpoint=endpoint)
+            self.counts.observe(endpoint, ended - answer.began)
 
     def _visit(
-        self,
-        scope: Scope,
-        beside: Sequence[tuple[str, str]],
-        endpoint: str,
-        status: int,
-        arrived: float,
-        *,
-        turn: Turn | None = None,
-        rows: int = 0,
-        version: str | None = None,
+        self, scope: Scope, beside: Sequence[tuple[str, str]], endpoint: str, arrived: float, answer: _Answer
     ) -> None:
         assert self._options.visited is not None  # the caller has looked
         visit = Visit(
             request=beside[0][1],
             endpoint=endpoint,
-            version=version,
-            status=status,
-            rows=rows,
+            version=answer.version,
+            status=answer.status,
+            rows=answer.rows,
             arrived=arrived,
-            began=turn.began if turn is not None and turn.began else None,
+            began=answer.scoring_began,
             ended=self._clock.monotonic(),
             trace=scope.headers.get("traceparent"),
         )
@@ -358,16 +469,14 @@ class Application:
                     return whole
                 return await _in_pieces(proto, limits)
         except TimeoutError as error:
-            raise Refused(
-                "timeout",
-                f"the body did not arrive within {limits.body_seconds:g} seconds",
-                field="body",
-                fix="send it at once",
-            ) from error
+            raise _no_body(limits) from error
         except (RSGIProtocolError, RSGIProtocolClosed) as error:
-            raise Refused(
-                "incomplete_body", "the body ended before it was whole", field="body", fix="send all of it"
-            ) from error
+            raise _incomplete() from error
+
+    @staticmethod
+    def _come(headers: Headers, codec: Codec, body: Body) -> bytes:
+        codec.expect(headers)
+        return _read(body)
 
     def _time(self, headers: Headers) -> datetime | None:
         text = headers.get("x-tenfold-at")
@@ -506,6 +615,23 @@ def _send_refusal(
         headers.append(("allow", allowed))
     proto.response_bytes(status, headers, codec.refusal(refused))
     return status
+
+
+def _read(body: Body) -> bytes:
+    """Return a body that has arrived."""
+    try:
+        return body.read()
+    except (RSGIProtocolError, RSGIProtocolClosed) as error:
+        raise _incomplete() from error
+
+
+def _no_body(limits: Limits) -> Refused:
+    words = f"the body did not arrive within {limits.body_seconds:g} seconds"
+    return Refused("timeout", words, field="body", fix="send it at once")
+
+
+def _incomplete() -> Refused:
+    return Refused("incomplete_body", "the body ended before it was whole", field="body", fix="send all of it")
 
 
 _RETRY = (("retry-after", "1"),)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -17,8 +16,7 @@ _KEYS = ("instances", "ids")
 _SHAPE = 'send {"instances": [{"column": value, ...}, ...]}'
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(NamedTuple):
     """What a request asks for: instances, and the ids that the caller gave them, if any."""
 
     instances: Sequence[dict[str, Any]]

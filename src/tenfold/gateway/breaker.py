@@ -28,16 +28,19 @@ class Breaker:
     limits: BreakerLimits = field(default_factory=BreakerLimits)
     _failed: deque[float] = field(default_factory=deque)
     _answered: deque[tuple[float, int]] = field(default_factory=deque)
+    _tenth: int | None = None
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
     def succeeded(self, now: float) -> None:
         """Count a request that was answered, by tenths of a second."""
-        tenth = round(now, 1)
+        tenth = int(now * 10.0)
         with self._counting:
-            if self._answered and self._answered[-1][0] == tenth:
-                self._answered[-1] = (tenth, self._answered[-1][1] + 1)
+            if tenth == self._tenth:
+                at, count = self._answered[-1]
+                self._answered[-1] = (at, count + 1)
                 return
-            self._answered.append((tenth, 1))
+            self._tenth = tenth
+            self._answered.append((now, 1))
             while self._answered[0][0] < now - self.limits.seconds:
                 self._answered.popleft()
 

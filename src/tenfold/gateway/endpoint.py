@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tenfold.gateway.breaker import Breaker, BreakerLimits, Pace
+from tenfold.gateway.tally import Tallies
 from tenfold.gateway.traffic import Arm, Traffic, dropped
 from tenfold.gateway.version import Version
 from tenfold.records.release import Endpoint, Route
@@ -49,6 +50,8 @@ class ServedEndpoint:
         Why what is served is not what the manifest says.
     stopped : Stopped or None
         The candidate that was stopped last, until it is noted beside the manifest.
+    tallies : Tallies
+        What was counted of the versions of the trial that runs, or ran last.
     """
 
     name: str
@@ -60,6 +63,7 @@ class ServedEndpoint:
     trips: int = 0
     limits: BreakerLimits = field(default_factory=BreakerLimits)
     stopped: Stopped | None = None
+    tallies: Tallies = field(default_factory=Tallies)
 
     def swap(
         self,
@@ -81,9 +85,10 @@ class ServedEndpoint:
         """
         before = self.live
         divided = manifest is not None and (bool(beside) or manifest.assign is not None)
-        if before is not None and (divided or before.traffic is not None) and _same(before.version, version):
-            # Only the division is another one: the champion goes on, with what its breaker has counted.
-            after = replace(before, revision=revision, traffic=None)
+        other = before is not None and (divided or before.traffic is not None or _held_otherwise(before, version))
+        if before is not None and other and _same(before.version, version):
+            # Only the division or a policy is another one: the champion goes on, with what its breaker has counted.
+            after = replace(before, version=version, revision=revision, traffic=None)
         else:
             kept = None
             if before is not None:
@@ -92,7 +97,8 @@ class ServedEndpoint:
             after = Live(version=version, revision=revision, breaker=breaker, previous=kept)
             self.swaps += before is not None
         if manifest is not None and divided:
-            traffic = _traffic(manifest, after, beside, None if before is None else before.traffic, now, self.limits)
+            known = None if before is None else before.traffic
+            traffic = _traffic(manifest, after, beside, known, now, self.limits, self.tallies)
             after = replace(after, traffic=traffic)
         self.live = after
         self.state, self.problem = "serving", None
@@ -159,6 +165,7 @@ def _traffic(  # noqa: PLR0917 - all of it decides the division
     before: Traffic | None,
     now: float,
     limits: BreakerLimits,
+    tallies: Tallies,
 ) -> Traffic:
     """Return the arms; one that goes on in the same trial keeps what its breaker has counted."""
     # However long a trial lasts, its candidate is new.
@@ -180,6 +187,7 @@ def _traffic(  # noqa: PLR0917 - all of it decides the division
                 until=until if route.role == "candidate" else route.share,
                 drops=dropped(_reads(version), expected, manifest.assign),
                 pace=Pace() if old is None else old.pace,
+                tally=tallies.of(manifest.salt, route.ref),
             )
         )
     champion = Arm(
@@ -187,6 +195,7 @@ def _traffic(  # noqa: PLR0917 - all of it decides the division
         breaker=live.breaker,
         drops=dropped(_reads(live.version), expected, manifest.assign),
         pace=before.champion.pace if before is not None and _same(before.champion.version, live.version) else Pace(),
+        tally=tallies.of(manifest.salt, live.version.ref),
     )
     return Traffic(
         strategy=manifest.strategy,
@@ -200,6 +209,10 @@ def _traffic(  # noqa: PLR0917 - all of it decides the division
 
 def _reads(version: Version) -> frozenset[str]:
     return frozenset(version.model.signature.names)
+
+
+def _held_otherwise(before: Live, version: Version) -> bool:
+    return before.version.policies != version.policies
 
 
 def _same(a: Version, b: Version) -> bool:

@@ -15,6 +15,7 @@ from tenfold.bundle.canonical import Unreadable, Value, canonical_value
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.signature import Signature
 from tenfold.foundation.errors import did_you_mean
+from tenfold.gateway.policies import WrongType, typed_value
 from tenfold.gateway.refused import Refused, shown
 from tenfold.records.dataset import Field, Kind
 
@@ -41,8 +42,8 @@ class Conformed:
 class Conforming:
     """Reads instances as a model's signature says.
 
-    Where a column's values are all of its own type they are taken at once; others, such as a number in a text, are read
-    one by one, as `canonical_value` does.
+    Where a column's values are all of its own type they are taken at once; others, such as a number that names a
+    category, are read one by one, as `canonical_value` does. A text for a number or a truth value is refused.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ class Conforming:
             numbers = self._at_once(columns, len(rows))
             if numbers is None:
                 for at in self._numbers:
-                    columns[at] = [canonical_value(self._fields[at], value) for value in columns[at]]
+                    columns[at] = [typed_value(self._fields[at], value) for value in columns[at]]
                 numbers = _as_array([columns[at] for at in self._numbers], len(rows))
         except (Unreadable, RecursionError) as error:
             # A value nested a thousand deep cannot even be printed.
@@ -125,7 +126,7 @@ class Conforming:
                 elif kind is _NUMBER and type(value) in _PLAIN and -_ORDINARY < value < _ORDINARY:
                     continue
                 elif type(value) is not kind:
-                    row[at] = canonical_value(self._fields[at], value)
+                    row[at] = typed_value(self._fields[at], value)
         except (Unreadable, RecursionError) as error:
             raise _wrong_value([instance], self._fields) from error
         return row
@@ -232,13 +233,15 @@ def _wrong_value(instances: Sequence[Mapping[str, Any]], fields: Sequence[Field]
                     instance=place,
                 )
             try:
-                canonical_value(field, value)
+                typed_value(field, value)
+            except WrongType:
+                return _refusal(place, field, value, "where its column holds")
             except Unreadable:
                 return _refusal(place, field, value)
     raise AssertionError("instances were refused whose every value can be read")
 
 
-def _refusal(place: int, field: Field, found: Any) -> Refused:
+def _refusal(place: int, field: Field, found: Any, but: str = "that cannot be read as") -> Refused:
     fix = _NEEDED[field.kind]
     if field.kind == "datetime" and field.datetime_format is not None:
         fix = f"send a text written as {field.datetime_format}, or null"
@@ -246,7 +249,7 @@ def _refusal(place: int, field: Field, found: Any) -> Refused:
         fix = "send it as a text, with the leading zeros that a number does not keep"
     return Refused(
         "wrong_type",
-        f"'{field.name}' of instance {place} is {_FOUND[type(found)]} that cannot be read as {_NATURE[field.kind]}",
+        f"'{field.name}' of instance {place} is {_FOUND[type(found)]} {but} {_NATURE[field.kind]}",
         field=field.name,
         fix=fix,
         instance=place,

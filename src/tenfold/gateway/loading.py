@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tenfold.bundle.model import Model
 from tenfold.foundation.errors import StoreError
 from tenfold.gateway.version import Version
 from tenfold.records.evaluation import Threshold
-from tenfold.records.release import Endpoint, Route
+from tenfold.records.release import Endpoint, FieldPolicy, Route
 from tenfold.store.endpoints import shadow_of
 
 _KEPT = 4
@@ -46,7 +46,7 @@ class Loader:
                 f"the endpoint '{endpoint.name}' has {len(champions)} champions among its {len(endpoint.routes)} "
                 "routes; it needs exactly one"
             )
-        return self.version(endpoint.name, champions[0])
+        return self.version(endpoint.name, champions[0], endpoint.fields)
 
     def beside(self, endpoint: Endpoint, champion: Version, refused: Refusing) -> list[tuple[Route, Version]]:
         """Return the candidates and shadows that can answer; ``refused`` hears of every other, and why."""
@@ -55,7 +55,7 @@ class Loader:
             if route.role == "champion":
                 continue
             try:
-                version = self.version(endpoint.name, route)
+                version = self.version(endpoint.name, route, endpoint.fields)
             except Exception as error:  # noqa: BLE001 - whatever a bundle does when it is loaded, the champion goes on
                 refused(route, str(error) or type(error).__name__)
                 continue
@@ -65,8 +65,8 @@ class Loader:
             found.append((route, version))
         return found
 
-    def version(self, name: str, route: Route) -> Version:
-        """Return the version of one route, as the endpoint ``name`` serves it.
+    def version(self, name: str, route: Route, fields: Mapping[str, FieldPolicy] | None = None) -> Version:
+        """Return the version of one route, as the endpoint ``name`` serves it with its policies for ``fields``.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class Loader:
         if route.threshold is not None and len(model.classes) == 2:
             model = replace(model, threshold=Threshold(value=route.threshold, reason="as it was released"))
         logged = shadow_of(name) if route.role == "shadow" else name
-        return Version.of(model, endpoint=logged, ref=route.ref, bundle=route.bundle)
+        return Version.of(model, endpoint=logged, ref=route.ref, bundle=route.bundle, policies=fields)
 
     def _model(self, route: Route) -> Model:
         if route.bundle in self._models:

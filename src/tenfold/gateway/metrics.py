@@ -75,6 +75,8 @@ class Counts:
 
     samples: Samples = field(default_factory=dict)
     _durations: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    # Of each endpoint the answered requests and their rows.
+    _answered: dict[str, list[float]] = field(default_factory=dict)
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, name: str, amount: float = 1.0, /, **labels: str) -> None:
@@ -82,6 +84,17 @@ class Counts:
         key = (name, tuple(labels.items()))
         with self._counting:
             self.samples[key] = self.samples.get(key, 0.0) + amount
+
+    def answered(self, endpoint: str, rows: int, *, waited: float, took: float) -> None:
+        """Count a request that was answered as `add`, `waited` and `observe` would, in one go."""
+        with self._counting:
+            counted = self._answered.get(endpoint)
+            if counted is None:
+                counted = self._answered[endpoint] = [0.0, 0.0]
+            counted[0] += 1
+            counted[1] += rows
+            self._place(_QUEUE, endpoint, waited)
+            self._place(_REQUESTS, endpoint, took)
 
     def observe(self, endpoint: str, seconds: float) -> None:
         """Count how long an answer took into its histogram."""
@@ -96,6 +109,13 @@ class Counts:
         with self._counting:
             found = dict(self.samples)
             noted = {key: list(values) for key, values in self._durations.items()}
+            answered = {endpoint: tuple(counted) for endpoint, counted in self._answered.items()}
+        for endpoint, (requests, rows) in answered.items():
+            for key, amount in (
+                (("tenfold_requests_total", (("endpoint", endpoint), ("status", "200"))), requests),
+                (("tenfold_rows_total", (("endpoint", endpoint),)), rows),
+            ):
+                found[key] = found.get(key, 0.0) + amount
         for (name, endpoint), values in noted.items():
             labels = (("endpoint", endpoint),)
             for place, bound in enumerate((*BUCKETS, None)):
@@ -106,12 +126,15 @@ class Counts:
 
     def _note(self, name: str, endpoint: str, seconds: float) -> None:
         with self._counting:
-            values = self._durations.get((name, endpoint))
-            if values is None:
-                # One place for each bucket, one for what is longer than all, one for the sum.
-                values = self._durations[name, endpoint] = [0.0] * (len(BUCKETS) + 2)
-            values[bisect.bisect_left(BUCKETS, seconds)] += 1
-            values[-1] += seconds
+            self._place(name, endpoint, seconds)
+
+    def _place(self, name: str, endpoint: str, seconds: float) -> None:
+        values = self._durations.get((name, endpoint))
+        if values is None:
+            # One place for each bucket, one for what is longer than all, one for the sum.
+            values = self._durations[name, endpoint] = [0.0] * (len(BUCKETS) + 2)
+        values[bisect.bisect_left(BUCKETS, seconds)] += 1
+        values[-1] += seconds
 
 
 def of_this_process() -> Samples:

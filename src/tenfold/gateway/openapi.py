@@ -14,10 +14,10 @@ from tenfold.gateway.limits import Limits
 from tenfold.gateway.refused import STATUS, Code, version_number
 from tenfold.gateway.version import Version
 from tenfold.records.dataset import Field
+from tenfold.records.release import FieldPolicy
 
 Schema = dict[str, Any]
 
-_NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?"
 _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(\.[0-9]+)?)?\s*(Z|z|UTC|[+-][0-9]{2}:?[0-9]{2})?"
 _BLANK = r"^\s*$"
 _LARGEST = 1.7976931348623157e308
@@ -54,7 +54,7 @@ def described(served: Mapping[str, Version]) -> Schema:
 
 def _schemas(name: str, version: Version) -> dict[str, Schema]:
     fields = version.model.signature.fields
-    row = _object({field.name: _value(field) for field in fields}, required=[field.name for field in fields])
+    row = _object({field.name: _held(version, field) for field in fields}, required=[field.name for field in fields])
     answer: Schema = {"type": "number"}
     if version.model.classes:
         probabilities: dict[str, Schema] = {
@@ -232,22 +232,33 @@ def _tensors(version: Version) -> Schema:
     )
 
 
+def _held(version: Version, field: Field) -> Schema:
+    """Return what a column is sent as where the endpoint holds it to a policy of its own."""
+    policy = FieldPolicy() if version.policing is None else version.policing.of(field.name)
+    schema = _value(field)
+    if policy.unseen == "reject":
+        # Blanks around a category are taken off, and change nothing in what it is.
+        schema = {"type": ["string", "null", "number", "boolean"], "description": _about(field)}
+    if policy.missing == "reject":
+        schema = {"allOf": [schema, {"not": {"type": "null"}}], "description": _about(field)}
+    if policy.wrong_type == "impute":
+        return {"description": f"{_about(field)}; what is not counts as missing"}
+    if policy.wrong_type == "pass":
+        return {"anyOf": [schema, {"type": ["string", "number", "boolean"]}], "description": _about(field)}
+    return schema
+
+
 def _value(field: Field) -> Schema:
     """Return what a column is sent as: all that is taken, and nothing else where a schema can say it."""
-    # What means missing is taken by every column, in any text.
+    number: Schema = {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST}
+    if field.kind == "numeric":
+        return {"anyOf": [number, {"type": "null"}], "description": _about(field)}
+    if field.kind == "boolean":
+        return {"type": ["boolean", "null"], "description": _about(field)}
+    # What means missing is taken by every column of texts.
     texts: list[Schema] = [{"type": "string", "pattern": _BLANK}]
     if field.missing_markers:
         texts.append({"type": "string", "enum": list(field.missing_markers)})
-    number: Schema = {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST}
-    if field.kind == "numeric":
-        # A unit, brackets and marks between groups are the column's own: a pattern for them would say less than words.
-        plain = not (field.unit or field.brackets or field.thousands or field.decimal_comma)
-        written: Schema = {"type": "string", "pattern": rf"^\s*{_NUMBER}\s*$"} if plain else {"type": "string"}
-        return {"anyOf": [number, {"type": "null"}, written, *texts], "description": _about(field)}
-    if field.kind == "boolean":
-        words = {"type": "string", "pattern": r"^\s*([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])\s*$"}
-        either = {"type": ["boolean", "null"]}
-        return {"anyOf": [either, {"type": "number", "enum": [0, 1]}, words, *texts], "description": _about(field)}
     if field.kind == "datetime":
         moment: Schema = {"type": "string"}
         if field.datetime_format is None:
@@ -267,8 +278,6 @@ def _about(field: Field) -> str:
     text: str = field.kind
     if field.datetime_format is not None:
         text += f", written as {field.datetime_format}"
-    if field.unit or field.thousands or field.decimal_comma or field.brackets:
-        text += ", a text is read as the training data wrote numbers"
     if field.levels:
         text += f", known values: {', '.join(field.levels[:20])}"
     return text

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from tenfold.foundation.clock import Clock
 from tenfold.foundation.errors import StoreError
@@ -25,10 +25,12 @@ from tenfold.store.predictions.log import Answered, PredictionLog
 T = TypeVar("T")
 _SMALL = 16
 """Rows of a request up to which the time for one of them can be compared."""
+_POLICY = frozenset({"missing_value", "unseen_value"})
+_FAILED = frozenset({"model_failed", "no_finite_prediction"})
+"""Refusals that a model is to blame for, not the caller."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Reply:
+class Reply(NamedTuple):
     """An answer that may be sent, once a codec has written it: it is in the log, under the number ``record``.
 
     ``version`` gave all of ``scored``, unless ``versions`` names one for each row: then it is the champion. ``ids`` are
@@ -100,6 +102,8 @@ class Predicting:
             scores=scored.scores,
             decisions=scored.decisions,
             reasons=noted(reasons),
+            imputed=scored.imputed,
+            short=scored.short,
         )
         return Reply(version=version, scored=scored, ids=ids, record=self._logged(version, answered), reasons=reasons)
 
@@ -148,7 +152,10 @@ class Predicting:
             reasons = reasons_of(version, scored) if explained else None
             parts.append(_Part(version=version, scored=scored, places=places, reasons=reasons))
         logged = [hide_id(each) for each in ids] if given else ids
-        assigned = None if units == ids else [hide_id(each) for each in units]
+        assigned = None
+        if units != ids:
+            hidden = {unit: hide_id(unit) for unit in set(units)}
+            assigned = [hidden[unit] for unit in units]
         record = 0
         for part in parts:
             answered = Answered(
@@ -161,6 +168,8 @@ class Predicting:
                 decisions=part.scored.decisions,
                 assigned=None if assigned is None else _taken(assigned, part.places),
                 reasons=noted(part.reasons),
+                imputed=part.scored.imputed,
+                short=part.scored.short,
             )
             record = self._logged(part.version, answered)
         for shadow in traffic.shadows:
@@ -193,17 +202,33 @@ class Predicting:
         """Score rows by their arm; what a candidate cannot answer is answered by the champion."""
         began = self.clock.monotonic()
         if arm is traffic.champion:
-            version, scored = self._scored(endpoint, live, arm.read(instances))
+            try:
+                version, scored = self._scored(endpoint, live, arm.read(instances))
+            except Refused as refused:
+                if refused.code in _FAILED:
+                    arm.tally.failed()
+                raise
+            if version is not arm.version:
+                arm.tally.failed()
+                return version, scored
         else:
             try:
                 version, scored = arm.version, arm.version.score(arm.read(instances))
             except Exception as error:  # noqa: BLE001 - the transport: whatever a candidate does, its caller is answered
+                if not isinstance(error, Refused):
+                    arm.tally.failed()
                 answered = self._scored(endpoint, live, traffic.champion.read(instances))
+                if isinstance(error, Refused):
+                    # What the champion answers was no fault of the caller's.
+                    arm.tally.failed()
                 self._failed(endpoint, arm, error)
                 return answered
             arm.breaker.succeeded(self.clock.monotonic())
-        if version is arm.version and len(instances) <= _SMALL:
-            compare = arm.pace.took((self.clock.monotonic() - began) / len(instances))
+        small = len(instances) <= _SMALL
+        row_seconds = (self.clock.monotonic() - began) / len(instances)
+        arm.tally.answered(row_seconds if small else None)
+        if small:
+            compare = arm.pace.took(row_seconds)
             slow = arm.pace.slower(traffic.champion.pace) if compare and arm is not traffic.champion else ""
             if slow and endpoint.stop(arm, f"it is too slow: {slow}"):
                 self.said(f"{endpoint.name}: {endpoint.problem}")
@@ -230,7 +255,8 @@ class Predicting:
         self, endpoint: ServedEndpoint, live: Live, instances: Sequence[dict[str, Any]], refused: Refused
     ) -> tuple[Version, Scored]:
         """Answer rows that a new version refuses and the one before it takes: the callers did not change, it did."""
-        if live.previous is None or not live.breaker.watches(self.clock.monotonic()):
+        # What the endpoint's policies refuse is no fault of the version's.
+        if live.previous is None or refused.code in _POLICY or not live.breaker.watches(self.clock.monotonic()):
             raise refused
         try:
             scored = live.previous.version.score(instances)
@@ -268,8 +294,7 @@ class Predicting:
             self.said(f"{endpoint.name}: {problem}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Part:
+class _Part(NamedTuple):
     """The rows of a request that one version answered; ``places`` None: all of them."""
 
     version: Version
@@ -280,11 +305,13 @@ class _Part:
 
 def _by_arm(traffic: Traffic, units: Sequence[str]) -> Sequence[tuple[Arm, list[int] | None]]:
     """Return each arm that answers some of the rows, with their places; None for an arm that answers all."""
-    if not traffic.candidates or len(units) == 1:
-        return [(traffic.choose(units[0]), None)]
+    first = units[0]
+    if not traffic.candidates or units.count(first) == len(units):
+        return [(traffic.choose(first), None)]
     found: dict[int, tuple[Arm, list[int]]] = {}
+    chosen = {unit: traffic.choose(unit) for unit in set(units)}
     for place, unit in enumerate(units):
-        arm = traffic.choose(unit)
+        arm = chosen[unit]
         found.setdefault(id(arm), (arm, []))[1].append(place)
     parts = list(found.values())
     return parts if len(parts) > 1 else [(parts[0][0], None)]

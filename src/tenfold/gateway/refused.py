@@ -18,6 +18,7 @@ Code = Literal[
     "log_unavailable",
     "method_not_allowed",
     "missing_field",
+    "missing_value",
     "model_failed",
     "no_finite_prediction",
     "not_found",
@@ -35,6 +36,7 @@ Code = Literal[
     "unknown_version",
     "unsupported",
     "unsupported_media_type",
+    "unseen_value",
     "wrong_shape",
     "wrong_type",
 ]
@@ -49,6 +51,7 @@ STATUS: Mapping[Code, int] = {
     "log_unavailable": 503,
     "method_not_allowed": 405,
     "missing_field": 422,
+    "missing_value": 422,
     "model_failed": 500,
     "no_finite_prediction": 422,
     "not_found": 404,
@@ -66,6 +69,7 @@ STATUS: Mapping[Code, int] = {
     "unknown_version": 404,
     "unsupported": 422,
     "unsupported_media_type": 415,
+    "unseen_value": 422,
     "wrong_shape": 422,
     "wrong_type": 422,
 }

@@ -12,6 +12,7 @@ from typing import Any
 
 from tenfold.foundation.assignment import place_of
 from tenfold.gateway.breaker import Breaker, Pace
+from tenfold.gateway.tally import Tally
 from tenfold.gateway.version import Version
 from tenfold.records.release import Strategy
 
@@ -26,6 +27,8 @@ class Arm:
         It answers the ids whose place lies below, and not below that of the arm before it.
     drops : frozenset of str
         Columns of a request that are there for other arms, or for the division itself.
+    tally : Tally
+        What is counted of it, for whoever judges the trial.
     """
 
     version: Version
@@ -33,6 +36,7 @@ class Arm:
     until: float = 1.0
     drops: frozenset[str] = frozenset()
     pace: Pace
+    tally: Tally = field(default_factory=Tally)
 
     def read(self, instances: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
         """Return instances without what this arm does not read."""
@@ -87,8 +91,8 @@ class Traffic:
         """Return the places of the rows that a shadow is asked about."""
         if shadow.until >= 1.0:
             return list(range(len(units)))
-        key = self.key
-        return [place for place, unit in enumerate(units) if place_of(key, unit) < shadow.until]
+        below = {unit: place_of(self.key, unit) < shadow.until for unit in set(units)}
+        return [place for place, unit in enumerate(units) if below[unit]]
 
     def units(self, instances: Sequence[Mapping[str, Any]], ids: Sequence[str], *, given: bool) -> list[str]:
         """Return the id that each row is divided by.
@@ -96,7 +100,7 @@ class Traffic:
         The value of the assigned column; else the row's id, where the caller gave ids; else the first of the ids that
         were made: a request whose rows nobody named is answered by one arm.
         """
-        own = list(ids) if given else [ids[0]] * len(ids)
+        own = list(ids) if given or len(ids) == 1 else [ids[0]] * len(ids)
         if self.assign is None:
             return own
         return [

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import isfinite
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,19 +14,27 @@ from tenfold.bundle.matrix import Floats
 from tenfold.bundle.model import PREDICTION, PROBABILITY, Model
 from tenfold.bundle.plan.plan import Plan
 from tenfold.gateway.instances import Canonical, Conforming
+from tenfold.gateway.policies import Imputed, Policing
 from tenfold.measures.threshold import decide
+from tenfold.records.release import FieldPolicy
 from tenfold.store.predictions.log import Origin
+from tenfold.store.predictions.masking import LEAST_NUMBER
 
 SCORE = "score"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Scored:
-    """Predictions of one request: canonical columns, scores of shape (n_rows, outputs), classes decided."""
+class Scored(NamedTuple):
+    """Predictions of one request: canonical columns, scores of shape (n_rows, outputs), classes decided.
+
+    ``imputed`` names of each row the columns whose values were left out; None where none were. ``short``: no number in
+    ``columns`` is so long that it could be a person's, for all that is known.
+    """
 
     columns: Canonical
     scores: Sequence[Sequence[float]]
     decisions: Sequence[str] | None
+    imputed: Imputed | None = None
+    short: bool = False
 
 
 class NotFinite(ArithmeticError):
@@ -45,12 +54,24 @@ class Version:
     model: Model
     plan: Plan
     conforming: Conforming
+    policies: Mapping[str, FieldPolicy]
+    policing: Policing | None
     keys: tuple[str, ...]
     origin: Origin
+    cut: float | None
 
     @classmethod
-    def of(cls, model: Model, *, endpoint: str, ref: str, bundle: str) -> Version:
-        """Return a model as the version ``ref`` of an endpoint."""
+    def of(
+        cls,
+        model: Model,
+        *,
+        endpoint: str,
+        ref: str,
+        bundle: str,
+        policies: Mapping[str, FieldPolicy] | None = None,
+    ) -> Version:
+        """Return a model as the version ``ref`` of an endpoint, whose values are held to policies."""
+        policing = Policing(model.signature, policies or {})
         probabilities = tuple(f"{PROBABILITY}{name}" for name in model.classes)
         return cls(
             ref=ref,
@@ -58,7 +79,10 @@ class Version:
             model=model,
             plan=Plan.of(model),
             conforming=Conforming(model.signature),
+            policies=policies or {},
+            policing=None if policing.idle else policing,
             keys=(PREDICTION, *probabilities),
+            cut=model.threshold.value if len(model.classes) == 2 and model.threshold is not None else None,
             origin=Origin(
                 endpoint=endpoint,
                 ref=ref,
@@ -80,14 +104,16 @@ class Version:
             When a score is not a finite number.
         """
         columns: Sequence[Sequence[Value]]
+        imputed = None
+        if self.policing is not None:
+            instances, imputed = self.policing.held(instances)
         if len(instances) == 1:
             row = self.conforming.conform_one(instances[0])
             columns = [(value,) for value in row]
-            scores = self.plan.scores_row(row)
-        else:
-            conformed = self.conforming.conform(instances)
-            columns = conformed.columns
-            scores = self.plan.scores(columns, len(instances), conformed.numbers)
+            return self._scored_alone(self.plan.scores_row(row), columns, imputed)
+        conformed = self.conforming.conform(instances)
+        columns = conformed.columns
+        scores = self.plan.scores(columns, len(instances), conformed.numbers)
         finite = np.isfinite(scores)
         if not finite.all():
             raise NotFinite(int(np.argmin(finite.all(axis=1))))
@@ -95,6 +121,23 @@ class Version:
             columns=dict(zip(self.origin.kinds, columns, strict=True)),
             scores=scores.tolist(),
             decisions=self._decided(scores),
+            imputed=imputed,
+            short=not (np.abs(conformed.numbers) >= LEAST_NUMBER).any(),
+        )
+
+    def _scored_alone(self, scores: Floats, columns: Sequence[Sequence[Value]], imputed: Imputed | None) -> Scored:
+        """Return one row's scores as `score` does, without an array for each question about them."""
+        rows = scores.tolist()
+        if not all(map(isfinite, rows[0])):
+            raise NotFinite(0)
+        # With a cut as `decide` does for two classes and a threshold.
+        cut = self.cut
+        decisions = self._decided(scores) if cut is None else [self.model.classes[rows[0][1] >= cut]]
+        return Scored(
+            columns=dict(zip(self.origin.kinds, columns, strict=True)),
+            scores=rows,
+            decisions=decisions,
+            imputed=imputed,
         )
 
     def predictions(self, scored: Scored) -> list[Any]:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tenfold.foundation.clock import Clock
+from tenfold.foundation.errors import StoreError
 from tenfold.gateway.endpoint import ServedEndpoint, Stopped
 from tenfold.gateway.fitness import check_fit
 from tenfold.gateway.loading import Loader
 from tenfold.gateway.version import Version
 from tenfold.records.release import Endpoint, Route, Trip
 from tenfold.store import endpoints as manifests
+from tenfold.store.served import ServedFile, keep_served
 
 POLL_SECONDS = 0.15
+KEEP_SECONDS = 1.0
+"""How often what was counted of a trial is kept, while it changes."""
 _Seen = tuple[int, int, int]
 
 
@@ -45,6 +50,10 @@ class Watch:
     _taken: dict[str, Endpoint] = field(default_factory=dict)
     _answered: set[tuple[str, str]] = field(default_factory=set)
     _ended: threading.Event = field(default_factory=threading.Event)
+    # Tells this process from every other one, also on another machine that serves the same store.
+    _writer: str = field(default_factory=lambda: secrets.token_hex(8))
+    _kept: dict[str, tuple[float, ServedFile]] = field(default_factory=dict)
+    _unkept: str = ""
     _thread: threading.Thread | None = None
 
     def __post_init__(self) -> None:
@@ -78,10 +87,12 @@ class Watch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Look no more, and keep what was counted."""
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
+        for endpoint in self.endpoints.values():
+            self._keep_counts(endpoint, at_once=True)
 
     def _take(self, endpoint: ServedEndpoint) -> None:
         try:
@@ -130,6 +141,7 @@ class Watch:
 
     def _exchange(self, endpoint: ServedEndpoint) -> None:
         """Tell the other workers of a candidate that was stopped here, and stop one that they have stopped."""
+        self._keep_counts(endpoint, at_once=endpoint.stopped is not None)
         stopped = endpoint.stopped
         if stopped is not None:
             now = self.clock.now()
@@ -142,6 +154,23 @@ class Watch:
         found = manifests.read_trip(self.folder, endpoint.name, live.traffic.salt)
         if found is not None and endpoint.stop_too(found.ref, found.salt, found.reason):
             self.said(f"{endpoint.name}: {found.ref} was stopped by another worker: {found.reason}")
+
+    def _keep_counts(self, endpoint: ServedEndpoint, *, at_once: bool) -> None:
+        """Keep what was counted of a trial where it is judged; a disk that refuses holds up nothing else."""
+        kept, now = self._kept.get(endpoint.name), self.clock.monotonic()
+        if kept is not None and not at_once and now - kept[0] < KEEP_SECONDS:
+            return
+        content = endpoint.tallies.content()
+        if content is None or (kept is not None and kept[1] == content):
+            return
+        try:
+            keep_served(self.folder, endpoint.name, self._writer, content)
+        except StoreError as error:
+            if str(error) != self._unkept:
+                self._unkept = str(error)
+                self.said(f"{endpoint.name}: what was counted of the trial is not kept: {error}")
+            return
+        self._kept[endpoint.name] = now, content
 
 
 def _stamp(path: Path) -> _Seen | None:

@@ -20,7 +20,8 @@ from tenfold.records.release import Traffic
 from tenfold.stages.monitoring.rows import Answered, known_rows
 from tenfold.store.endpoints import shadow_of
 from tenfold.store.open import Store
-from tenfold.store.predictions.reader import Position, read_predictions
+from tenfold.store.predictions.reader import Position
+from tenfold.store.predictions.remembered import read_remembered
 from tenfold.store.rows import Release
 
 Floats = NDArray[np.float64]
@@ -65,10 +66,10 @@ def compared(store: Store, newest: Release, trial: Traffic, problem: Problem, *,
     logged. Of a shadow both answers are in the log.
     """
     since = Position(segments=trial.position)
-    answered = _since(read_predictions(store.folder, newest.endpoint, since).rows, trial)
+    answered = _since(read_remembered(store.folder, newest.endpoint, since).rows, trial)
     theirs = answered.filter(pl.col("bundle") == newest.bundle)
     if trial.strategy == "shadow":
-        own = _since(read_predictions(store.folder, shadow_of(newest.endpoint)).rows, trial)
+        own = _since(read_remembered(store.folder, shadow_of(newest.endpoint)).rows, trial)
     else:
         own = answered
     own = own.filter(pl.col("bundle") == trial.bundle)

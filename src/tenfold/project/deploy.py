@@ -115,6 +115,7 @@ def admitted(
     if refused is not None:
         raise CheckFailed(f"{version.ref} is not promoted: {refused}")
     check_bundle(project.store, version)
+    _check_policies(project, version)
     check_parity(version, project.spec.endpoint, project.store)
     return Word(reason=reason, by=by or user(), accepted=accepted, evidence=found.evidence)
 
@@ -236,6 +237,28 @@ def _check_accepted(project: Project, found: Standing, accepted: Sequence[str]) 
             )
         if name not in standing_open:
             raise InputError(f"'{name}' does not stand in the way, so there is nothing to accept")
+
+
+def _check_policies(project: Project, version: Version) -> None:
+    """Refuse a policy for a column that neither the version nor the champion reads: nobody would be held to it."""
+    named = project.spec.deployment.fields
+    if not named:
+        return
+    # A bundle is opened only where the file names columns.
+    from tenfold.bundle.format import load_bundle
+
+    versions = {each.bundle: each for each in (version, champion_version(project.store, version.name)) if each}
+    known: dict[str, None] = {}
+    for each in versions.values():
+        signature = load_bundle(project.store.blobs.path(each.blob), name=each.bundle).signature
+        known |= dict.fromkeys(signature.names)
+    for name in named:
+        if name not in known:
+            line = project.spec.line_of("deployment", "fields", name)
+            raise InputError(
+                f"{project.spec.path}:{line}: deployment.fields names '{name}', which {version.ref} does not read."
+                f"{did_you_mean(name, known)}"
+            )
 
 
 def _moment(project: Project, written: datetime | str) -> datetime:

@@ -31,6 +31,7 @@ class Plan:
     steps: tuple[float, ...] = ()
     requests: int = 0
     most: int = 0
+    adjust: str = ""
 
     @classmethod
     def of(cls, spec: Spec, strategy: Strategy, share: float | None = None) -> Plan:
@@ -59,7 +60,7 @@ class Plan:
             share = section.ab.share if share is None else share
             if share > _WHOLE:
                 raise InputError("an A/B test leaves something to the champion: name a share below 100%")
-            return cls(strategy=strategy, share=share)
+            return cls(strategy=strategy, share=share, adjust=section.ab.adjust)
         return cls(strategy=strategy, share=section.shadow.share if share is None else share)
 
 
@@ -104,6 +105,7 @@ def begin(project: Project, version: Version, plan: Plan, said: Word, *, clock: 
             most=plan.most,
             position=end_of(project.store.folder, newest.endpoint).segments,
             assign=assigned_by(project.spec),
+            adjust=plan.adjust,
         )
     check_bundle(project.store, version)
     said = replace(said, reason=said.reason or f"{version.ref} is tried on {words_of(traffic)}")
@@ -155,4 +157,5 @@ def words_of(traffic: Traffic) -> str:
         return f"{share}, beside the answer"
     if traffic.strategy == "ab":
         return f"{share}, as an A/B test"
-    return f"{share}, as a canary (step {traffic.step + 1} of {len(traffic.steps)})"
+    promised = f"; decided after {traffic.most:,} judged requests of its own at most" if traffic.most else ""
+    return f"{share}, as a canary (step {traffic.step + 1} of {len(traffic.steps)}{promised})"

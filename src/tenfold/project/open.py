@@ -265,9 +265,16 @@ class Project:
         """Go back to the version that was live before, or to an earlier one."""
         return rollback(self, name, reason=reason, to=to, by=by, clock=clock)
 
-    def traffic(self, endpoint: str | None = None, *, emit: Router | None = None, read: bool = False) -> TrafficReport:
+    def traffic(
+        self,
+        endpoint: str | None = None,
+        *,
+        emit: Router | None = None,
+        read: bool = False,
+        adjust: str | None = None,
+    ) -> TrafficReport:
         """Return how the endpoint's requests are divided; with ``read`` what a trial says, with ``emit`` a file."""
-        return show_traffic(self, endpoint, emit=emit, read=read)
+        return show_traffic(self, endpoint, emit=emit, read=read, adjust=adjust)
 
     def change_traffic(self, asked: Asked, endpoint: str | None = None, *, clock: Clock | None = None) -> TrafficReport:
         """Try a version beside the champion, give it another share, or end its trial."""

@@ -25,13 +25,16 @@ from tenfold.records.evaluation import Estimate
 from tenfold.records.evidence import Verdict
 from tenfold.records.experiment import Answer, Arm, Guardrail, Readout
 from tenfold.records.problem import Problem
+from tenfold.store.open import Store
 from tenfold.store.rows import Version
+from tenfold.store.served import read_served
 
 if TYPE_CHECKING:
     from tenfold.project.open import Project
 
 AUDIT = "traffic judged"
 BY_CHAMPION = "champion"
+_OTHERWISE = "this look is adjusted otherwise than was fixed when the trial began: it decides nothing, and is not kept"
 _DECIDED = frozenset({"pass", "fail"})
 
 
@@ -46,7 +49,7 @@ def read(
     *,
     clock: Clock | None = None,
     actor: str = "tenfold traffic",
-    adjust: str = "",
+    adjust: str | None = None,
     served: Mapping[str, Served] | None = None,
     keep: bool = True,
 ) -> Readout:
@@ -62,13 +65,15 @@ def read(
         The project's clock, instead of the one that the project was opened with.
     actor : str
         Who looks; stands in the record of the decision.
-    adjust : str
+    adjust : str, optional
         ``champion``: what the champion's model expects of each row is taken off its value. A column of numbers: what
-        goes with it is. To be chosen before the first look.
+        goes with it is. By default what was fixed when the trial began; a look with another one is kept nowhere, as
+        whoever chooses after looking is promised nothing.
     served : mapping from ``candidate`` and ``champion`` to Served, optional
-        What gateways counted of requests, failures and times, for the guardrails.
+        What gateways counted of requests, failures and times, for the guardrails, in place of what they have kept.
     keep : bool
-        Append what is settled to the evidence, and a decision to the audit log, each once for the same data.
+        Append what is settled to the evidence, and a decision to the audit log, each once for the same data; without
+        it nothing is written anywhere.
 
     Raises
     ------
@@ -80,7 +85,9 @@ def read(
     champion, candidate = store.registry.find(trial.champion), store.registry.find(trial.candidate)
     problem = _problem(project, candidate)
     now = (clock or project.clock).now()
-    rows = rows_of_trial(trial, outcomes_known(store.labels.batches(), store), problem, store, now)
+    rows = rows_of_trial(trial, outcomes_known(store.labels.batches(), store), problem, store, now, keep=keep)
+    fixed = trial.traffic.adjust
+    adjust = fixed if adjust is None else adjust
     compared = compare(rows, problem, _adjustment(project, champion, adjust))
     shares = [period.share for period in trial.periods]
     arms = Arms(
@@ -89,10 +96,13 @@ def read(
         slices=compared.slices,
         units=rows.phases(shares, rows.table),
         outcomes=rows.phases(shares, rows.labelled),
-        served=served or {},
+        served=_served(store, trial) if served is None else served,
     )
     question = _question(project, trial, champion, problem)
     reading = _with_trip(judge_arms(arms, question), trial)
+    data = dict(rows.fingerprints())
+    if any(each.breached and each.of != "slice" for each in reading.guardrails) and arms.served:
+        data["served"] = fingerprint(plain(arms.served))
     readout = Readout(
         endpoint=trial.endpoint,
         strategy=_strategy(trial),
@@ -114,11 +124,45 @@ def read(
         method=_methods(reading),
         horizon=round(question.horizon),
         adjusted=adjust,
+        narrower=_narrower(reading, judge_arms(_unadjusted(arms), question)) if adjust else {},
         actor=actor,
-        data=rows.fingerprints(),
-        notes=compared.notes,
+        data=data,
+        notes=compared.notes if adjust == fixed else (*compared.notes, _OTHERWISE),
     )
-    return _kept(project, readout, reading, candidate) if keep else readout
+    return _kept(project, readout, reading, candidate) if keep and adjust == fixed else readout
+
+
+def _served(store: Store, trial: Trial) -> Mapping[str, Served]:
+    """Return what gateways have kept of a trial; of a shadow nothing, as nobody waits for it."""
+    if trial.traffic.strategy == "shadow":
+        return {}
+    counted = read_served(store.folder, trial.endpoint, trial.traffic.salt)
+    return {
+        name: Served(requests=arm.requests, failed=arm.failed, within=arm.within())
+        for name, ref in (("candidate", trial.candidate), ("champion", trial.champion))
+        if (arm := counted.get(ref)) is not None
+    }
+
+
+def _unadjusted(arms: Arms) -> Arms:
+    return replace(
+        arms,
+        candidate=replace(arms.candidate, expected={}, covariate=None),
+        champion=replace(arms.champion, expected={}, covariate=None),
+    )
+
+
+def _narrower(adjusted: Reading, plain: Reading) -> Mapping[str, float]:
+    """Return by which part of themselves bounds are narrower than without an adjustment, by requirement."""
+    own, other = (
+        {
+            each.requirement: each.high - each.low
+            for each in reading.comparisons
+            if each.low is not None and each.high is not None and not each.slice and each.reference == BY_CHAMPION
+        }
+        for reading in (adjusted, plain)
+    )
+    return {name: 1.0 - own[name] / other[name] for name in own if other.get(name, 0.0) > 0.0}
 
 
 def _question(project: Project, trial: Trial, champion: Version, problem: Problem) -> Question:

@@ -31,7 +31,8 @@ from tenfold.records.problem import Problem
 from tenfold.stages.monitoring.rows import Answered, known_rows
 from tenfold.store.endpoints import shadow_of
 from tenfold.store.open import Store
-from tenfold.store.predictions.reader import Position, read_predictions
+from tenfold.store.predictions.reader import Position
+from tenfold.store.predictions.remembered import read_remembered
 
 ARM, PHASE, UNIT, SHARE, OUTCOME = "\0arm", "\0phase", "\0unit", "\0share", "\0outcome"
 _COVARIATE, _PLACE = "\0covariate", "\0place"
@@ -89,13 +90,18 @@ class Rows:
         return {"rows": fingerprint(rows.to_series().to_list()), "outcomes": fingerprint(known.to_series().to_list())}
 
 
-def rows_of_trial(trial: Trial, outcomes: pl.DataFrame, problem: Problem, store: Store, now: datetime) -> Rows:
-    """Read a trial's rows and their outcomes; a row that was answered twice counts as it was answered first."""
+def rows_of_trial(
+    trial: Trial, outcomes: pl.DataFrame, problem: Problem, store: Store, now: datetime, *, keep: bool = True
+) -> Rows:
+    """Read a trial's rows and their outcomes; a row that was answered twice counts as it was answered first.
+
+    ``keep``: whether what is read of the log may be remembered for the next look.
+    """
     shadow = trial.traffic.strategy == "shadow"
-    table = _logged(trial, trial.endpoint, store, shadow=False)
+    table = _logged(trial, trial.endpoint, store, shadow=False, keep=keep)
     if shadow:
         table = pl.concat(
-            [table, _logged(trial, shadow_of(trial.endpoint), store, shadow=True)], how="diagonal_relaxed"
+            [table, _logged(trial, shadow_of(trial.endpoint), store, shadow=True, keep=keep)], how="diagonal_relaxed"
         )
     if not table.height:
         nothing = pl.DataFrame(
@@ -128,10 +134,10 @@ def rows_of_trial(trial: Trial, outcomes: pl.DataFrame, problem: Problem, store:
     )
 
 
-def _logged(trial: Trial, name: str, store: Store, *, shadow: bool) -> pl.DataFrame:
+def _logged(trial: Trial, name: str, store: Store, *, shadow: bool, keep: bool) -> pl.DataFrame:
     # The log of a shadow begins with the trial.
     position = None if shadow else Position(segments=trial.traffic.position)
-    rows = read_predictions(store.folder, name, position).rows
+    rows = read_remembered(store.folder, name, position, keep=keep).rows
     wanted = (
         [trial.candidate]
         if shadow
@@ -216,7 +222,7 @@ def compare(rows: Rows, problem: Problem, adjustment: Adjustment) -> Compared:
 
 
 def _inputs(table: pl.DataFrame, problem: Problem) -> pl.DataFrame:
-    own = {*OWN, *_outputs(problem), ARM, PHASE, UNIT, SHARE, OUTCOME, "assigned"}
+    own = {*OWN, *_outputs(problem), ARM, PHASE, UNIT, SHARE, OUTCOME}
     bare = {name: name.removeprefix("input_") for name in table.columns if name not in own}
     return table.select(pl.col(name).alias(other if other in own else name) for name, other in bare.items())
 

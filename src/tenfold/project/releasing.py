@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,11 +98,21 @@ def write_release(  # noqa: PLR0917 - all of it is the decision
     clock = clock or project.clock
     newest = past.newest(project.spec.endpoint)
     now, assign = clock.now(), assigned_by(project.spec)
-    if traffic is None and assign is not None:
-        # Callers send the column whether a trial runs or not.
+    fields = {name: section.record() for name, section in project.spec.deployment.fields.items()}
+    if traffic is not None:
+        traffic = replace(traffic, fields=fields)
+    elif assign is not None or fields:
+        # Callers send the column whether a trial runs or not, and values are held to the file's policies.
         own = project.store.registry.find(f"{project.spec.name}@{after.live}")
         traffic = Traffic(
-            strategy="all", number=own.number, bundle=own.bundle, share=1.0, salt="", since=now, assign=assign
+            strategy="all",
+            number=own.number,
+            bundle=own.bundle,
+            share=1.0,
+            salt="",
+            since=now,
+            assign=assign,
+            fields=fields,
         )
     order = ReleaseOrder(
         endpoint=project.spec.endpoint,
@@ -209,6 +219,7 @@ def _manifest(store: Store, release: Release) -> Endpoint:
         replay=release.replay,
         salt="" if trial is None else trial.salt,
         assign=None if release.traffic is None else release.traffic.assign,
+        fields={} if release.traffic is None else release.traffic.fields,
     )
 
 

@@ -95,39 +95,53 @@ def _gateway_api(endpoint: Endpoint) -> str:
 
 
 def _nginx(endpoint: Endpoint) -> str:
-    variable = re.sub(r"[^a-z0-9]", "_", endpoint.name.lower())
+    """Return a whole file for nginx's ``http`` block, such as one in ``conf.d``."""
+    variable = f"tenfold_{re.sub(r'[^a-z0-9]', '_', endpoint.name.lower())}"
+    key = f'"{endpoint.salt}${variable}_unit"'
+    header = f"http_{ID_HEADER.replace('-', '_')}"
     weights = weights_of(endpoint)
     whole = sum(weight for _, weight in weights)
-    key = f'"{endpoint.salt}${{http_{ID_HEADER.replace("-", "_")}}}"'
-    lines = [*_heading(endpoint, sticky=True), f"split_clients {key} $tenfold_{variable} {{"]
-    # The champion is the rest: whatever nginx cannot place goes there.
-    lines += [f"    {100 * weight / whole:g}% {_service(endpoint, route)};" for route, weight in weights[1:]]
-    lines += [f"    * {_service(endpoint, weights[0][0])};", "}"]
-    shadows, nobody = _shadows(endpoint), '""'
+    lines = [
+        *_heading(endpoint, sticky=True),
+        "# Requests without the header are divided one by one.",
+        f'map ${header} ${variable}_unit {{ "" $request_id; default ${header}; }}',
+        f"split_clients {key} ${variable} {{",
+        # The champion is the rest: whatever nginx cannot place goes there.
+        *(f"    {100 * weight / whole:g}% {_service(endpoint, route)};" for route, weight in weights[1:]),
+        f"    * {_service(endpoint, weights[0][0])};",
+        "}",
+    ]
+    shadows = _shadows(endpoint)
     for route in shadows:
-        lines += [
-            f"split_clients {key} $tenfold_{variable}_shadow {{",
-            f"    {100 * route.share:g}% {_service(endpoint, route)};" if route.share < 1 else "",
-            f"    * {_service(endpoint, route) if route.share >= 1 else nobody};",
-            "}",
-        ]
+        # nginx reads two digits after the point.
+        part = (
+            []
+            if route.share >= 1.0
+            else [f"    {max(0.01, round(100 * route.share, 2)):g}% {_service(endpoint, route)};"]
+        )
+        rest = _service(endpoint, route) if route.share >= 1.0 else '""'
+        lines += [f"split_clients {key} ${variable}_shadow {{", *part, f"    * {rest};", "}"]
     lines += [
         f"upstream {_service(endpoint, route)} {{ server {_service(endpoint, route)}:{PORT}; }}"
         for route in endpoint.routes
     ]
-    lines += [f"location /predict/{endpoint.name} {{"]
-    if shadows:
-        lines.append(f"    mirror /shadow/{endpoint.name};")
-    lines += [f"    proxy_pass http://$tenfold_{variable};", "}"]
+    lines += [
+        "server {",
+        "    listen 80;  # yours",
+        f"    location ~ ^/(predict|explain)/{re.escape(endpoint.name)}$ {{",
+        *([f"        mirror /shadow/{endpoint.name};"] if shadows else []),
+        f"        proxy_pass http://${variable};",
+        "    }",
+    ]
     if shadows:
         lines += [
-            f"location = /shadow/{endpoint.name} {{",
-            "    internal;",
-            f'    if ($tenfold_{variable}_shadow = "") {{ return 204; }}',
-            f"    proxy_pass http://$tenfold_{variable}_shadow/predict/{endpoint.name};",
-            "}",
+            f"    location = /shadow/{endpoint.name} {{",
+            "        internal;",
+            f'        if (${variable}_shadow = "") {{ return 204; }}',
+            f"        proxy_pass http://${variable}_shadow/predict/{endpoint.name};",
+            "    }",
         ]
-    return "\n".join(line for line in lines if line) + "\n"
+    return "\n".join([*lines, "}"]) + "\n"
 
 
 _WRITERS: Mapping[Router, Callable[[Endpoint], str]] = {

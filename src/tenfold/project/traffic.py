@@ -66,9 +66,19 @@ class TrafficReport:
 
 
 def show_traffic(
-    project: Project, endpoint: str | None = None, *, emit: Router | None = None, read: bool = False
+    project: Project,
+    endpoint: str | None = None,
+    *,
+    emit: Router | None = None,
+    read: bool = False,
+    adjust: str | None = None,
 ) -> TrafficReport:
     """Return how an endpoint's requests are divided now.
+
+    Parameters
+    ----------
+    adjust : str, optional
+        With ``read``: see `tenfold.project.readout.read`.
 
     Raises
     ------
@@ -88,7 +98,7 @@ def show_traffic(
             raise InputError(f"nothing is live on '{name}' yet, so there is nothing to route")
         report = replace(report, emitted=(emit, routing_file(manifest, emit)))
     if read:
-        readout = read_trial(project)
+        readout = read_trial(project, adjust=adjust)
         report = replace(report, readout=readout, ok=readout.decision not in {"rollback", "stopped"})
     return report
 
@@ -170,7 +180,9 @@ def follow_trial(project: Project, *, clock: Clock | None = None) -> TrafficLook
     return look
 
 
-def read_trial(project: Project, *, clock: Clock | None = None, actor: str = "tenfold traffic") -> Readout:
+def read_trial(
+    project: Project, *, clock: Clock | None = None, actor: str = "tenfold traffic", adjust: str | None = None
+) -> Readout:
     """Return the statistical read-out of the trial that runs, or of the last one.
 
     Raises
@@ -181,7 +193,7 @@ def read_trial(project: Project, *, clock: Clock | None = None, actor: str = "te
     # The statistics are loaded where something is read.
     from tenfold.project.readout import read
 
-    return read(project, clock=clock, actor=actor)
+    return read(project, clock=clock, actor=actor, adjust=adjust)
 
 
 def is_tried(project: Project) -> bool:
@@ -203,6 +215,7 @@ def _settled(newest: Release, trial: Traffic, beside: Beside, readout: Readout, 
         each.requirement + (f" on {each.slice}" if each.slice else ""): str(each.verdict)
         for each in readout.comparisons
     }
+    verdicts |= {each.name: "fail" for each in readout.guardrails if each.of == "latency" and each.breached}
     look = _look(newest, trial, beside, clock, action="wait", reason=readout.reason, verdicts=verdicts)
     if trial.strategy == "shadow":
         return replace(look, action="none")

@@ -18,7 +18,7 @@ from tenfold.store.open import Store
 from tenfold.store.predictions.reader import Position, read_predictions
 
 _INPUT, _SCORE = "input:", "score:"
-OWN = frozenset({"id", "at", "recorded", "ref", "bundle", "replay", "decision", "assigned"})
+OWN = frozenset({"id", "at", "recorded", "ref", "bundle", "replay", "decision", "assigned", "reasons", "imputed"})
 _MOMENT = pl.Datetime("us", "UTC")
 
 

@@ -135,6 +135,9 @@ class Readout:
         By what was promised (``promote``, ``rollback``, ``stopped``): the chance that the test ever says so wrongly.
     data : mapping from str to str
         Fingerprints of the rows and of the outcomes that were read.
+    adjusted : str
+        What was taken off each row's value; ``narrower``: by which part of themselves bounds are narrower for it, by
+        requirement (below zero: wider).
     """
 
     endpoint: str
@@ -157,10 +160,28 @@ class Readout:
     method: str = ""
     horizon: int = 0
     adjusted: str = ""
+    narrower: Mapping[str, float] = field(default_factory=dict)
     actor: str = ""
     data: Mapping[str, str] = field(default_factory=dict)
     evidence: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStep:
+    """One step of a canary that is to begin.
+
+    Attributes
+    ----------
+    requests : int
+        Judged requests of its own, since its beginning, after which it rises or is decided.
+    days : float or None
+        When that is, counted from the beginning; None where nothing is known of how many units come.
+    """
+
+    share: float
+    requests: int
+    days: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +202,18 @@ class ExperimentPlan:
         Whether ``days`` is at most ``most_days``.
     instead : str
         What to do where traffic is not enough.
+    candidate : str
+        The version that was named; empty where none was.
+    strategy : {'ab', 'canary'}
+        How it is to be tried. Of a canary ``share`` is that of the last step at which both versions answer.
+    steps : tuple of PlannedStep
+        Of a canary.
+    most : int
+        Judged requests of its own after which a canary is decided at the latest; 0: no such number is promised.
+    most_after_days : float or None
+        When that is.
+    objection : str
+        Why it would not be let in as things stand; empty: it would.
     """
 
     endpoint: str
@@ -207,3 +240,9 @@ class ExperimentPlan:
     instead: str = ""
     method: str = ""
     horizon: int = 0
+    candidate: str = ""
+    strategy: str = "ab"
+    steps: tuple[PlannedStep, ...] = ()
+    most: int = 0
+    most_after_days: float | None = None
+    objection: str = ""

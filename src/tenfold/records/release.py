@@ -10,6 +10,27 @@ from typing import Literal
 Strategy = Literal["all", "shadow", "canary", "ab"]
 TrialAction = Literal["wait", "rise", "promote", "rollback", "none"]
 Role = Literal["champion", "candidate", "shadow"]
+Policy = Literal["reject", "impute", "pass"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldPolicy:
+    """What an endpoint does with values that are not what a column should hold.
+
+    Attributes
+    ----------
+    wrong_type : str
+        Of a value of another type: ``reject`` the request, ``impute`` (it counts as missing, and is recorded) or
+        ``pass`` (it is read where it can be: the text ``12`` as a number).
+    missing : str
+        Of none; ``pass`` leaves it to the model, ``impute`` does so and records it.
+    unseen : str
+        Of a category that training never saw.
+    """
+
+    wrong_type: Policy = "reject"
+    missing: Policy = "pass"
+    unseen: Policy = "pass"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +77,8 @@ class Endpoint:
         What ids are hashed with: the same salt, the same division, wherever and whenever it is computed.
     assign : str or None
         The column whose value is the id that a row is divided by; None: the row's own id.
+    fields : mapping from column to FieldPolicy
+        Where a column is not held to the usual.
     """
 
     name: str
@@ -66,6 +89,7 @@ class Endpoint:
     replay: bool = False
     salt: str = ""
     assign: str | None = None
+    fields: Mapping[str, FieldPolicy] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +118,10 @@ class Traffic:
         After so many judged requests a canary that was not shown to be good enough is rolled back.
     position : mapping from segment to byte
         Where the prediction log ended when the trial began.
+    adjust : str
+        What a test takes off each row's value: ``champion``, or a column; empty: nothing. Fixed when it begins.
     assign : str or None
+    fields : mapping from column to FieldPolicy
         See `Endpoint`.
     """
 
@@ -110,7 +137,9 @@ class Traffic:
     requests: int = 0
     most: int = 0
     position: Mapping[str, int] = field(default_factory=dict)
+    adjust: str = ""
     assign: str | None = None
+    fields: Mapping[str, FieldPolicy] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,8 @@ def _columns_named(spec: Spec) -> Iterator[tuple[str, str, int | None]]:
         named = getattr(features, key)
         for name in () if isinstance(named, str) else named:
             yield f"features.{key} names", name, spec.line_of("features", key, name)
+    for name in spec.deployment.fields:
+        yield "deployment.fields names", name, spec.line_of("deployment", "fields", name)
 
 
 def _table(spec: Spec) -> str:

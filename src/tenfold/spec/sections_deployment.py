@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
+
+from pydantic import Field
 
 from tenfold.records.release import Strategy
 from tenfold.spec.section import ProjectName, Section
+from tenfold.spec.sections_fields import FieldPolicySection
 from tenfold.spec.sections_traffic import AbSection, CanarySection, ShadowSection
 
 
@@ -15,7 +19,7 @@ class DeploymentSection(Section):
     ``endpoint`` None is the model's own name; ``Spec.endpoint`` tells it. ``promote`` ``auto`` lets a run make the
     first version that passes its requirements the champion; ``ask`` leaves it to a person. ``strategy`` says how a
     promotion comes to its traffic where a champion is there already: ``all`` switches at once, the others begin a
-    trial.
+    trial. ``fields``: what the gateway does with values that a column should not hold.
     """
 
     endpoint: ProjectName | None = None
@@ -24,3 +28,4 @@ class DeploymentSection(Section):
     canary: CanarySection = CanarySection()
     ab: AbSection = AbSection()
     shadow: ShadowSection = ShadowSection()
+    fields: Mapping[str, FieldPolicySection] = Field(default_factory=dict)

@@ -53,9 +53,14 @@ class CanarySection(Section):
 
 
 class AbSection(Section):
-    """How two versions are compared: ``share`` of the ids are the new one's."""
+    """How two versions are compared: ``share`` of the ids are the new one's.
+
+    ``adjust``: what is taken off each row's value so that less is left to chance: ``champion``, what the champion's own
+    probabilities lead to expect, or a column of numbers. It is fixed when the test begins.
+    """
 
     share: Share = 0.5
+    adjust: str = ""
 
 
 class ShadowSection(Section):

@@ -6,9 +6,9 @@ Neither SQL nor a table library is needed to read or write one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from tenfold.foundation.errors import InputError, StoreError
 from tenfold.foundation.serial import canonical_json, from_json, plain
-from tenfold.records.release import Endpoint, Route, Strategy, Trip
+from tenfold.records.release import Endpoint, FieldPolicy, Route, Strategy, Trip
 from tenfold.store.files.disk import BeforeWrite, Disk, explained, nothing
 from tenfold.store.files.lock import locked
 
@@ -45,6 +45,7 @@ class _Written:
     routes: tuple[Route, ...]
     salt: str = ""
     assign: str | None = None
+    fields: Mapping[str, FieldPolicy] = field(default_factory=dict)
 
 
 def manifest_path(store: Path, name: str) -> Path:
@@ -82,6 +83,7 @@ def publish(store: Path, endpoint: Endpoint, *, before_write: BeforeWrite = noth
         routes=endpoint.routes,
         salt=endpoint.salt,
         assign=endpoint.assign,
+        fields=endpoint.fields,
     )
     disk = Disk(store, before_write)
     with explained(store):
@@ -126,6 +128,7 @@ def read(store: Path, name: str) -> Endpoint | None:
         replay=written.replay,
         salt=written.salt,
         assign=written.assign,
+        fields=written.fields,
     )
 
 

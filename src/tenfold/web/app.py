@@ -30,6 +30,7 @@ from tenfold.web.views.models import model_of, names_of
 from tenfold.web.views.overview import overview_of
 from tenfold.web.views.production import incidents_of, window_of, windows_of
 from tenfold.web.views.runs import data_page_of, report_of, run_of, runs_of
+from tenfold.web.views.trial import trial_of
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -103,6 +104,10 @@ def _add_pages(app: FastAPI, pages: _Pages) -> None:
         state = state_of(pages.current())
         still, closed = incidents_of(state)
         return pages.page("incidents.html", still=still, closed=closed, looks=len(state.looks))
+
+    @app.get("/trial")
+    def trial() -> Response:
+        return pages.page("trial.html", page=trial_of(pages.current()))
 
     @app.get("/history")
     def history(at: str = "") -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,7 +32,7 @@ def test_a_gateway_that_answers_otherwise_than_was_stored_stops_the_promotion(
 
     def skewed(self: Served, instances: list[dict[str, object]]) -> object:
         scored = truly(self, instances)
-        return replace(scored, scores=[[1 - row[1] * 1.01, row[1] * 1.01] for row in scored.scores])
+        return scored._replace(scores=[[1 - row[1] * 1.01, row[1] * 1.01] for row in scored.scores])
 
     truly = Served.score
     monkeypatch.setattr(Served, "score", skewed)

@@ -227,3 +227,12 @@ def test_other_routers_mirror_to_a_shadow(router: str):
     assert "irror" in text
     assert "gate-v4" in text
     assert [weight for _, weight in weights_of(endpoint)] == [100]
+
+
+def test_a_policy_for_a_column_that_no_version_reads_is_refused_with_its_line(tmp_path: Path):
+    with pytest.raises(
+        InputError, match=r"tenfold\.yaml:\d+: deployment\.fields names 'xx', which late@1 does not read"
+    ):
+        begun(tmp_path / "p", deployment="fields: {xx: {missing: reject}}")
+    project, _ = begun(tmp_path / "q", deployment="fields: {x: {missing: reject}}")
+    assert manifest_of(project).fields["x"].missing == "reject"

@@ -106,6 +106,29 @@ def test_after_a_while_one_request_finds_out_whether_the_model_is_still_slow():
     assert asyncio.run(act(Bench())) == ["scored"] * 3
 
 
+def scored_aside(seconds: list[float]) -> list[bool]:
+    """Whether a lane's thread would score the next one, after each of these times."""
+    bench = Bench()
+    lane = bench.admission.lane("a")
+    found = []
+    for each in seconds:
+        began = bench.clock.seconds
+        bench.clock.seconds += each
+        bench.admission.scored_promptly(lane, began)
+        found.append(lane.slow)
+    return found
+
+
+def test_a_slow_model_is_scored_by_a_thread_of_its_lane_until_it_is_quick():
+    aside = scored_aside([0.03] * 5 + [0.004] * 60)
+    assert aside[4] is True
+    assert aside[-1] is False
+
+
+def test_a_busy_machine_makes_no_model_slow():
+    assert not any(scored_aside([0.005, *[0.06, 0.06, 0.06, 0.006] * 50]))
+
+
 def test_a_client_who_leaves_cancels_what_waits():
     async def act(bench: Bench) -> list[str]:
         lane = bench.admission.lane("a")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.unit.gateway.gateway_scene import ENDPOINT, NOON, ROW, boosted, const
 
 from tenfold.foundation.assignment import place_of
 from tenfold.foundation.clock import ManualClock
+from tenfold.foundation.errors import StoreError
 from tenfold.gateway.body import Asked
 from tenfold.gateway.loading import Loader
 from tenfold.gateway.metrics import Counts
@@ -25,6 +27,7 @@ from tenfold.records.release import Endpoint, Route, Strategy
 from tenfold.store.endpoints import publish, read_trip, shadow_of
 from tenfold.store.predictions.log import PredictionLog
 from tenfold.store.predictions.reader import read_predictions
+from tenfold.store.served import read_served
 
 SALT = "a trial"
 
@@ -198,6 +201,64 @@ def test_candidate_that_fails_is_stopped_in_every_worker_and_its_callers_are_ans
     assert served.watch.endpoints[ENDPOINT].live.traffic.candidates[0].version.ref == "members@3"
     for each in (served, beside, restarted):
         each.close()
+
+
+def test_requests_failures_and_times_of_each_arm_are_kept_for_who_judges_the_trial(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+):
+    whole = Version.score
+
+    def score(self: Version, instances: Any) -> Any:
+        served.clock.seconds += 0.07 if self.ref == "members@2" else 0.018
+        if instances[0]["age"] == 99:
+            raise RuntimeError("boom")
+        return whole(self, instances)
+
+    monkeypatch.setattr(Version, "score", score)
+    divide(store, "canary", route(store, 2, ref="members@2", threshold=0.4), share=0.5)
+    served = Served(store)
+    served.clock.at += timedelta(seconds=1)
+    beside = Served(store, clock=served.clock)
+    refs = [served.ask(ROW, ids=[f"c{number}"]).version.ref for number in range(40)]
+    refs += [beside.ask(ROW, ids=[f"d{number}"]).version.ref for number in range(20)]
+    for number in range(4):
+        with pytest.raises(Refused, match="failed"):
+            served.ask({**ROW, "age": 99}, ids=[f"c{number}"])
+    # A share that changes is the same trial.
+    divide(store, "canary", route(store, 2, ref="members@2", threshold=0.4), share=0.6, revision=3)
+    for each in (served, beside):
+        each.watch.look()
+        each.close()
+        each.watch.stop()
+    counted = read_served(store, ENDPOINT, SALT)
+    assert {ref: arm.requests for ref, arm in counted.items()} == {
+        ref: refs.count(ref) + refs[:4].count(ref) for ref in ("members@1", "members@2")
+    }
+    assert sum(arm.failed for arm in counted.values()) == 4
+    slow, quick = counted["members@2"].within(), counted["members@1"].within()
+    assert (slow[0.06], slow[0.08]) == (0, refs.count("members@2"))
+    assert (quick[0.015], quick[0.02]) == (0, refs.count("members@1"))
+    assert read_served(store, ENDPOINT, "another trial") == {}
+
+
+def test_a_disk_that_refuses_counts_holds_up_no_gateway(store: Path, monkeypatch: pytest.MonkeyPatch):
+    divide(store, "canary", route(store, 2, ref="members@2", threshold=0.4), share=0.5)
+    served = Served(store)
+
+    def refused(*_: Any) -> None:
+        raise StoreError("cannot write to the store: no space")
+
+    monkeypatch.setattr("tenfold.gateway.watch.keep_served", refused)
+    for number in range(8):
+        served.ask(ROW, ids=[f"c{number}"])
+        served.clock.seconds += 2.0
+        served.watch.look()
+    assert sum("is not kept" in said for said in served.said) == 1
+    monkeypatch.undo()
+    served.clock.at += timedelta(seconds=2)
+    served.watch.look()
+    served.close()
+    assert sum(arm.requests for arm in read_served(store, ENDPOINT, SALT).values()) == 8
 
 
 def test_candidate_that_cannot_be_loaded_takes_no_traffic_and_that_is_noted(store: Path):

@@ -17,8 +17,11 @@ from tenfold.foundation.serial import plain
 from tenfold.measures.experiment.guardrails import Served
 from tenfold.project.experiment import plan_document, plan_experiment
 from tenfold.project.readout import AUDIT, readout_document
+from tenfold.project.traffic import follow_trial
 from tenfold.records.release import Trip
 from tenfold.store.endpoints import report_trip
+from tenfold.store.predictions.remembered import FOLDER
+from tenfold.store.served import BOUNDS_MS, ServedArm, ServedFile, keep_served
 
 
 def test_a_better_candidate_is_promoted_with_evidence_and_one_record_of_the_decision(tmp_path: Path) -> None:
@@ -43,6 +46,22 @@ def test_a_better_candidate_is_promoted_with_evidence_and_one_record_of_the_deci
     assert scene.project.store.verify().ok
 
 
+def test_looks_that_remember_say_what_a_look_from_the_beginning_says(tmp_path: Path) -> None:
+    scene = Scene.begun(tmp_path / "p")
+    for _ in range(4):
+        scene.traffic(120, candidate=0.9, champion=0.75)
+        scene.tell()
+        scene.later()
+        scene.read()
+        remembering = scene.read(keep=False)
+        memory = scene.project.store.folder / FOLDER
+        memory.rename(memory.with_suffix(".aside"))
+        assert plain(scene.read(keep=False)) == plain(remembering)
+        assert not memory.exists()
+        memory.with_suffix(".aside").rename(memory)
+    assert remembering.candidate.labelled + remembering.champion.labelled > 450
+
+
 def test_a_worse_candidate_is_rolled_back(tmp_path: Path) -> None:
     scene = Scene.begun(tmp_path / "p")
     scene.traffic(2000, candidate=0.6, champion=0.8)
@@ -51,6 +70,23 @@ def test_a_worse_candidate_is_rolled_back(tmp_path: Path) -> None:
     readout = scene.read()
     assert readout.decision == "rollback"
     assert "against_champion" in readout.because or "large" in readout.because
+
+
+def test_a_person_promotes_the_candidate_of_a_running_test_and_late_outcomes_still_count(tmp_path: Path) -> None:
+    scene = Scene.begun(tmp_path / "p")
+    scene.traffic(200, candidate=0.9, champion=0.9)
+    assert scene.read().decision == "continue"
+    report = scene.project.promote("late@2", by="ann", reason="the season begins", clock=scene.clock)
+    assert (report.changed, report.release.ref, report.release.traffic) == (True, "late@2", None)
+    scene.answer(CANDIDATE, [True] * 25)
+    scene.tell()
+    scene.later()
+    final = scene.read()
+    assert final.until == report.release.at
+    assert final.candidate.labelled + final.champion.labelled == 200
+    assert follow_trial(scene.project, clock=scene.clock) is None
+    (last,) = scene.project.store.releases.history()[-1:]
+    assert (last.action, last.by, last.reason) == ("promote", "ann", "the season begins")
 
 
 def test_outcomes_that_are_not_due_wait_and_late_ones_count_in_the_arm_that_predicted(tmp_path: Path) -> None:
@@ -174,13 +210,53 @@ def test_what_a_gateway_counted_guards_the_candidate(tmp_path: Path) -> None:
     assert (readout.decision, readout.because) == ("rollback", ("quick",))
 
 
+@pytest.mark.parametrize("level", ["must", "should"])
+def test_a_candidate_slower_than_a_requirement_allows_is_rolled_back_by_its_id_by_what_gateways_kept(
+    tmp_path: Path, level: str
+) -> None:
+    asked = f"[{{id: quick, that: latency_p99_ms <= 50, level: {level}}}]"
+    scene = Scene.begun(tmp_path / "p", strategy="canary", requirements=asked)
+    scene.traffic(400, candidate=0.9, champion=0.9)
+    times = [0] * (len(BOUNDS_MS) + 1)
+    times[BOUNDS_MS.index(40.0)], times[BOUNDS_MS.index(80.0)] = 270, 30
+    arms = (ServedArm(ref="late@2", requests=300, times=tuple(times)), ServedArm(ref="late@1", requests=300))
+    keep_served(scene.project.store.folder, "gate", "w", ServedFile(salt=scene.salt, arms=arms))
+    readout = scene.read()
+    assert any(each.name == "quick" and each.breached for each in readout.guardrails)
+    (kept,) = [
+        each
+        for each in scene.project.store.evidence.of(requirement="quick")
+        if each.subject == readout.candidate.bundle
+    ]
+    assert (kept.verdict.verdict, kept.verdict.place, kept.verdict.level) == ("fail", "canary", level)
+    assert scene.read().evidence == readout.evidence
+    if level == "must":
+        assert (readout.decision, readout.because) == ("rollback", ("quick",))
+        assert "30 of 300 answers took longer than 50 ms" in readout.reason
+    else:
+        assert readout.decision == "continue"
+
+
+def test_a_candidate_that_fails_more_often_is_rolled_back_by_what_gateways_kept(tmp_path: Path) -> None:
+    scene = Scene.begun(tmp_path / "p", strategy="canary")
+    scene.traffic(400, candidate=0.9, champion=0.9)
+    arms = (ServedArm(ref="late@2", requests=3000, failed=200), ServedArm(ref="late@1", requests=3000, failed=9))
+    keep_served(scene.project.store.folder, "gate", "w", ServedFile(salt=scene.salt, arms=arms))
+    readout = scene.read()
+    assert (readout.decision, readout.because) == ("rollback", ("errors",))
+
+
 def test_adjusting_by_a_column_is_possible_and_by_none_that_is_not_there_refused(tmp_path: Path) -> None:
     scene = Scene.begun(tmp_path / "p")
     scene.traffic(600, candidate=0.9, champion=0.7)
     scene.tell()
     scene.later()
     assert scene.read(adjust="x").comparisons[0].guarantee == "asymptotic"
-    assert scene.read(adjust="champion").comparisons[0].guarantee == "exact"
+    by_champion = scene.read(adjust="champion")
+    assert by_champion.comparisons[0].guarantee == "exact"
+    # Chosen after the start: it is told, and nothing of it is kept.
+    assert (by_champion.evidence, "decides nothing" in by_champion.notes[-1]) == ((), True)
+    assert scene.project.store.evidence.of(subject=by_champion.candidate.bundle) == ()
     with pytest.raises(InputError, match="no column of numbers 'y'"):
         scene.read(adjust="y")
 

@@ -22,6 +22,9 @@ data:
     tail: {role: entity}
 features:
   lags: {spend: [1]}
+deployment:
+  fields:
+    region: {missing: reject}
 """
 COLUMNS = ["churned", "when", "age", "region", "tail", "spend"]
 
@@ -43,6 +46,7 @@ def test_a_file_whose_columns_are_all_there_passes() -> None:
         ("tail", "tenfold.yaml:11: data.columns names 'tail'"),
         ("spend", "tenfold.yaml:13: features.lags names 'spend'"),
         ("age", "tenfold.yaml:5: problem.baseline reads 'age'"),
+        ("region", "tenfold.yaml:16: deployment.fields names 'region'"),
     ],
 )
 def test_a_missing_column_is_named_with_its_line_and_the_nearest_one(missing: str, words: str) -> None:

@@ -36,6 +36,7 @@ def test_a_manifest_comes_back_as_it_was_published(tmp_path: Path) -> None:
         "replay": True,
         "salt": "",
         "assign": None,
+        "fields": {},
         "routes": [
             {
                 "ref": "late@1",

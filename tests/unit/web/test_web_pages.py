@@ -27,6 +27,7 @@ PAGES = (
     "/windows",
     "/windows/2026-06-02T00:00",
     "/incidents",
+    "/trial",
     "/history",
     "/history?at=2026-06-02",
 )

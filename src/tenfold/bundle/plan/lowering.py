@@ -108,7 +108,7 @@ class LoweredView:
         """
         matrix = np.zeros((1, self.width))
         if not self.width:
-            # The constant reads nothing.
+            # A constant reads nothing, and there is no view of no bytes.
             return matrix
         slots, out = list(values), matrix.data.cast("B").cast("d")
         for step in self.alone:

@@ -92,8 +92,8 @@ class TreeLibrary:
             )
         )
         # One row is copied to a fixed place and its scores are read from another: no addresses to look up.
-        self._row = np.zeros(columns)
-        self._row_scores = np.zeros(scores)
+        self._row = np.zeros((1, columns))
+        self._row_scores = np.zeros((1, scores))
         self._count = ctypes.c_int64(0)
         self._call = library.LGBM_BoosterPredictForMatSingleRowFast
         self._arguments = (
@@ -107,9 +107,9 @@ class TreeLibrary:
     def raw_row(self, values: Floats) -> Floats:
         """Return the raw scores of one row: values of shape (1, columns) give shape (1, scores)."""
         with self._lock:
-            self._row[:] = values[0]
+            self._row[:] = values
             _checked(self._call(*self._arguments))
-            return self._row_scores.copy()[None, :]
+            return self._row_scores.copy()
 
     def raw(self, values: Floats) -> Floats:
         """Return raw scores of shape (n_rows, scores) for values of shape (n_rows, columns)."""

@@ -65,5 +65,5 @@ def _pointer(refused: Refused) -> str | None:
     return pointer_to("instances", refused.instance, refused.field)
 
 
-COLUMN_CODES = ("missing_field", "unknown_field", "wrong_type")
+COLUMN_CODES = ("missing_field", "missing_value", "unknown_field", "unseen_value", "wrong_type")
 """The refusals whose field is a column."""

@@ -1,7 +1,7 @@
 """Tensors of the Open Inference Protocol: one for each column, of shape [n] or [n, 1]; values as Python has them.
 
 A tensor has no place for a missing value: NaN stands for it in floating point, the empty text in BYTES, and null in
-JSON. Whole numbers and truth values that may be missing are sent as FP64 or BYTES.
+JSON. Whole numbers and truth values that may be missing are sent as FP64, in which 1 is true and 0 false.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -271,12 +270,12 @@ def wrong_element(shape: Shape, place: int, why: str, fix: str) -> Refused:
     )
 
 
-def asked_of(tensors: Sequence[Tensor], columns: AbstractSet[str], limits: Limits) -> Asked:
+def asked_of(tensors: Sequence[Tensor], kinds: Mapping[str, str], limits: Limits) -> Asked:
     """Return what tensors ask for, when they have as many rows and each is another column.
 
     Parameters
     ----------
-    columns : set of str
+    kinds : mapping from column to kind
         Those of the model that will answer: where none is called ``ids``, a tensor of this name holds the rows' ids.
     """
     if not tensors:
@@ -306,14 +305,23 @@ def asked_of(tensors: Sequence[Tensor], columns: AbstractSet[str], limits: Limit
                 fix="send as many values of each column",
                 pointer=f"/inputs/{place}/shape",
             )
-        by_name[tensor.name] = tensor.values
+        by_name[tensor.name] = _of_kind(tensor, kinds.get(tensor.name, ""))
     ids = None
-    if IDS in by_name and IDS not in columns:
+    if IDS in by_name and IDS not in kinds:
         place = next(place for place, tensor in enumerate(tensors) if tensor.name == IDS)
         ids = _ids_of(list(by_name.pop(IDS)), rows, limits, place)
     names = tuple(by_name)
     instances = [dict(zip(names, row, strict=True)) for row in zip(*by_name.values(), strict=True)]
     return Asked(instances=instances or [{} for _ in range(rows)], ids=ids)
+
+
+def _of_kind(tensor: Tensor, kind: str) -> Sequence[Any]:
+    """Return a tensor's values as its column has them, where a tensor has no other way of saying so."""
+    if tensor.datatype == "BYTES" and kind in {"numeric", "boolean"}:
+        return [None if value is not None and not value.strip() else value for value in tensor.values]
+    if kind == "boolean" and tensor.datatype not in {"BOOL", "BYTES"}:
+        return [bool(value) if value in (0, 1) else value for value in tensor.values]
+    return tensor.values
 
 
 def _ids_of(values: list[Any], rows: int, limits: Limits, place: int) -> list[str]:

@@ -52,6 +52,7 @@ _REQUEST_KEYS = ("id", "parameters", "inputs", "outputs", "model_name", "model_v
 _INPUT_KEYS = ("name", "shape", "datatype", "parameters", "data")
 _OUTPUT_KEYS = ("name", "parameters")
 _UNSUPPORTED = ("classification", "shared_memory_region", "sequence_id")
+_VALUE_CODES = ("missing_value", "unseen_value", "wrong_type")
 _FIX = 'send {"inputs": [{"name": column, "datatype": "FP64", "shape": [n], "data": [...]}, ...]}'
 
 
@@ -123,7 +124,7 @@ class V2:
         self._same("model_version", _optional_text(document, "model_version"), served)
         tensors = self._inputs(document.get("inputs"), rest, limits)
         self._read_outputs(document.get("outputs"))
-        return asked_of(tensors, frozenset() if self.version is None else frozenset(self.version.origin.kinds), limits)
+        return asked_of(tensors, {} if self.version is None else self.version.origin.kinds, limits)
 
     def _same(self, key: str, said: str | None, served: str | None) -> None:
         """Refuse a body that names another model or version than its path: some clients repeat them."""
@@ -231,7 +232,7 @@ class V2:
             return ""
         if refused.code in COLUMN_CODES and refused.field in self._places:
             at = pointer_to("inputs", self._places[refused.field])
-            return at if refused.code != "wrong_type" else f"{at}/data/{refused.instance}"
+            return f"{at}/data/{refused.instance}" if refused.code in _VALUE_CODES else at
         if refused.code == "unknown_key":
             return pointer_to(refused.field)
         return pointer_to("inputs")

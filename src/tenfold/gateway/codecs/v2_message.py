@@ -88,7 +88,7 @@ class V2Message:
                 tensors.append(from_raw(shape, request.raw_input_contents[place]))
             else:
                 tensors.append(_from_contents(shape, tensor.contents))
-        return asked_of(tensors, frozenset() if self.version is None else frozenset(self.version.origin.kinds), limits)
+        return asked_of(tensors, {} if self.version is None else self.version.origin.kinds, limits)
 
     def write(self, reply: Reply) -> Written:
         response = message_class("ModelInferResponse")(

@@ -85,7 +85,7 @@ def judge_arms(arms: Arms, question: Question) -> Reading:
         ratios=ratios,
         comparisons=comparisons,
         guardrails=guardrails,
-        verdicts=() if decision == "stopped" else tuple(verdict for _, verdict in judged),
+        verdicts=() if decision == "stopped" else (*(verdict for _, verdict in judged), *_slow(guardrails, question)),
         error_spent=_error_spent(comparisons, guardrails, ratios),
     )
 
@@ -220,6 +220,28 @@ def _guardrails(arms: Arms, question: Question) -> tuple[Guardrail, ...]:
     return tuple(found)
 
 
+def _slow(guardrails: Sequence[Guardrail], question: Question) -> tuple[Verdict, ...]:
+    """Return the verdict on each requirement of latency that the candidate surely does not meet."""
+    breached = {each.name: each for each in guardrails if each.of == "latency" and each.breached}
+    return tuple(
+        Verdict(
+            requirement=each.id,
+            verdict="fail",
+            place=question.place,
+            level=each.level,
+            metric=each.metric,
+            direction=each.direction,
+            text=each.text,
+            bound=each.bound.offset,
+            n=breached[each.id].n,
+            confidence=1.0 - breached[each.id].error,
+            reason=breached[each.id].reason,
+        )
+        for each in question.latency
+        if each.id in breached
+    )
+
+
 def _decision(
     ratios: Sequence[RatioCheck],
     comparisons: Sequence[Comparison],
@@ -230,7 +252,8 @@ def _decision(
     broken = [each for each in ratios if not each.holds]
     if broken:
         return "stopped", _unsound(broken[0]), tuple(f"ratio of {each.of}" for each in broken)
-    breached = [each for each in guardrails if each.breached]
+    told_only = {each.id for each in question.latency if each.level == "should"}
+    breached = [each for each in guardrails if each.breached and not (each.of == "latency" and each.name in told_only)]
     if breached:
         reason = "; ".join(f"{each.of} {each.name}: {each.reason}" for each in breached)
         return "rollback", f"a guardrail is breached: {reason}", tuple(each.name for each in breached)

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
@@ -71,8 +72,7 @@ class Origin:
         object.__setattr__(self, "opening", orjson.dumps(facts)[:-1] + b",")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class Answered(NamedTuple):
     """The predictions of one request.
 
     Attributes
@@ -92,6 +92,10 @@ class Answered:
         The id by which each row was given to this version; None where that is its own id.
     reasons : sequence of mappings, or None
         Of each row what its columns add to which score; None where nobody asked.
+    imputed : sequence of sequences of str, or None
+        Of each row the columns whose values the endpoint's policies left out; None where there are none.
+    short : bool
+        Whether no number in ``columns`` is so long that it could be a person's; see `masking.LEAST_NUMBER`.
     """
 
     at: datetime
@@ -103,6 +107,8 @@ class Answered:
     decisions: Sequence[str] | None
     assigned: Sequence[str] | None = None
     reasons: Sequence[Mapping[str, object]] | None = None
+    imputed: Sequence[Sequence[str]] | None = None
+    short: bool = False
 
 
 @dataclass(slots=True)
@@ -151,7 +157,7 @@ class PredictionLog:
         self._sequence = 0
         self._segments: dict[str, _Segment] = {}
         # Written since the last flush; a segment that is full is closed by the flush that comes after it.
-        self._dirty: dict[Path, _Segment] = {}
+        self._dirty: dict[int, _Segment] = {}
         self._full: list[_Segment] = []
         self._writing = threading.Lock()
         self._flushing = threading.Lock()
@@ -184,7 +190,7 @@ class PredictionLog:
             "at": answered.at,
             "recorded": answered.recorded,
             "ids": answered.ids,
-            "columns": origin.masking.masked(answered.columns),
+            "columns": origin.masking.masked(answered.columns, short=answered.short),
             "scores": answered.scores,
             "decisions": answered.decisions,
         }
@@ -194,6 +200,8 @@ class PredictionLog:
             facts["assigned"] = answered.assigned
         if answered.reasons is not None:
             facts["reasons"] = answered.reasons
+        if answered.imputed is not None:
+            facts["imputed"] = answered.imputed
         frame = framed(origin.opening + orjson.dumps(facts)[1:])
         with self._writing:
             try:
@@ -210,7 +218,9 @@ class PredictionLog:
             number = self._written
             if self._oldest is None:
                 self._oldest = self._clock.monotonic()
-        self._wake.set()
+        # Its flag is let down before what is written is taken: where it is still up, this record is taken along.
+        if not self._wake.is_set():
+            self._wake.set()
         return number
 
     @property
@@ -254,7 +264,7 @@ class PredictionLog:
                     os.fdatasync(segment.descriptor)
             except OSError as error:
                 with self._writing:
-                    self._dirty = {segment.path: segment for segment in dirty} | self._dirty
+                    self._dirty = {segment.descriptor: segment for segment in dirty} | self._dirty
                     self._full = full + self._full
                     self._oldest = oldest
                 self.failures += 1
@@ -287,18 +297,18 @@ class PredictionLog:
         segment = self._segments.get(endpoint)
         if segment is None or segment.size >= self._segment_bytes:
             segment = self._begin(endpoint)
-        rest = memoryview(frame)
+        written = 0
         try:
-            while rest:
+            while written < len(frame):
                 self._disk.before("write", segment.path)
-                rest = rest[os.write(segment.descriptor, rest) :]
+                written += os.write(segment.descriptor, memoryview(frame)[written:] if written else frame)
         except OSError:
-            if len(rest) < len(frame):
+            if written:
                 self._take_back(endpoint, segment)
             raise
         segment.size += len(frame)
         self.bytes_written += len(frame)
-        self._dirty[segment.path] = segment
+        self._dirty[segment.descriptor] = segment
 
     def _begin(self, endpoint: str) -> _Segment:
         folder = self._folder / endpoint
@@ -331,7 +341,7 @@ class PredictionLog:
         old = self._segments.pop(endpoint, None)
         if old is not None:
             self._full.append(old)
-            self._dirty[old.path] = old
+            self._dirty[old.descriptor] = old
 
     def _flush_often(self) -> None:
         while not self._closing.is_set():
