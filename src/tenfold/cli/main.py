@@ -19,6 +19,7 @@ from tenfold.cli import (
     data,
     demo,
     evidence,
+    export,
     label,
     model,
     monitor,
@@ -95,6 +96,7 @@ app.command("plan")(check.plan)
 app.command("run")(run.run)
 app.add_typer(runs.app, name="runs")
 app.command("predict")(predict.predict)
+app.command("export")(export.export)
 app.command("import")(adopt.adopt)
 app.command("serve")(serve.serve)
 app.command("label")(label.label)
