@@ -11,6 +11,7 @@ from tenfold.bundle.canonical import Value
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.model import Model
 from tenfold.foundation.errors import CheckFailed
+from tenfold.records.release import FieldPolicy
 
 Rows = Sequence[tuple[Value, ...]]
 """Canonical values in the order of the signature: None is missing, and whole numbers may stand for floats."""
@@ -37,6 +38,10 @@ class Subject:
         What was judged of this bundle, as JSON-ready values.
     options : mapping
         What the caller set for this kind, by the names of `Export.options`.
+    endpoint : str
+        The name that the project's file serves it under; empty where no project says.
+    fields : mapping from column to FieldPolicy
+        What that endpoint does with values that are not what a column should hold.
     """
 
     model: Model
@@ -45,6 +50,8 @@ class Subject:
     place: Path
     evidence: tuple[Mapping[str, Any], ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
+    endpoint: str = ""
+    fields: Mapping[str, FieldPolicy] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -111,8 +111,10 @@ def subject_of(model: str, folder: Path) -> Subject:
         return Subject(model=loaded, ref=loaded.name, bundle=bundle_name(path), place=path)
     if "@" not in model:
         raise InputError(f"'{model}' is neither a bundle's path nor a version; write it as name@1 or name@champion")
-    with open_store(_store_folder(folder)) as store:
+    spec = load_spec(folder, os.environ) if (folder / "tenfold.yaml").exists() else None
+    with open_store(folder / ".tenfold" if spec is None else spec.store_folder) as store:
         version = store.registry.find(model)
+        own = None if spec is None or version.name != spec.name else spec
         place = store.blobs.path(version.blob)
         return Subject(
             model=load_bundle(place),
@@ -120,11 +122,9 @@ def subject_of(model: str, folder: Path) -> Subject:
             bundle=version.bundle,
             place=place,
             evidence=tuple(plain(each) for each in store.evidence.of(subject=version.bundle)),
+            endpoint="" if own is None else own.endpoint,
+            fields={} if own is None else {name: each.record() for name, each in own.deployment.fields.items()},
         )
-
-
-def _store_folder(folder: Path) -> Path:
-    return load_spec(folder, os.environ).store_folder if (folder / "tenfold.yaml").exists() else folder / ".tenfold"
 
 
 def _options(given: Mapping[str, str], known: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
