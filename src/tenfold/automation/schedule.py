@@ -52,8 +52,8 @@ def slots(cron: str, *, timezone: str, after: datetime, until: datetime) -> Iter
 
     The schedule is read on the clock of a zone, each moment once. Where that clock is put back, a schedule of every
     hour (``*`` as its hours) runs in both of the hours that are called alike, any other in the first of them. Where the
-    clock is put forward, a moment that it leaves out comes by as much later as the clock jumps; a schedule of every hour
-    has no such moment, as none of its hours is missing.
+    clock is put forward, a moment that it leaves out comes by as much later as the clock jumps; for a schedule of every
+    hour no hour is missing, and nothing is made up for.
 
     Parameters
     ----------
@@ -88,6 +88,17 @@ def slots(cron: str, *, timezone: str, after: datetime, until: datetime) -> Iter
                 yield moment
                 last = moment
         shown = wall.get_next_fire_time(shown, shown + timedelta(seconds=1))
+
+
+def latest_slot(cron: str, *, timezone: str, now: datetime) -> datetime | None:
+    """Return the newest moment of a schedule that has come, read as `slots` does; None when there was none for years."""
+    for span in _LOOK_BACK:
+        found = None
+        for moment in slots(cron, timezone=timezone, after=now - span, until=now):
+            found = moment
+        if found is not None:
+            return found
+    return None
 
 
 def _moments(shown: datetime, zone: ZoneInfo, *, hourly: bool) -> tuple[datetime, ...]:

@@ -16,6 +16,8 @@ from tenfold.foundation.units import format_seconds
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from tenfold.project.dated_input import Dates
+
 _DATABASES = ("sqlite:", "postgresql://", "postgres://", "env:", "${env:")
 
 
@@ -71,6 +73,14 @@ def predict(
         bool,
         typer.Option("--join", help="INPUT holds rows of the join's base: put the project's sources beside them."),
     ] = False,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Only rows that came at this day or time or later, as 2026-03-01.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Only rows that came before this day or time.")] = None,
+    time_column: Annotated[
+        str | None,
+        typer.Option("--time", help="The column that says when a row came, for --since and --until."),
+    ] = None,
     project: ProjectPath = HERE,
     as_json: AsJson = False,
 ) -> Command:
@@ -96,6 +106,7 @@ def predict(
             chunk_rows=chunk_rows,
             intervals=intervals,
             join=join,
+            dates=dates_of(time_column, since, until),
         )
         return Reply(document=report.document(), ok=report.ok, show=show_predict)
 
@@ -117,10 +128,31 @@ def predict(
             input_table=input_table,
             insistence=Insistence(take_over=take_over, accept_change=accept_change),
         )
-        report = predict_into_table(model, data, output, options, folder=folder_of(project), join=join)
+        report = predict_into_table(
+            model,
+            data,
+            output,
+            options,
+            folder=folder_of(project),
+            join=join,
+            dates=dates_of(time_column, since, until),
+        )
         return Reply(document=report.document(), ok=report.ok, show=show_predict)
 
     return Command(work=work, as_json=as_json)
+
+
+def dates_of(column: str | None, since: str | None, until: str | None) -> Dates | None:
+    """Return the dates of a back-fill; None where none are given."""
+    if since is None and until is None:
+        if column is not None:
+            raise InputError("--time is for --since and --until: say from when on, or until when, rows are scored")
+        return None
+    if column is None:
+        raise InputError("say with --time which column of the input says when a row came")
+    from tenfold.project.dated_input import Dates
+
+    return Dates(column=column, since=since, until=until)
 
 
 def show_predict(document: Document, console: Console) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from tenfold.batch.into_table import TableOptions, WrittenToTable, score_into_table
 from tenfold.batch.score import CHUNK_ROWS, ScoreOptions, score
-from tenfold.bundle.format import load_bundle
+from tenfold.bundle.format import bundle_name, load_bundle
 from tenfold.bundle.model import Model
 from tenfold.foundation.clock import Clock, SystemClock
 from tenfold.foundation.errors import DataError, InputError
+from tenfold.foundation.fingerprint import fingerprint
+from tenfold.project.dated_input import Dates, dated_input
 from tenfold.project.document import Document
 from tenfold.project.joined_input import joined_input
 from tenfold.project.table_reports import PredictReport
@@ -112,6 +115,7 @@ def predict(
     chunk_rows: int | None = None,
     intervals: bool = False,
     join: bool = False,
+    dates: Dates | None = None,
 ) -> PredictReport:
     """Score the rows of a file or a database table, in their order.
 
@@ -125,6 +129,8 @@ def predict(
         Whether ``low`` and ``high``, or ``set``, follow the predictions.
     join : bool
         Whether the rows are those of the base of the project's join, and its sources are put beside them first.
+    dates : Dates, optional
+        Which rows: those that came between two moments.
 
     Raises
     ------
@@ -136,6 +142,10 @@ def predict(
     options = ScoreOptions(
         keep=keep, history=history, table=table, chunk_rows=chunk_rows or CHUNK_ROWS, intervals=intervals
     )
+    if dates is not None:
+        with _only(dates, model, data, folder=folder, table=table) as given:
+            of_these = partial(predict, model, str(given), output, folder=folder, keep=keep, history=history)
+            return of_these(chunk_rows=chunk_rows, intervals=intervals, join=join)
     if join:
         with joined_input(model, data, folder=folder, table=table) as rows:
             scored = score(bundle_path(model, folder), str(rows), output, replace(options, table=None, shown=data))
@@ -164,6 +174,7 @@ def predict_into_table(
     folder: Path,
     clock: Clock | None = None,
     join: bool = False,
+    dates: Dates | None = None,
 ) -> TablePredictReport:
     """Score the rows of a file or a database table into a table; see `tenfold.batch.into_table.score_into_table`.
 
@@ -176,8 +187,9 @@ def predict_into_table(
         The project's folder, where the registry lies.
     clock : Clock, optional
         What time it is for the rows; the system's unless told.
-    join : bool
-        As for files.
+    join, dates : bool, Dates or None
+        As for files. The job of a back-fill by date is named by its dates: rows that came since it was finished are
+        told of, they are not added.
 
     Raises
     ------
@@ -194,6 +206,11 @@ def predict_into_table(
     ref, bundle = _found(model, folder)
     with ExitStack() as stack:
         given = source.secret.reveal()
+        if dates is not None:
+            options = _named_by_dates(options, dates, bundle=bundle, data=data)
+            within = dated_input(bundle, given, dates, folder=folder, table=options.input_table, shown=shown)
+            given, shown = str(stack.enter_context(within)), shown or data
+            options = replace(options, input_table=None)
         if join:
             asked = joined_input(model, given, folder=folder, table=options.input_table, shown=shown)
             given, shown = str(stack.enter_context(asked)), shown or data
@@ -210,6 +227,25 @@ def predict_into_table(
     return TablePredictReport(
         model=ref or model, output=place.shown, written=written, seconds=clock.monotonic() - began
     )
+
+
+def _only(dates: Dates, model: str, data: str, *, folder: Path, table: str | None) -> AbstractContextManager[Path]:
+    source = located(data, os.environ)
+    shown = source.shown if source.database else ""
+    bundle = bundle_path(model, folder)
+    return dated_input(bundle, source.secret.reveal(), dates, folder=folder, table=table, shown=shown)
+
+
+def _named_by_dates(options: TableOptions, dates: Dates, *, bundle: Path, data: str) -> TableOptions:
+    if options.insistence.accept_change:
+        raise InputError(
+            "--accept-change goes on after the rows that are there, but between --since and --until new ones may stand"
+            " anywhere: give another --job, or dates that no job has scored"
+        )
+    if options.job is not None:
+        return options
+    settings = (data, options.input_table, dates, options.keep, options.history)
+    return replace(options, job=f"back-fill-{fingerprint(bundle_name(bundle), *settings)[:16]}")
 
 
 def located(written: str, environ: Mapping[str, str]) -> Location:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-SlotState = Literal["taken", "done", "skipped"]
+SlotState = Literal["begun", "taken", "done", "skipped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +21,9 @@ class BatchSlot:
         The moment, in UTC.
     since : datetime
         Where its rows begin: the moment before. A row belongs to it when ``since <= time < slot``.
-    state : {'taken', 'done', 'skipped'}
-        ``taken``: its rows and its model are settled. ``done``: all of them are in the table. ``skipped``: never scored,
-        and why.
+    state : {'begun', 'taken', 'done', 'skipped'}
+        ``begun``: the schedule's rows begin at this moment. ``taken``: its rows and its model are settled. ``done``:
+        all of them are in the table. ``skipped``: they are never scored, and why.
     model : str
         The version that scores the rows, as ``name@number``.
     rows, late : int

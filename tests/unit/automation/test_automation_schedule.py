@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -66,7 +67,7 @@ def test_every_hour_is_every_hour_whatever_the_clock_does(around: datetime) -> N
 
 def test_a_quarter_of_an_hour_neither_stretches_nor_doubles_where_the_clock_goes_back() -> None:
     found = week("*/15 * * * *", AUTUMN)
-    assert {later - earlier for earlier, later in zip(found, found[1:], strict=False)} == {timedelta(minutes=15)}
+    assert {later - earlier for earlier, later in pairwise(found)} == {timedelta(minutes=15)}
 
 
 @pytest.mark.parametrize("around", [SPRING, AUTUMN])
