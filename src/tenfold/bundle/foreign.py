@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from tenfold.bundle.transforms.protocols import Fitted, State
 from tenfold.bundle.transforms.table import transform_called
 from tenfold.bundle.view import FittedView, assembled
 from tenfold.foundation.errors import InputError
+from tenfold.records.dataset import Kind
 from tenfold.records.features import Step
 from tenfold.records.problem import Task
 
@@ -23,12 +24,27 @@ class Foreign(Protocol):
 
     @property
     def kind(self) -> str:
-        """The format: ``lightgbm`` or ``onnx``."""
+        """The format: ``lightgbm``, ``xgboost``, ``catboost``, ``onnx`` or ``skops``."""
         ...
 
     @property
     def inputs(self) -> Inputs:
         """What it reads."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of its classes in its own order; empty where it does not tell."""
+        ...
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What is to be told of how it was read."""
+        ...
+
+    @property
+    def original(self) -> Original:
+        """How its own house is asked what it predicts."""
         ...
 
     def predictor(self, task: Task, order: Sequence[int]) -> Predictor:
@@ -59,11 +75,44 @@ class Inputs:
         How many there are.
     levels : mapping from place to levels
         The columns that hold the places of words in a list, with the list.
+    stand_ins : mapping from place to number
+        What is read where a number is missing; else it is NaN.
+    steps : tuple of (Step, State)
+        Its own preprocessing, where it brings one; the columns are then read as ``kinds`` says.
+    kinds : mapping from name to kind
+        The columns that are to be read as words, or as numbers, whatever they look like in the data.
     """
 
     names: tuple[str, ...]
     count: int
     levels: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    stand_ins: Mapping[int, float] = field(default_factory=dict)
+    steps: tuple[tuple[Step, State], ...] = ()
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """A model's own bytes, and who of its own house reads them; see `tenfold.bundle.foreign_original`.
+
+    Attributes
+    ----------
+    scorer : str
+        A function of ``foreign_original``.
+    preload : tuple of str
+        The modules that it uses.
+    extra : str
+        The extra of ours that brings them; empty where nothing is needed.
+    tolerance : float
+        How far its scores may be from ours, relative to their size where that is above one.
+    """
+
+    content: bytes
+    scorer: str
+    preload: tuple[str, ...]
+    tolerance: float
+    extra: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def view_for(inputs: Inputs, signature: Signature) -> FittedView:
@@ -76,9 +125,12 @@ def view_for(inputs: Inputs, signature: Signature) -> FittedView:
     InputError
         When a column is of a kind that the model cannot read.
     """
+    if inputs.steps:
+        made = [transform_called(step.kind).restore(step, state) for step, state in inputs.steps]
+        return assembled([step for step, _ in inputs.steps], made)
     steps: list[Step] = []
     fitted: list[Fitted] = []
-    plain: list[str] = []
+    plain: dict[str, float] = {}
 
     def add(step: Step, state: State) -> None:
         steps.append(step)
@@ -87,7 +139,7 @@ def view_for(inputs: Inputs, signature: Signature) -> FittedView:
     def add_plain() -> None:
         if plain:
             step = Step(kind="passthrough", columns=tuple(plain))
-            add(step, State(arrays={"stand_ins": np.full(len(plain), np.nan)}))
+            add(step, State(arrays={"stand_ins": np.array(list(plain.values()), dtype=np.float64)}))
             plain.clear()
 
     for place, column in enumerate(signature.fields):
@@ -96,8 +148,8 @@ def view_for(inputs: Inputs, signature: Signature) -> FittedView:
             levels = inputs.levels[place]
             step = Step(kind="codes", columns=(column.name,), settings={"levels": levels})
             add(step, State(facts={"fill": None}, arrays={"seen": np.ones(len(levels), dtype=np.bool_)}))
-        elif column.kind == "numeric":
-            plain.append(column.name)
+        elif column.kind == "numeric" or (column.kind == "boolean" and place in inputs.stand_ins):
+            plain[column.name] = inputs.stand_ins.get(place, np.nan)
         elif column.kind == "boolean":
             add_plain()
             add(Step(kind="boolean", columns=(column.name,)), State())
