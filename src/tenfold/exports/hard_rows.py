@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tenfold.bundle.canonical import Value
+from tenfold.bundle.canonical import BLANKS, Value
 from tenfold.bundle.model import Model
 from tenfold.bundle.plan.proof import hard_rows as peculiar_rows
 from tenfold.bundle.predictors.forest import ForestPredictor
@@ -24,6 +24,8 @@ _UNSEEN = (
     "\u2603 never seen", "0", "-1", "nan", "None", "null", "NULL", "true", "it's", 'say "so"', "back\\slash", "a;b--c",
     "%s {0} $1", "e\u0301", "\u00e9", "\U0001f600", "tab\there", "x" * 300, "\u0130", "stra\u00dfe",
 )  # fmt: skip
+_FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2099, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+"""Beyond, clocks on the wall are anybody's guess."""
 _SMALL, _LARGE = (0.0, -0.0, 5e-324, -5e-324, 1e-35, -1e-36, 1e-7), (1e12, -1e12, 16_777_217.0, 3.5e38, -1e150, 1.7e308)
 
 
@@ -52,7 +54,7 @@ def hard_rows(model: Model, *, count: int = ROWS, seed: int = 7) -> HardRows:
     if not fields:
         return HardRows(rows=((),) * count, why=("nothing is read",) * count)
     rng = np.random.default_rng(seed)
-    single = [(_told(why), row) for why, row in peculiar_rows(fields, given)] if given else []
+    single = [(_told(why), tuple(map(_canonical, row))) for why, row in peculiar_rows(fields, given)] if given else []
     # With very many columns: every column's missing value first, then as many of the others as there is room for.
     single.sort(key=lambda case: case[0] != "a missing value")
     single = single[: count // 2]
@@ -132,7 +134,7 @@ class _Pool:
         if way in {"known values mixed", "missing among others"}:
             return known
         spread = 36_500.0 if way == "extremes" else 400.0
-        moved = begin + timedelta(days=float(rng.uniform(-spread, spread)))
+        moved = min(max(begin + timedelta(days=float(rng.uniform(-spread, spread))), _FIRST), _LAST)
         return moved.replace(microsecond=0) if way == "whole numbers" else moved
 
 
@@ -160,6 +162,11 @@ def _otherwise(word: str) -> str:
     """Return a word that people take for the same and a model does not."""
     swapped = word.swapcase()
     return (swapped if swapped != word else f"{word}.0").strip() or "."
+
+
+def _canonical(value: Value) -> Value:
+    """Return a value as the signature reads it: texts never begin or end with blanks."""
+    return (value.strip(BLANKS) or None) if isinstance(value, str) else value
 
 
 def _told(why: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tenfold.exports.function.export import FunctionExport
 from tenfold.exports.protocols import Export
 from tenfold.foundation.errors import InputError, did_you_mean
 
@@ -21,5 +22,5 @@ def export_called(kind: str) -> Export:
     return EXPORTS[kind]
 
 
-_ALL: tuple[Export, ...] = ()
+_ALL: tuple[Export, ...] = (FunctionExport(),)
 EXPORTS: Mapping[str, Export] = {each.kind: each for each in _ALL}
