@@ -77,10 +77,17 @@ class Scorer:
         predictions = finite(self.model.predict(frame, history=self.history, intervals=self.intervals), before=before)
         return self._beside(kept(frame, self.keep), predictions, origin, before=before)
 
-    def no_rows(self, origin: Origin) -> pl.DataFrame:
-        """Return what is written of an input without rows: columns, the kept ones as text."""
+    def no_rows(self, origin: Origin, columns: pl.DataFrame | None) -> pl.DataFrame:
+        """Return the columns of what is written, without a row.
+
+        Parameters
+        ----------
+        columns : DataFrame or None
+            The kept columns; None when the input has no rows that would tell their types: then they are text.
+        """
         nothing = self.model.predictions(np.empty((0, self.model.outputs)), intervals=self.intervals)
-        return self._beside(pl.DataFrame(schema=dict.fromkeys(self.keep, pl.String)), nothing, origin, before=0)
+        own = pl.DataFrame(schema=dict.fromkeys(self.keep, pl.String)) if columns is None else columns.clear()
+        return self._beside(own, nothing, origin, before=0)
 
     def columns(self, frame: pl.DataFrame) -> tuple[Column, ...]:
         """Return the columns of a table that holds the rows of input such as this."""

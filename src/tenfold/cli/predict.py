@@ -1,4 +1,4 @@
-"""``tenfold predict``: score rows into a file or into a table of a database."""
+"""``tenfold predict``: score rows into a file, a Delta table or a table of a database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tenfold.project.dated_input import Dates
 
-_DATABASES = ("sqlite:", "postgresql://", "postgres://", "env:", "${env:")
+_DATABASES = ("sqlite:", "postgresql://", "postgres://", "mysql://", "mariadb://", "env:", "${env:")
 
 
 def predict(
@@ -30,8 +30,8 @@ def predict(
         typer.Option(
             "--output",
             "-o",
-            help="A file that ends with .csv, .parquet or .jsonl; or sqlite:PATH or postgresql://…, with secrets as "
-            "${env:NAME}; or env:NAME, a variable that holds such an address.",
+            help="A file that ends with .csv, .parquet or .jsonl; delta:FOLDER; or sqlite:PATH, postgresql://… or "
+            "mysql://…, with secrets as ${env:NAME}; or env:NAME, a variable that holds such an address.",
         ),
     ],
     table: Annotated[
@@ -69,6 +69,15 @@ def predict(
             "`evaluation: {intervals: 0.9}`.",
         ),
     ] = False,
+    bare: Annotated[
+        bool,
+        typer.Option(
+            "--bare", help="In a file, the kept columns and the predictions alone: no model, run, time and input."
+        ),
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="How many chunks are scored at once; else one a core.")
+    ] = None,
     join: Annotated[
         bool,
         typer.Option("--join", help="INPUT holds rows of the join's base: put the project's sources beside them."),
@@ -92,13 +101,13 @@ def predict(
         given = {"--job": job is not None, "--take-over": take_over, "--accept-change": accept_change}
         wrong = [name for name, is_given in given.items() if is_given]
         if wrong:
-            raise InputError(f"{wrong[0]} is for an output in a database: a file is written whole, or not at all")
+            raise InputError(f"{wrong[0]} is for an output in a database: a file appears whole, or not at all")
         from tenfold.project.score import predict as predict_file
 
         report = predict_file(
             model,
             data,
-            Path(output),
+            output if output.startswith("delta:") else Path(output),
             folder=folder_of(project),
             keep=tuple(keep or ()),
             history=history,
@@ -107,14 +116,19 @@ def predict(
             intervals=intervals,
             join=join,
             dates=dates_of(time_column, since, until),
+            bare=bare,
+            workers=workers,
         )
         return Reply(document=report.document(), ok=report.ok, show=show_predict)
 
     def into_table() -> Reply:
+        if bare:
+            raise InputError("--bare is for an output in a file: a row of a table says what it came of")
         if intervals:
             raise InputError("--intervals is for an output in a file: a table of a database has the predictions alone")
         if table is None:
             raise InputError("say with --table which table of the database is to be written")
+        from tenfold.batch.flow import usable_workers
         from tenfold.batch.into_table import CHUNK_ROWS, TableOptions
         from tenfold.batch.job import Insistence
         from tenfold.project.score import predict_into_table
@@ -127,6 +141,7 @@ def predict(
             history=history,
             input_table=input_table,
             insistence=Insistence(take_over=take_over, accept_change=accept_change),
+            workers=workers or usable_workers(),
         )
         report = predict_into_table(
             model,

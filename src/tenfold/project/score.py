@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from tenfold.batch.flow import usable_workers
+from tenfold.batch.into_file import CHUNK_ROWS, FileOptions, WrittenToFile, score_into_file
 from tenfold.batch.into_table import TableOptions, WrittenToTable, score_into_table
-from tenfold.batch.score import CHUNK_ROWS, ScoreOptions, score
 from tenfold.bundle.format import bundle_name, load_bundle
 from tenfold.bundle.model import Model
 from tenfold.foundation.clock import Clock, SystemClock
@@ -56,11 +57,14 @@ class TablePredictReport:
             "was_finished": written.was_finished,
             "model_bundle": written.model_bundle,
             "input_hash": written.input_hash,
+            "run_id": written.run_id,
             "notes": [_note(written)],
         }
 
 
-def _note(written: WrittenToTable) -> str:
+def _note(written: WrittenToTable | WrittenToFile) -> str:
+    if isinstance(written, WrittenToFile) and written.dropped:
+        return f"{written.dropped} was thrown away for this job, '{written.job}'"
     if written.was_finished:
         return f"the job '{written.job}' was finished before: 0 rows were added"
     if written.before:
@@ -106,7 +110,7 @@ def _found(model: str, folder: Path) -> tuple[str | None, Path]:
 def predict(
     model: str,
     data: str,
-    output: Path,
+    output: Path | str,
     *,
     folder: Path,
     keep: tuple[str, ...] = (),
@@ -116,11 +120,15 @@ def predict(
     intervals: bool = False,
     join: bool = False,
     dates: Dates | None = None,
+    bare: bool = False,
+    workers: int | None = None,
 ) -> PredictReport:
-    """Score the rows of a file or a database table, in their order.
+    """Score the rows of a file or a database table into a file or a Delta table, in their order.
 
     Parameters
     ----------
+    output : path or str
+        A file, or ``delta:FOLDER``.
     keep : tuple of str
         Columns of the input that are written beside the predictions.
     history : str, optional
@@ -131,37 +139,62 @@ def predict(
         Whether the rows are those of the base of the project's join, and its sources are put beside them first.
     dates : Dates, optional
         Which rows: those that came between two moments.
+    bare : bool
+        Whether the rows do not say which model, run and input they came of.
+    workers : int, optional
+        How many chunks are scored at once; one for each core unless told.
 
     Raises
     ------
     InputError
         When the model, the input or the output are not what they must be.
+    StoreError
+        When another process works on the output, or the disk takes no more.
     """
     clock = SystemClock()
     began = clock.monotonic()
-    options = ScoreOptions(
-        keep=keep, history=history, table=table, chunk_rows=chunk_rows or CHUNK_ROWS, intervals=intervals
+    source = located(data, os.environ)
+    given, shown = source.secret.reveal(), source.shown if source.database else ""
+    options = FileOptions(
+        keep=keep,
+        history=history,
+        table=table,
+        chunk_rows=chunk_rows or CHUNK_ROWS,
+        intervals=intervals,
+        bare=bare,
+        workers=workers or usable_workers(),
+        shown=shown,
     )
     if dates is not None:
-        with _only(dates, model, data, folder=folder, table=table) as given:
-            of_these = partial(predict, model, str(given), output, folder=folder, keep=keep, history=history)
-            return of_these(chunk_rows=chunk_rows, intervals=intervals, join=join)
+        with _only(dates, model, data, folder=folder, table=table) as only:
+            of_these = partial(predict, model, str(only), output, folder=folder, keep=keep, history=history)
+            return of_these(chunk_rows=chunk_rows, intervals=intervals, join=join, bare=bare, workers=workers)
+    ref, bundle = _found(model, folder)
+    score = partial(score_into_file, bundle, model_ref=ref or load_bundle(bundle).name, clock=clock)
     if join:
-        with joined_input(model, data, folder=folder, table=table) as rows:
-            scored = score(bundle_path(model, folder), str(rows), output, replace(options, table=None, shown=data))
+        with joined_input(model, given, folder=folder, table=table, shown=shown) as rows:
+            scored = score(str(rows), str(output), replace(options, table=None, shown=shown or data))
     else:
         try:
-            scored = score(bundle_path(model, folder), data, output, options)
+            scored = score(given, str(output), options)
         except DataError as error:
             if " lacks the column" not in str(error) or not _has_join(folder):
                 raise
             raise DataError(f"{error} Where the rows are those of the join's base, add --join") from error
     return PredictReport(
         model=model,
-        output=str(scored.output),
+        output=scored.output,
         rows=scored.rows,
         columns=scored.columns,
         seconds=clock.monotonic() - began,
+        job=scored.job,
+        rows_added=scored.added,
+        rows_before=scored.before,
+        was_finished=scored.was_finished,
+        model_bundle=scored.model_bundle,
+        input_hash=scored.input_hash,
+        run_id=scored.run_id,
+        notes=(_note(scored),),
     )
 
 
