@@ -91,7 +91,7 @@ def slots(cron: str, *, timezone: str, after: datetime, until: datetime) -> Iter
 
 
 def latest_slot(cron: str, *, timezone: str, now: datetime) -> datetime | None:
-    """Return the newest moment of a schedule that has come, read as `slots` does; None when there was none for years."""
+    """Return the newest moment of a schedule that has come, read as `slots` does; None when years had none."""
     for span in _LOOK_BACK:
         found = None
         for moment in slots(cron, timezone=timezone, after=now - span, until=now):

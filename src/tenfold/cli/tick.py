@@ -1,4 +1,4 @@
-"""``tenfold tick``: one pass over windows, alerts, scheduled batches and renewal; for cron, or on the timer of ``tenfold up``."""
+"""``tenfold tick``: one pass over windows, batches, alerts and renewal; for cron, or on the timer of ``tenfold up``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def tick(project: ProjectPath = HERE, as_json: AsJson = False) -> Command:
-    """Do one pass: judge the windows that are due, score what a schedule asks for, tell of incidents, renew the model where there is a reason.
+    """Do one pass: judge windows that are due, score what a schedule asks for, tell of incidents, renew where there is a reason.
 
     A pass that finds nothing new does nothing, and one that dies is taken up by the next: type it as often as you like.
     """
