@@ -93,7 +93,7 @@ class ContainerExport:
         }
         wheels = (path.read_bytes() for path in sorted((folder / "wheels").iterdir()))
         with isolated(wheels) as alone:
-            found = alone.ask("tenfold.exports.asked", question)
+            found = alone.ask(["-m", "tenfold.exports.asked"], question)
             _check_served(alone, folder / "store", subject)
         decisions = None if found["decisions"] is None else tuple(found["decisions"])
         scores = np.array(found["scores"], dtype=np.float64).reshape(len(rows), subject.model.outputs)
@@ -111,6 +111,14 @@ def endpoint_of(subject: Subject) -> str:
     name = subject.options.get("endpoint") or subject.endpoint or subject.model.name
     endpoints.manifest_path(Path(), name)
     return name
+
+
+def as_one_file(bundle: Path) -> bytes:
+    """Return a bundle, be it a folder or a zip, as one zip."""
+    if bundle.is_file():
+        return bundle.read_bytes()
+    _, content = read_files(bundle)
+    return zipped(sealed(content))
 
 
 def _check_served(alone: Isolated, store: Path, subject: Subject) -> None:
@@ -166,7 +174,7 @@ def _wheels(subject: Subject) -> tuple[Wheel, ...]:
 
 def _store(subject: Subject) -> dict[str, bytes]:
     """Return a store that holds this one version, as a release would publish it."""
-    content = subject.place.read_bytes() if subject.place.is_file() else _as_one_file(subject.place)
+    content = as_one_file(subject.place)
     blob = hash_bytes(content)
     route = Route(
         ref=subject.ref,
@@ -180,11 +188,6 @@ def _store(subject: Subject) -> dict[str, bytes]:
         f"store/{route.path}": content,
         f"store/endpoints/{served.name}.json": endpoints.written(served),
     }
-
-
-def _as_one_file(bundle: Path) -> bytes:
-    _, content = read_files(bundle)
-    return zipped(sealed(content))
 
 
 def _locked(wheels: tuple[Wheel, ...]) -> str:

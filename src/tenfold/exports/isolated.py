@@ -33,10 +33,15 @@ class Isolated:
     """An interpreter with the exported packages alone; ``folder`` is its own, and goes with it."""
 
     python: Path
+    site: Path
     folder: Path
 
-    def ask(self, module: str, question: Mapping[str, Any]) -> Any:
-        """Run a module that reads one JSON document and writes another, and return what it wrote.
+    def see(self, place: Path) -> None:
+        """Let it import what lies in a folder as well, after its own."""
+        (self.site / "seen.pth").write_text(f"{place}\n", encoding="utf-8")
+
+    def ask(self, program: Sequence[str], question: Mapping[str, Any]) -> Any:
+        """Run a program, as the arguments of an interpreter, that reads one JSON document and writes another.
 
         Raises
         ------
@@ -45,7 +50,7 @@ class Isolated:
         """
         try:
             done = subprocess.run(  # noqa: S603 - our own interpreter and module
-                [self.python, "-P", "-m", module],
+                [self.python, "-P", *program],
                 input=json.dumps(question).encode(),
                 capture_output=True,
                 cwd=self.folder,
@@ -86,14 +91,14 @@ class Isolated:
 
 
 @contextmanager
-def isolated(wheels: Iterable[bytes]) -> Iterator[Isolated]:
+def isolated(wheels: Iterable[bytes] = ()) -> Iterator[Isolated]:
     """Give an interpreter that sees the standard library and these wheels."""
     with tempfile.TemporaryDirectory(prefix="tenfold-export-") as name:
         folder = Path(name)
         venv.create(folder / "venv", with_pip=False, symlinks=True)
         site = folder / "venv" / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
         unpack(wheels, site)
-        yield Isolated(python=folder / "venv" / "bin" / "python", folder=folder)
+        yield Isolated(python=folder / "venv" / "bin" / "python", site=site, folder=folder)
 
 
 def predictions_of(url: str, endpoint: str, instances: Sequence[Mapping[str, Any]]) -> list[Any]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tenfold.exports.container import ContainerExport
 from tenfold.exports.function.export import FunctionExport
+from tenfold.exports.kserve import KServeExport
+from tenfold.exports.kubernetes import KubernetesExport
+from tenfold.exports.mlflow import MLflowExport
 from tenfold.exports.protocols import Export
 from tenfold.foundation.errors import InputError, did_you_mean
 
@@ -22,5 +26,5 @@ def export_called(kind: str) -> Export:
     return EXPORTS[kind]
 
 
-_ALL: tuple[Export, ...] = (FunctionExport(),)
+_ALL: tuple[Export, ...] = (FunctionExport(), ContainerExport(), KServeExport(), KubernetesExport(), MLflowExport())
 EXPORTS: Mapping[str, Export] = {each.kind: each for each in _ALL}
