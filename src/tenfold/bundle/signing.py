@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tenfold.foundation.errors import InputError, StoreError
 from tenfold.foundation.fingerprint import hash_bytes
@@ -239,14 +239,14 @@ def private_key(reference: str) -> Ed25519PrivateKey:
     )
     serialization = require("cryptography.hazmat.primitives.serialization", extra=_EXTRA, purpose=_PURPOSE)
     try:
-        found: Ed25519PrivateKey = serialization.load_pem_private_key(content, password=None)
+        found = serialization.load_pem_private_key(content, password=None)
     except TypeError:
         raise InputError(f"{shown} is protected by a password, and none is asked for") from None
     except _unreadable():
         raise InputError(f"{shown} is not a private key in a PEM file") from None
     if not isinstance(found, _ed25519().Ed25519PrivateKey):
         raise InputError(f"{shown} is a key of another kind than Ed25519")
-    return found
+    return cast("Ed25519PrivateKey", found)
 
 
 def new_key() -> tuple[bytes, bytes, str]:

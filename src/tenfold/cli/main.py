@@ -28,6 +28,7 @@ from tenfold.cli import (
     run,
     runs,
     serve,
+    signing,
     store,
     tick,
     traffic,
@@ -107,6 +108,7 @@ app.command("retrain")(retrain.retrain)
 app.command("up")(up.up)
 app.command("demo")(demo.demo)
 app.add_typer(model.app, name="model")
+app.add_typer(signing.keys, name="key")
 app.add_typer(store.app, name="store")
 app.add_typer(evidence.app, name="evidence")
 

@@ -24,6 +24,7 @@ from tenfold.measures.judge import overall
 from tenfold.project.adopt_report import AdoptReport
 from tenfold.project.champion import CHAMPION, champion_external
 from tenfold.project.earlier import earlier_externals
+from tenfold.project.signing import signing_of
 from tenfold.project.tables import table_of
 from tenfold.project.wiring import options_of
 from tenfold.records.dataset import Dataset, Field
@@ -153,6 +154,7 @@ def _judge_and_register(
         blob=project.store.blobs.put(content),
         run=run,
         facts={
+            **signing_of(project.spec)(project.store, packed.name),
             "threshold": None if model.threshold is None else model.threshold.value,
             "imported": {"kind": foreign.kind, "file": hash_bytes(foreign.original.content), "proof": asdict(proof)},
         },

@@ -21,6 +21,7 @@ from tenfold.foundation.fingerprint import fingerprint
 from tenfold.project.dated_input import Dates, dated_input
 from tenfold.project.document import Document
 from tenfold.project.joined_input import joined_input
+from tenfold.project.signing import vouch
 from tenfold.project.table_reports import PredictReport
 from tenfold.spec.load import load_spec
 from tenfold.spec.secret import Location, Secret, plain_password, substitute
@@ -100,6 +101,7 @@ def _found(model: str, folder: Path) -> tuple[str | None, Path]:
     path = Path(model)
     if "@" not in model or path.exists():
         if path.exists():
+            vouch(path, folder)
             return None, path
         raise InputError(f"'{model}' is neither a bundle's path nor a version; write it as name@1 or name@champion")
     with open_store(_store_folder(folder)) as store:
