@@ -26,6 +26,7 @@ _MOST_FILES = 10_000
 _MOST_MANIFEST_BYTES = 1 << 22
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _ENCRYPTED = 0x1
+_ZIP_BEGINS = (b"PK\x03\x04", b"PK\x05\x06")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _PEEKED_BYTES = 1 << 16
 _MOST_RATIO = 1100
@@ -195,6 +196,10 @@ class _Zip:
 
     def __init__(self, place: Path):
         self._place = place
+        with place.open("rb") as stream:
+            # A zip is read from its end: what stands before it could be anything.
+            if not stream.read(4).startswith(_ZIP_BEGINS):
+                raise StoreError(f"'{place}' is not a zip file{_instead(place)}")
         try:
             self._archive = zipfile.ZipFile(place)
         except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
