@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-import tenfold
 from tenfold.foundation.errors import InputError, MissingExtra
 
 _START = (
@@ -132,7 +131,7 @@ def confined(
 
 def _search_path() -> list[str]:
     """Return where the child finds modules: never the folder it happens to be started in."""
-    own = str(Path(tenfold.__file__).resolve().parent.parent)
+    own = str(Path(__file__).resolve().parents[2])
     return list(dict.fromkeys([own, *(place for place in sys.path if Path(place).is_absolute())]))
 
 
