@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -86,7 +90,9 @@ class Shop:
         """Add rows that came at some moments."""
         first = sum(frame.height for frame in self.sent)
         rows = visits(len(moments), seed=100 + first).drop("bought")
-        rows = rows.with_columns(visit=pl.col("visit") + first, ready_at=pl.Series(moments, dtype=pl.Datetime("us", "UTC")))
+        rows = rows.with_columns(
+            visit=pl.col("visit") + first, ready_at=pl.Series(moments, dtype=pl.Datetime("us", "UTC"))
+        )
         self.sent.append(rows)
         import adbc_driver_postgresql.dbapi as driver
 
@@ -118,3 +124,26 @@ class Shop:
             found = [tuple(row) for row in cursor.fetchall()] if statement.startswith("SELECT") else []
             connection.commit()
             return found
+
+    def kill_while_scoring(self) -> bool:
+        """Let a process of its own do a pass, and kill it when the first rows are there."""
+        script = (
+            "import sys; from datetime import datetime; from pathlib import Path;"
+            "from tests.e2e.recipe_scene import Shop; from tenfold.foundation.clock import ManualClock;"
+            "clock = ManualClock(at=datetime.fromisoformat(sys.argv[4]));"
+            "Shop(folder=Path(sys.argv[1]), address=sys.argv[2], name=sys.argv[3], clock=clock).score()"
+        )
+        given = [str(self.folder), self.address, self.name, self.clock.at.isoformat()]
+        process = subprocess.Popen([sys.executable, "-c", script, *given], cwd=Path(__file__).parents[2])
+        try:
+            end = time.monotonic() + 60.0
+            while time.monotonic() < end and process.poll() is None:
+                there = self.ask(f"SELECT to_regclass('{self.name}_predictions')")[0][0]
+                if there and self.ask(f"SELECT count(*) FROM {self.name}_predictions")[0][0]:
+                    process.kill()
+                    break
+                time.sleep(0.002)
+        finally:
+            process.kill()
+            code = process.wait()
+        return code == -signal.SIGKILL

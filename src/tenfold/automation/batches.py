@@ -19,7 +19,7 @@ from tenfold.automation.schedule import latest_slot, slots
 from tenfold.batch.into_table import CHUNK_ROWS, TableOptions
 from tenfold.foundation.errors import StoreError, TenfoldError
 from tenfold.foundation.serial import plain
-from tenfold.project.batch_input import batch_sink, write_batch_rows
+from tenfold.project.batch_input import batch_sink, need_readable, write_batch_rows
 from tenfold.project.dated_input import moment_of
 from tenfold.project.document import Document
 from tenfold.project.joined_input import joined_input
@@ -96,7 +96,7 @@ class _Schedule:
 
     def begin(self) -> Iterator[BatchSlot]:
         """Settle where the first rows begin, once."""
-        if self._kept():
+        if self._newest() is not None:
             return
         now, zone = self.project.clock.now(), batch_timezone(self.project.spec)
         if self.batch.since is not None:
@@ -161,8 +161,10 @@ class _Schedule:
             rows.write_parquet(own)
             if self.batch.join:
                 with joined_input(slot.model, str(own), folder=spec.folder, table=None) as joined:
+                    need_readable(spec, bundle, joined)
                     self.rows.keep(slot.slot, own, scored=joined)
             else:
+                need_readable(spec, bundle, own)
                 self.rows.keep(slot.slot, own)
         return rows.height, rows.filter(pl.col(time) < slot.since).height
 
@@ -195,18 +197,21 @@ class _Schedule:
         folder, clock = self.project.spec.folder, self.project.clock
         return predict_into_table(taken.model, str(rows), sink, options, folder=folder, clock=clock).written.added
 
-    def _kept(self) -> tuple[BatchSlot, ...]:
-        return self.project.store.batches.of(self.name)
+    def _newest(self) -> BatchSlot | None:
+        newest = self.project.store.batches.of(self.name, last=1)
+        return newest[0] if newest else None
 
     def _ended(self) -> datetime:
         """Return until when every row has been answered for."""
-        return max(slot.slot for slot in self._kept() if slot.state != "taken")
+        newest = self._newest()
+        assert newest is not None, "a schedule begins before it is asked"
+        return newest.since if newest.state == "taken" else newest.slot
 
     def _taken(self) -> BatchSlot | None:
         """Return the moment whose rows were taken and not all scored."""
-        kept = self._kept()
-        return kept[-1] if kept and kept[-1].state == "taken" else None
+        newest = self._newest()
+        return newest if newest is not None and newest.state == "taken" else None
 
     def _floor(self) -> datetime:
         """Return before when no row is looked for: where rows begin, or were skipped."""
-        return max(slot.slot for slot in self._kept() if slot.state in {"begun", "skipped"})
+        return self.project.store.batches.of(self.name, states=("begun", "skipped"), last=1)[0].slot

@@ -6,6 +6,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
+from tenfold.batch.rows import read_rows
 from tenfold.bundle.format import load_bundle
 from tenfold.connectors.between import rows_between
 from tenfold.connectors.request import SourceRequest
@@ -14,6 +15,8 @@ from tenfold.project.dated_input import span_of
 from tenfold.spec.schema import Spec
 from tenfold.spec.secret import substitute
 from tenfold.spec.sections_batch import BatchSection, batch_source, batch_time
+
+_ROWS_AT_ONCE = 100_000
 
 
 def write_batch_rows(spec: Spec, bundle: Path, *, since: datetime, until: datetime, into: Path) -> int:
@@ -30,6 +33,22 @@ def write_batch_rows(spec: Spec, bundle: Path, *, since: datetime, until: dateti
     """
     span = span_of(spec, str(batch_time(spec)), since, until)
     return rows_between(_request(spec), span, into=into, dialect=load_bundle(bundle).reading)
+
+
+def need_readable(spec: Spec, bundle: Path, rows: Path) -> None:
+    """Read rows as the model will, so that none are settled that it cannot read.
+
+    Raises
+    ------
+    DataError
+        When a column is missing or a value cannot be read.
+    """
+    model, shown = load_bundle(bundle), _request(spec).label
+    read = read_rows(
+        model, str(rows), table=None, query=None, shown=shown, rows_at_once=_ROWS_AT_ONCE, with_history=False
+    )
+    for _ in read:
+        pass
 
 
 def batch_sink(spec: Spec, batch: BatchSection) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tenfold.foundation import context
-from tenfold.records.batch import BatchSlot
+from tenfold.records.batch import BatchSlot, SlotState
 from tenfold.records.evidence import Evidence, Verdict
 from tenfold.records.release import TrafficLook
 from tenfold.records.retrain import Decision
@@ -193,8 +193,10 @@ class BatchSlots(Protocol):
         """Keep a step of a moment; one that has this step keeps it, and that one is returned."""
         ...
 
-    def of(self, schedule: str, *, last: int | None = None) -> tuple[BatchSlot, ...]:
-        """Return the steps of a schedule in the order in which they were kept; with ``last`` the newest so many."""
+    def of(
+        self, schedule: str, *, states: Sequence[SlotState] | None = None, last: int | None = None
+    ) -> tuple[BatchSlot, ...]:
+        """Return the steps of a schedule, or those of some states, in their order; with ``last`` the newest so many."""
         ...
 
 

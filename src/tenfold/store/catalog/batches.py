@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from tenfold.foundation.serial import from_json, to_json
-from tenfold.records.batch import BatchSlot
+from tenfold.records.batch import BatchSlot, SlotState
 from tenfold.store.catalog import schema
 from tenfold.store.catalog.audit import Ledger, next_number
 
@@ -35,9 +37,13 @@ class CatalogBatchSlots:
             self._ledger.insert(connection, table, row, action="batch slot", subject=f"b{row['number']}")
             return slot
 
-    def of(self, schedule: str, *, last: int | None = None) -> tuple[BatchSlot, ...]:
+    def of(
+        self, schedule: str, *, states: Sequence[SlotState] | None = None, last: int | None = None
+    ) -> tuple[BatchSlot, ...]:
         table = schema.batch_slots
         query = sa.select(table.c.entry).where(table.c.schedule == schedule).order_by(table.c.number.desc())
+        if states is not None:
+            query = query.where(table.c.state.in_(states))
         if last is not None:
             query = query.limit(last)
         with self._ledger.catalog.reading() as connection:
