@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tenfold.spec.schema import Spec
 
 _LONGEST_LATE_SECONDS = 366 * 86_400.0
+_READ = frozenset({"path", "url", "table", "query", "time", "available_at"})
 _ANY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -110,6 +111,11 @@ def _faults(spec: Spec, batch: BatchSection) -> Iterator[tuple[str, str]]:
     elif (source.path is None) == (source.url is None):
         found = "neither" if source.path is None else "both"
         yield "source", f"deployment.batch.source needs a path or a url, found {found}"
+    elif other := sorted(source.model_fields_set - _READ):
+        yield (
+            "source",
+            f"`{other[0]}` of deployment.batch.source is not read in a batch; it takes {', '.join(sorted(_READ))}",
+        )
     elif batch_time(spec) is None:
         yield (
             "source",
