@@ -72,9 +72,10 @@ class ContainerExport:
                 f"an image holds Linux packages, and here is {sys.platform}, where they cannot be proven; export it on "
                 "Linux"
             )
+        dockerfile = _dockerfile(subject)
         wheels = _wheels(subject)
         return {
-            "Dockerfile": _dockerfile(subject).encode(),
+            "Dockerfile": dockerfile.encode(),
             ".dockerignore": b"*\n!requirements.txt\n!wheels\n!store\n",
             "README.md": _readme(subject).encode(),
             "requirements.txt": _locked(wheels).encode(),

@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, distribution
+from importlib.resources import files as resources
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -103,10 +104,8 @@ def packed(name: str) -> Wheel:
 
 def own_wheel() -> Wheel:
     """Return this Tenfold as a wheel, whether it was installed or is worked on."""
-    import tenfold
-
     known = _installed(OWN)
-    root = Path(tenfold.__file__).parent
+    root = Path(str(resources(OWN)))
     files = {
         f"{OWN}/{path.relative_to(root).as_posix()}": (path.read_bytes(), 0o644)
         for path in root.rglob("*")
