@@ -46,7 +46,7 @@ def main() -> int:
     given = arguments.parse_args()
     keep = given.keep.absolute()
     keep.mkdir(parents=True, exist_ok=True)
-    buildah = ["buildah", "--root", str(keep / "storage"), "--runroot", str(keep / "run")]
+    buildah = [_tool("buildah"), "--root", str(keep / "storage"), "--runroot", str(keep / "run")]
     os.environ |= {"STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
     with tempfile.TemporaryDirectory() as name:
         out = Path(name) / "kubernetes"
@@ -55,8 +55,8 @@ def main() -> int:
         written = write_export(KubernetesExport(), subject, out)
         print(f"exported in {time.monotonic() - began:.0f} s, proof: {written.proof.rows} rows, off by at most "
               f"{written.proof.greatest_difference:.2g}")  # fmt: skip
-        if shutil.which("kubernetes-validate"):
-            subprocess.run(["kubernetes-validate", "--strict", str(out / "kubernetes.yaml")], check=True)
+        if validates := shutil.which("kubernetes-validate"):
+            subprocess.run([validates, "--strict", str(out / "kubernetes.yaml")], check=True)
         _base(buildah, keep)
         began = time.monotonic()
         build = ["build", "--format", "docker", "--network=none", "--pull-never", "--quiet", "--tag", IMAGE]
@@ -78,9 +78,9 @@ def _base(buildah: list[str], keep: Path) -> None:
     if subprocess.run([*buildah, "inspect", "--type", "image", BASE], capture_output=True, check=False).returncode == 0:
         return
     root, context = keep / "root", keep / "context"
-    subprocess.run(["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(root)], check=True)
+    subprocess.run([_tool("debootstrap"), "--variant=minbase", f"--include={PACKAGES}", SUITE, str(root)], check=True)
     context.mkdir(exist_ok=True)
-    subprocess.run(["tar", "-C", str(root), "-cf", str(context / "base.tar"), "."], check=True)
+    subprocess.run([_tool("tar"), "-C", str(root), "-cf", str(context / "base.tar"), "."], check=True)
     (context / "Dockerfile").write_text("FROM scratch\nADD base.tar /\n")
     subprocess.run([*buildah, "build", "--format", "docker", "--quiet", "--tag", BASE, str(context)], check=True)
     shutil.rmtree(root)
@@ -108,6 +108,13 @@ def _asked(buildah: list[str], name: str, entry: list[str], subject) -> float:  
     finally:
         process.terminate()
         process.wait()
+
+
+def _tool(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        sys.exit(f"{name} is not installed: apt-get install buildah crun debootstrap")
+    return found
 
 
 def _number(answer: object) -> float:
