@@ -24,7 +24,7 @@ def export(
         typer.Option(
             "--to",
             metavar="KIND",
-            help="What to write: function, sql, onnx, container, kserve, kubernetes or mlflow; may be repeated.",
+            help="What to write: function, onnx, container, kserve, kubernetes or mlflow; may be repeated.",
         ),
     ],
     output: Annotated[
@@ -32,7 +32,7 @@ def export(
     ] = Path("exports"),
     options: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="An option of a kind, such as sql.dialect=sqlite."),
+        typer.Option("--set", metavar="NAME=VALUE", help="An option of a kind, such as function.package=scorer."),
     ] = None,
     project: ProjectPath = HERE,
     as_json: AsJson = False,
@@ -56,7 +56,7 @@ def _read(written: list[str]) -> dict[str, str]:
     for each in written:
         name, equals, value = each.partition("=")
         if not equals or not name.strip():
-            raise InputError(f"write an option as NAME=VALUE, such as sql.dialect=sqlite; found '{each}'")
+            raise InputError(f"write an option as NAME=VALUE, such as function.package=scorer; found '{each}'")
         chosen[name.strip()] = value.strip()
     return chosen
 

@@ -16,6 +16,7 @@ from tenfold.exports.protocols import Refused
 
 _CATEGORICAL, _DEFAULT_LEFT, _MISSING_ZERO, _MISSING_NAN = 1, 2, 1, 2
 _MOST_EXPANDED = 2_000_000
+_FINITE = float(np.finfo(np.float64).max)
 _ZERO = float(np.float32(1e-35))
 
 
@@ -106,8 +107,11 @@ def _lightgbm_tree(trees: Trees, lines: Mapping[str, str], target: int) -> None:
 
 def _around_zero(threshold: float) -> float:
     """Return the border for numbers as they are: LightGBM reads those that are no farther from zero as zero."""
+    if math.isnan(threshold):
+        # No number is at most that.
+        return -_FINITE
     if abs(threshold) > _ZERO:
-        return threshold
+        return min(max(threshold, -_FINITE), _FINITE)
     return _ZERO if threshold >= 0.0 else math.nextafter(-_ZERO, -math.inf)
 
 

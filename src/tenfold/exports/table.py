@@ -9,6 +9,7 @@ from tenfold.exports.function.export import FunctionExport
 from tenfold.exports.kserve import KServeExport
 from tenfold.exports.kubernetes import KubernetesExport
 from tenfold.exports.mlflow import MLflowExport
+from tenfold.exports.onnx.export import OnnxExport
 from tenfold.exports.protocols import Export
 from tenfold.foundation.errors import InputError, did_you_mean
 
@@ -26,5 +27,12 @@ def export_called(kind: str) -> Export:
     return EXPORTS[kind]
 
 
-_ALL: tuple[Export, ...] = (FunctionExport(), ContainerExport(), KServeExport(), KubernetesExport(), MLflowExport())
+_ALL: tuple[Export, ...] = (
+    FunctionExport(),
+    OnnxExport(),
+    ContainerExport(),
+    KServeExport(),
+    KubernetesExport(),
+    MLflowExport(),
+)
 EXPORTS: Mapping[str, Export] = {each.kind: each for each in _ALL}
