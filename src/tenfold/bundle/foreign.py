@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +14,7 @@ from tenfold.bundle.transforms.protocols import Fitted, State
 from tenfold.bundle.transforms.table import transform_called
 from tenfold.bundle.view import FittedView, assembled
 from tenfold.foundation.errors import InputError
-from tenfold.records.dataset import Kind
+from tenfold.records.dataset import Field
 from tenfold.records.features import Step
 from tenfold.records.problem import Task
 
@@ -78,9 +78,11 @@ class Inputs:
     stand_ins : mapping from place to number
         What is read where a number is missing; else it is NaN.
     steps : tuple of (Step, State)
-        Its own preprocessing, where it brings one; the columns are then read as ``kinds`` says.
-    kinds : mapping from name to kind
-        The columns that are to be read as words, or as numbers, whatever they look like in the data.
+        Its own preprocessing, where it brings one, over columns called by their places: ``0``, ``1``, ...
+    words : set of int
+        The columns that these steps read as words, whatever they look like in the data.
+    numbers_as_words : set of int
+        Those of them whose words are numbers to the model.
     """
 
     names: tuple[str, ...]
@@ -88,7 +90,8 @@ class Inputs:
     levels: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     stand_ins: Mapping[int, float] = field(default_factory=dict)
     steps: tuple[tuple[Step, State], ...] = ()
-    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    words: frozenset[int] = frozenset()
+    numbers_as_words: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +129,7 @@ def view_for(inputs: Inputs, signature: Signature) -> FittedView:
         When a column is of a kind that the model cannot read.
     """
     if inputs.steps:
-        made = [transform_called(step.kind).restore(step, state) for step, state in inputs.steps]
-        return assembled([step for step, _ in inputs.steps], made)
+        return _own_view(inputs, signature)
     steps: list[Step] = []
     fitted: list[Fitted] = []
     plain: dict[str, float] = {}
@@ -154,6 +156,28 @@ def view_for(inputs: Inputs, signature: Signature) -> FittedView:
             add_plain()
             add(Step(kind="boolean", columns=(column.name,)), State())
         else:
-            raise InputError(f"the model reads '{column.name}' as a number, and it is {column.kind} in the data")
+            raise _no_number(column)
     add_plain()
     return assembled(steps, fitted)
+
+
+def _own_view(inputs: Inputs, signature: Signature) -> FittedView:
+    """Return the view of a model's own steps over the signature's columns."""
+    names = signature.names
+    for place, column in enumerate(signature.fields):
+        if place not in inputs.words and column.kind not in ("numeric", "boolean"):
+            raise _no_number(column)
+    steps = [replace(step, columns=tuple(_named(each, names) for each in step.columns)) for step, _ in inputs.steps]
+    states = [state for _, state in inputs.steps]
+    made = [transform_called(step.kind).restore(step, state) for step, state in zip(steps, states, strict=True)]
+    return assembled(steps, made)
+
+
+def _named(own: str, names: Sequence[str]) -> str:
+    """Return what a step's column is called in the data; one that a step made keeps what follows its place."""
+    place, joint, rest = own.partition("__")
+    return names[int(place)] + joint + rest
+
+
+def _no_number(column: Field) -> InputError:
+    return InputError(f"the model reads '{column.name}' as a number, and it is {column.kind} in the data")

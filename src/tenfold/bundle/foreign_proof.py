@@ -12,7 +12,7 @@ import numpy as np
 from tenfold.bundle import foreign_original
 from tenfold.bundle.arrays import pack, unpack
 from tenfold.bundle.canonical import Value
-from tenfold.bundle.confined import confined
+from tenfold.bundle.confined import Limits, confined
 from tenfold.bundle.foreign import Foreign, Inputs
 from tenfold.bundle.matrix import Floats
 from tenfold.foundation.errors import InputError
@@ -22,6 +22,8 @@ _LARGEST = 1e150
 """As ``transforms.values`` cuts numbers: the original is given what we would read."""
 _LEAST_ANSWERED = 0.5
 _SHOWN = 4
+_MOST_SECONDS = 240.0
+_NOBODY = -8.25e37
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,7 @@ def prove_foreign(
         facts={**original.facts, "columns": columns, "task": _task(order)},
         preload=original.preload,
         extra=original.extra,
+        limits=Limits(seconds=_MOST_SECONDS),
     )
     arrays = unpack(found.files["scores"], name="scores")
     answered, known = arrays["answered"] > 0, arrays["scores"]
@@ -146,6 +149,9 @@ def _as_given(
             place_of: Mapping[Any, int] = {word: place for place, word in enumerate(inputs.levels[at])}
             values[:, at] = [place_of.get(value, np.nan) for value in column]
             columns.append((field.name, None))
+        elif at in inputs.numbers_as_words:
+            values[:, at] = [_as_number(value) for value in column]
+            columns.append((field.name, None))
         else:
             columns.append((field.name, column))
     return values, columns
@@ -155,6 +161,17 @@ def _number(value: Any) -> float:
     if value is None or not math.isfinite(value):
         return math.nan
     return min(max(float(value), -_LARGEST), _LARGEST)
+
+
+def _as_number(word: Any) -> float:
+    """Return a word that is a number to the original; a number that nobody has for any other word."""
+    if word is None:
+        return math.nan
+    try:
+        found = float(word)
+    except ValueError:
+        return _NOBODY
+    return found if math.isfinite(found) else _NOBODY
 
 
 def _words(scores: Floats) -> str:

@@ -205,9 +205,7 @@ def _rounds(model: Mapping[str, Any], learner: Mapping[str, Any]) -> tuple[int, 
         return (
             every,
             0,
-            (
-                f"The model was stopped early after its best round, {best}; all {every} trees are used, as a booster does.",
-            ),
+            (f"The model was stopped early after its best round, {best}; all {every} trees, as in a booster.",),
         )
     told = (f"The model predicts with the rounds up to its best, {best}, as it did before.",)
     return int(starts[best + 1]), best + 1, told

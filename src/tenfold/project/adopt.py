@@ -303,7 +303,7 @@ def _signature(project: Project, adoption: Adoption, inputs: Inputs, ground: _Gr
         fields=tuple(
             replace(field, kind="categorical", levels=inputs.levels[place])
             if place in inputs.levels
-            else replace(field, kind=inputs.kinds.get(field.name, field.kind))
+            else replace(field, kind="categorical" if place in inputs.words else field.kind)
             for place, field in enumerate(chosen)
         )
     )
