@@ -171,7 +171,10 @@ def _as_number(word: Any) -> float:
         found = float(word)
     except ValueError:
         return _NOBODY
-    return found if math.isfinite(found) else _NOBODY
+    if not math.isfinite(found):
+        return _NOBODY
+    # Written otherwise ("1.0" for "1") it is another word to us, as it would be to whoever reads words.
+    return found if word == (str(int(found)) if found.is_integer() else str(found)) else _NOBODY
 
 
 def _words(scores: Floats) -> str:
