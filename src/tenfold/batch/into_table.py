@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from tenfold.batch.flow import in_order
 from tenfold.batch.given import Given, given_input
 from tenfold.batch.job import (
     CHUNKS,
@@ -29,20 +30,19 @@ from tenfold.batch.job import (
     release,
     renew,
 )
-from tenfold.batch.rows import beside, finite, in_chunks, kept, read_history, read_rows
+from tenfold.batch.rows import in_chunks, numbered, read_history, read_rows
+from tenfold.batch.scorer import JOB, MADE, ROW, Origin, Scorer
 from tenfold.bundle.format import bundle_name, load_bundle
-from tenfold.bundle.model import PREDICTION, PROBABILITY, Model
+from tenfold.bundle.model import PREDICTION
 from tenfold.connectors.sinks.open import open_sink, table_in
-from tenfold.connectors.sinks.protocols import ConnectionLost, Sink
-from tenfold.connectors.sinks.table import Column, TableShape, holds, storable
+from tenfold.connectors.sinks.protocols import ConnectionLost, Sink, Undone
+from tenfold.connectors.sinks.table import Column, TableShape, storable
 from tenfold.foundation.clock import Clock
 from tenfold.foundation.errors import DataError, InputError, StoreError
 from tenfold.foundation.fingerprint import hash_file
 
 CHUNK_ROWS = 20_000
 
-_ROW, _JOB = "row_number", "job"
-_MADE = (_ROW, "model_ref", "model_bundle", "predicted_at", _JOB, "input_hash")
 _ATTEMPTS = 5
 
 
@@ -62,8 +62,12 @@ class TableOptions:
         Rows of one transaction.
     history, input_table, shown : str
         As for files: earlier rows, what to read of a database, how messages name the input.
+    input_query : str or None
+        What to ask a database that is the input, instead of a table.
     insistence : Insistence
         What the user said to do where Tenfold would rather ask.
+    workers : int
+        How many chunks are scored at once.
     """
 
     table: str
@@ -73,7 +77,9 @@ class TableOptions:
     history: str | None = None
     input_table: str | None = None
     shown: str = ""
+    input_query: str | None = None
     insistence: Insistence = field(default_factory=Insistence)
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +92,8 @@ class WrittenToTable:
         Rows of the job in the table; those that this call wrote; those that were there.
     was_finished : bool
         Whether there was nothing left to do.
+    run_id : str
+        The run of the job that this call was, as its rows name it; of a finished job the last one.
     """
 
     table: str
@@ -97,48 +105,7 @@ class WrittenToTable:
     columns: tuple[str, ...]
     model_bundle: str
     input_hash: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Scorer:
-    """Rows in, rows of the table out."""
-
-    model: Model
-    history: pl.DataFrame | None
-    job: Job
-    keep: tuple[str, ...]
-    clock: Clock
-
-    def columns(self, frame: pl.DataFrame) -> tuple[Column, ...]:
-        """Return the table's columns for input such as this."""
-        columns = kept(frame, self.keep)
-        own = [Column(name=column.name, holds=holds(column.name, column.dtype)) for column in columns.get_columns()]
-        regression = self.model.task == "regression"
-        return (
-            *own,
-            Column(name=_ROW, holds="integer", required=True),
-            Column(name=PREDICTION, holds="number" if regression else "text", required=True),
-            *(Column(name=f"{PROBABILITY}{name}", holds="number", required=True) for name in self.model.classes),
-            *(
-                Column(name=name, holds="moment" if name == "predicted_at" else "text", required=True)
-                for name in _MADE[1:]
-            ),
-        )
-
-    def rows(self, frame: pl.DataFrame, *, before: int) -> pl.DataFrame:
-        """Return what is written of input rows that stand after ``before`` others."""
-        numbers = pl.int_range(before + 1, before + frame.height + 1, eager=True).alias(_ROW)
-        predictions = finite(self.model.predict(frame, history=self.history), before=before)
-        rows = beside(kept(frame, self.keep), pl.DataFrame([numbers, *predictions.get_columns()]))
-        return storable(
-            rows.with_columns(
-                model_ref=pl.lit(self.job.model_ref),
-                model_bundle=pl.lit(self.job.model_bundle),
-                predicted_at=pl.lit(self.clock.now(), pl.Datetime("us", "UTC")),
-                job=pl.lit(self.job.name),
-                input_hash=pl.lit(self.job.input_hash),
-            )
-        )
+    run_id: str
 
 
 def score_into_table(
@@ -156,7 +123,7 @@ def score_into_table(
     location : str
         A file, or a database with ``options.input_table``.
     output : str
-        ``sqlite:PATH`` or ``postgresql://...``, its secrets resolved.
+        ``sqlite:PATH``, ``postgresql://...`` or ``mysql://...``, its secrets resolved.
     model_ref : str
         How the rows name the model.
     shown : str
@@ -172,13 +139,13 @@ def score_into_table(
         When another process works on the job, or the database cannot be written to.
     """
     model = load_bundle(bundle)
-    with given_input(location, table=options.input_table, query=None, shown=options.shown) as given:
+    with given_input(location, table=options.input_table, query=options.input_query, shown=options.shown) as given:
         sink = open_sink(output, shown=shown)
         try:
             job = _job(bundle, given, sink, options, model_ref)
             history = read_history(model, options.history, rows_at_once=options.chunk_rows)
-            scorer = _Scorer(model=model, history=history, job=job, keep=options.keep, clock=clock)
-            return _work(scorer, given, sink, options)
+            scorer = Scorer(model=model, history=history, keep=options.keep, clock=clock)
+            return _work(scorer, job, given, sink, options)
         finally:
             sink.connection.close()
 
@@ -192,6 +159,8 @@ def _job(bundle: Path, given: Given, sink: Sink, options: TableOptions, model_re
         "history": None if options.history is None else hash_file(Path(options.history)),
         "input_table": options.input_table,
     }
+    if options.input_query is not None:
+        settings["input_query"] = options.input_query
     name = bundle_name(bundle)
     return Job(
         name=options.job or job_name(model_bundle=name, input_hash=given.hash, settings=settings),
@@ -204,11 +173,10 @@ def _job(bundle: Path, given: Given, sink: Sink, options: TableOptions, model_re
     )
 
 
-def _work(scorer: _Scorer, given: Given, sink: Sink, options: TableOptions) -> WrittenToTable:
-    job = scorer.job
+def _work(scorer: Scorer, job: Job, given: Given, sink: Sink, options: TableOptions) -> WrittenToTable:
     known = look(sink, job)
     if known is not None and _all_done(job, known):
-        return _report(job, known.rows, known.rows, was_finished=True, columns=())
+        return _report(_origin(job, known.epoch), job, known.rows, known.rows, was_finished=True, columns=())
     frames = read_rows(
         scorer.model,
         given.location,
@@ -219,18 +187,18 @@ def _work(scorer: _Scorer, given: Given, sink: Sink, options: TableOptions) -> W
         with_history=scorer.history is not None,
     )
     with closing(frames):
-        return _write(frames, scorer, given, sink, options)
+        return _write(frames, scorer, job, given, sink=sink, options=options)
 
 
 def _write(
-    frames: Iterator[pl.DataFrame], scorer: _Scorer, given: Given, sink: Sink, options: TableOptions
+    frames: Iterator[pl.DataFrame], scorer: Scorer, job: Job, given: Given, *, sink: Sink, options: TableOptions
 ) -> WrittenToTable:
-    job = scorer.job
     first = next(frames, None)
     columns = () if first is None else scorer.columns(first)
     make_tables(sink, job, None if first is None else _shape(sink, columns, options.keep))
     mine, progress = claim(sink, job, now=scorer.clock.now(), insistence=options.insistence)
-    writer = _Writer(scorer=scorer, sink=sink, mine=mine, given=given)
+    origin = _origin(job, mine.epoch)
+    writer = _Writer(scorer=scorer, origin=origin, sink=sink, mine=mine, given=given, workers=options.workers)
     done = False
     try:
         whole = frames if first is None else chain((first,), frames)
@@ -242,27 +210,29 @@ def _write(
             with suppress(StoreError):
                 release(sink, mine)
     names = tuple(column.name for column in columns)
-    return _report(job, rows, progress.rows, was_finished=False, columns=names)
+    return _report(origin, job, rows, progress.rows, was_finished=False, columns=names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Writer:
     """Chunks into the table, as long as the claim holds."""
 
-    scorer: _Scorer
+    scorer: Scorer
+    origin: Origin
     sink: Sink
     mine: Claim
     given: Given
+    workers: int
 
     def write_all(self, chunks: Iterator[pl.DataFrame], progress: Progress) -> int:
         """Write chunk after chunk, say that the job is finished, and return how many rows are there then."""
         rows = progress.rows
         try:
-            for number, frame in enumerate(chunks, progress.chunks + 1):
-                written = self.scorer.rows(frame, before=rows)
-                self.given.check_unchanged()
-                self._commit(partial(self._write, written, before=rows, chunk=number))
-                rows += frame.height
+            with closing(in_order(numbered(chunks, rows), self._scored, workers=self.workers)) as scored:
+                for chunk, written in enumerate(scored, progress.chunks + 1):
+                    self.given.check_unchanged()
+                    self._commit(partial(self._write, written, before=rows, chunk=chunk))
+                    rows += written.height
         except DataError as error:
             if not rows:
                 raise
@@ -272,6 +242,10 @@ class _Writer:
             ) from error
         self._commit(self._finish)
         return rows
+
+    def _scored(self, chunk: tuple[int, pl.DataFrame]) -> pl.DataFrame:
+        before, frame = chunk
+        return storable(self.scorer.rows(frame, self.origin, before=before))
 
     def _write(self, rows: pl.DataFrame, *, before: int, chunk: int) -> None:
         """Write a chunk and the job's progress in one transaction; nothing when that was done already."""
@@ -288,16 +262,22 @@ class _Writer:
         """Do a transaction until it is known to be committed.
 
         When the connection breaks, nobody says whether it was. Doing it again asks the job's row: either it advances
-        now, or it shows that it had.
+        now, or it shows that it had. When the database undid it for another session's sake, it is done again, too.
         """
+        lost = False
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                if attempt > 1:
+                if lost:
                     renew(self.sink, self.mine)
+                    lost = False
                 write()
+            except Undone:
+                if attempt == _ATTEMPTS:
+                    raise
             except ConnectionLost:
                 if attempt == _ATTEMPTS:
                     raise
+                lost = True
                 self.sink.connection.reopen()
             else:
                 return
@@ -310,13 +290,25 @@ def _all_done(job: Job, known: Progress) -> bool:
 
 def _shape(sink: Sink, columns: tuple[Column, ...], keep: tuple[str, ...]) -> TableShape:
     for name in keep:
-        if name.lower() in {*_MADE, PREDICTION}:
+        if name.lower() in {*MADE, PREDICTION}:
             raise InputError(f"the column '{name}' to keep is called as another column of the table: rename it")
     sink.catalogue.refuse_names([column.name for column in columns], "column")
-    return TableShape(columns=columns, key=(_JOB, _ROW))
+    return TableShape(columns=columns, key=(JOB, ROW))
 
 
-def _report(job: Job, rows: int, before: int, *, was_finished: bool, columns: tuple[str, ...]) -> WrittenToTable:
+def _origin(job: Job, epoch: int) -> Origin:
+    return Origin(
+        model_ref=job.model_ref,
+        model_bundle=job.model_bundle,
+        job=job.name,
+        input_hash=job.input_hash,
+        epoch=epoch,
+    )
+
+
+def _report(
+    origin: Origin, job: Job, rows: int, before: int, *, was_finished: bool, columns: tuple[str, ...]
+) -> WrittenToTable:
     return WrittenToTable(
         table=job.table.shown,
         job=job.name,
@@ -327,4 +319,5 @@ def _report(job: Job, rows: int, before: int, *, was_finished: bool, columns: tu
         columns=columns,
         model_bundle=job.model_bundle,
         input_hash=job.input_hash,
+        run_id=origin.run_id,
     )

@@ -192,9 +192,9 @@ def advance(transaction: Transaction, claim: Claim, *, first: int, rows: int, ch
         When the job is another's by now.
     """
     job = claim.job
-    moved = transaction.ask(
-        f"UPDATE {_jobs(job)} SET rows = $1, chunks = $2, written_at = $3"  # noqa: S608  # constants
-        " WHERE target = $4 AND job = $5 AND epoch = $6 AND rows = $7 RETURNING epoch",
+    moved = transaction.change(
+        f'UPDATE {_jobs(job)} SET "rows" = $1, chunks = $2, written_at = $3'  # noqa: S608  # constants
+        ' WHERE target = $4 AND job = $5 AND epoch = $6 AND "rows" = $7',
         (first + rows, chunk, _moment(now), *_key(job), claim.epoch, first),
     )
     if not moved:
@@ -206,7 +206,7 @@ def advance(transaction: Transaction, claim: Claim, *, first: int, rows: int, ch
         )
     transaction.run(
         f"INSERT INTO {job.table.beside(CHUNKS).quoted}"  # noqa: S608  # constants
-        " (target, job, chunk, epoch, first_row, rows, model_bundle, input_hash, written_at)"
+        ' (target, job, chunk, epoch, first_row, "rows", model_bundle, input_hash, written_at)'
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         (*_key(job), chunk, claim.epoch, first + 1, rows, job.model_bundle, job.input_hash, _moment(now)),
     )
@@ -215,9 +215,9 @@ def advance(transaction: Transaction, claim: Claim, *, first: int, rows: int, ch
 
 def finish(transaction: Transaction, claim: Claim, *, now: datetime) -> None:
     """Say that all rows are there."""
-    moved = transaction.ask(
+    moved = transaction.change(
         f"UPDATE {_jobs(claim.job)} SET state = $1, finished_at = $2, owner = '', session = ''"  # noqa: S608  # constants
-        " WHERE target = $3 AND job = $4 AND epoch = $5 RETURNING epoch",
+        " WHERE target = $3 AND job = $4 AND epoch = $5",
         (FINISHED, _moment(now), *_key(claim.job), claim.epoch),
     )
     if not moved:
@@ -260,7 +260,7 @@ def _claim(sink: Sink, job: Job, *, now: datetime, insistence: Insistence) -> tu
 def _begin(transaction: Transaction, job: Job, now: datetime) -> None:
     transaction.run(
         f"INSERT INTO {_jobs(job)} (target, job, format, model_ref, model_bundle, input, input_hash, settings, epoch,"  # noqa: S608  # constants
-        " owner, session, rows, chunks, state, began_at, claimed_at, written_at, finished_at)"
+        ' owner, session, "rows", chunks, state, began_at, claimed_at, written_at, finished_at)'
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, '', '', 0, 0, $9, $10, '', '', '')",
         (
             *_key(job), FORMAT, job.model_ref, job.model_bundle, job.shown, job.input_hash, job.settings_text, OPEN,
@@ -314,7 +314,7 @@ def _owned(transaction: Transaction, claim: Claim) -> Progress:
 
 
 def _progress(transaction: Transaction, job: Job) -> Progress | None:
-    names = ", ".join(Progress.__dataclass_fields__)
+    names = ", ".join(f'"{name}"' for name in Progress.__dataclass_fields__)
     rows = transaction.ask(
         f"SELECT {names} FROM {_jobs(job)} WHERE target = $1 AND job = $2",  # noqa: S608  # constants
         _key(job),
@@ -329,15 +329,18 @@ def _make_table(sink: Sink, transaction: Transaction, table: TableName, shape: T
         check_shape(there, wanted, table.shown)
         return
     lines = [
-        f"{quoted(column.name)} {sink.catalogue.type_of(column)}{' NOT NULL' if column.required else ''}"
-        for column in shape.columns
+        f"{quoted(column.name)} {type_}{' NOT NULL' if column.required else ''}"
+        for column, (_, type_, _) in zip(shape.columns, wanted, strict=True)
     ]
     key = ", ".join(quoted(name) for name in shape.key)
     transaction.run(f"CREATE TABLE {table.quoted} ({', '.join(lines)}, PRIMARY KEY ({key}))")
 
 
 def _wanted(sink: Sink, shape: TableShape) -> Sequence[tuple[str, str, bool]]:
-    return [(column.name, sink.catalogue.type_of(column), column.name in shape.key) for column in shape.columns]
+    return [
+        (column.name, sink.catalogue.type_of(column, in_key=column.name in shape.key), column.name in shape.key)
+        for column in shape.columns
+    ]
 
 
 def _person(owner: str) -> str:

@@ -1,105 +1,127 @@
-"""Predictions written chunk by chunk to a file that appears only when it is whole."""
+"""The kinds of output that appear whole: how a chunk of each is kept, and how the whole is made of the chunks."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from tenfold.foundation.errors import InputError
-from tenfold.store.files.process import is_alive, this_process
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-_UNFINISHED = ".unfinished"
-
-Write = Callable[["BinaryIO", Iterable[pl.DataFrame]], None]
+DELTA = "delta:"
 
 
-def write_whole(output: Path, frames: Iterable[pl.DataFrame]) -> None:
-    """Write frames, one after the other, to ``output``; a reader sees the old file or the whole new one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """How rows are written.
 
-    A process that is killed leaves its unfinished file beside the output; the next one that writes there removes it.
-
-    Parameters
+    Attributes
     ----------
-    output : Path
-        Ends with ``.csv``, ``.parquet`` or ``.jsonl``.
-    frames : iterable of DataFrame
-        At least one, all with the same columns.
-
-    Raises
-    ------
-    InputError
-        When the ending is another one, or the folder does not exist.
+    part : callable
+        Writes a frame as one chunk.
+    whole : callable
+        Makes the file of a frame without rows, which has all columns, and of the chunks' files.
     """
-    write = writer_for(output)
-    _remove_leftovers(output)
-    unfinished = output.with_name(f".{output.name}.{this_process()}{_UNFINISHED}")
-    try:
-        with unfinished.open("wb") as stream:
-            write(stream, frames)
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.replace(output)
-    finally:
-        unfinished.unlink(missing_ok=True)
+
+    part: Callable[[pl.DataFrame, BinaryIO], None]
+    whole: Callable[[Path, pl.DataFrame, Iterable[Path]], None]
 
 
-def writer_for(output: Path) -> Write:
-    """Return what writes the format that the file's ending names.
+def kind_of(output: Path) -> Kind:
+    """Return the kind that the file's ending names.
 
     Raises
     ------
     InputError
         When the ending is not known, or there is no such folder.
     """
-    if output.suffix.lower() not in _WRITERS:
+    if output.suffix.lower() not in _KINDS:
         raise InputError(
-            f"'{output.name}' does not say in which format to write: end its name with {', '.join(_WRITERS)}"
+            f"'{output.name}' does not say in which format to write: end its name with {', '.join(_KINDS)}"
         )
+    check_folder(output)
+    return _KINDS[output.suffix.lower()]
+
+
+def check_folder(output: Path) -> None:
+    """Raise InputError when there is no folder for an output."""
     if not output.parent.is_dir():
         raise InputError(f"the folder '{output.parent}' for the output does not exist: make it first")
-    return _WRITERS[output.suffix.lower()]
 
 
-def _remove_leftovers(output: Path) -> None:
-    """Remove what dead processes of this machine left of the same output; a living one's file is not touched."""
-    start = f".{output.name}."
-    for path in output.parent.iterdir():
-        if path.name.startswith(start) and path.name.endswith(_UNFINISHED):
-            owner = path.name.removeprefix(start).removesuffix(_UNFINISHED)
-            if owner.count(":") == 2 and not is_alive(owner):
-                path.unlink(missing_ok=True)
+def write_part(kind: Kind, frame: pl.DataFrame, path: Path) -> None:
+    """Write a chunk; its bytes are on the disk when this returns."""
+    with path.open("wb") as stream:
+        kind.part(frame, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
-def _csv(stream: BinaryIO, frames: Iterable[pl.DataFrame]) -> None:
-    for number, frame in enumerate(frames):
-        frame.write_csv(stream, include_header=number == 0)
+def batches(paths: Iterable[Path]) -> Iterator[Any]:
+    """Yield the record batches of chunks that `ARROW` wrote, in their order, without reading them all at once."""
+    import pyarrow
+
+    for path in paths:
+        with pyarrow.memory_map(str(path)) as source:
+            yield from pyarrow.ipc.open_file(source).read_all().to_batches()
 
 
-def _json_lines(stream: BinaryIO, frames: Iterable[pl.DataFrame]) -> None:
-    for frame in frames:
-        frame.write_ndjson(stream)
+def _csv_part(frame: pl.DataFrame, stream: BinaryIO) -> None:
+    frame.write_csv(stream, include_header=False)
 
 
-def _parquet(stream: BinaryIO, frames: Iterable[pl.DataFrame]) -> None:
-    import pyarrow.parquet
-
-    writer = None
-    try:
-        for frame in frames:
-            table = frame.to_arrow()
-            if writer is None:
-                writer = pyarrow.parquet.ParquetWriter(stream, table.schema, compression="zstd")
-            writer.write_table(table)
-    finally:
-        if writer is not None:
-            writer.close()
+def _csv_whole(path: Path, empty: pl.DataFrame, chunks: Iterable[Path]) -> None:
+    with path.open("wb") as stream:
+        empty.write_csv(stream)
+        _one_after_another(stream, chunks)
 
 
-_WRITERS: Mapping[str, Write] = {".csv": _csv, ".parquet": _parquet, ".jsonl": _json_lines}
+def _json_part(frame: pl.DataFrame, stream: BinaryIO) -> None:
+    frame.write_ndjson(stream)
+
+
+def _json_whole(path: Path, empty: pl.DataFrame, chunks: Iterable[Path]) -> None:
+    del empty
+    with path.open("wb") as stream:
+        _one_after_another(stream, chunks)
+
+
+def _one_after_another(stream: BinaryIO, chunks: Iterable[Path]) -> None:
+    for chunk in chunks:
+        with chunk.open("rb") as source:
+            shutil.copyfileobj(source, stream, 1 << 20)
+
+
+def _arrow_part(frame: pl.DataFrame, stream: BinaryIO) -> None:
+    import pyarrow
+
+    table = frame.to_arrow()
+    options = pyarrow.ipc.IpcWriteOptions(compression="lz4")
+    with pyarrow.ipc.new_file(stream, table.schema, options=options) as writer:
+        writer.write_table(table)
+
+
+def _parquet_whole(path: Path, empty: pl.DataFrame, chunks: Iterable[Path]) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    schema = empty.to_arrow().schema
+    with path.open("wb") as stream, parquet.ParquetWriter(stream, schema, compression="zstd") as writer:
+        for batch in batches(chunks):
+            writer.write_table(pyarrow.Table.from_batches([batch]).cast(schema))
+
+
+ARROW = Kind(part=_arrow_part, whole=_parquet_whole)
+_KINDS: Mapping[str, Kind] = {
+    ".csv": Kind(part=_csv_part, whole=_csv_whole),
+    ".parquet": ARROW,
+    ".jsonl": Kind(part=_json_part, whole=_json_whole),
+}

@@ -132,3 +132,10 @@ def in_chunks(frames: Iterator[pl.DataFrame], size: int, *, after: int) -> Itera
         raise DataError(f"the input has {after:,} rows fewer than were written of it before: it is another input")
     if waiting:
         yield pl.concat(waiting)
+
+
+def numbered(chunks: Iterator[pl.DataFrame], before: int) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Yield each chunk with how many rows of the input stand before it; ``before`` stand before the first."""
+    for chunk in chunks:
+        yield before, chunk
+        before += chunk.height

@@ -18,6 +18,8 @@ _DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "I16": "<i2",
 _NAMES = {np.dtype(code): name for name, code in _DTYPES.items()}
 _LENGTH_BYTES = 8
 _MOST_HEADER_BYTES = 1 << 20
+_MOST_SIDES = 8
+_LONGEST_SIDE = 1 << 40
 
 
 def pack(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
@@ -78,6 +80,8 @@ def _array(entry: object, body: bytes, where: str) -> tuple[int, npt.NDArray[Any
         raise StoreError(f"{where} has the unknown type {kind!r}")
     if not _whole_numbers(shape) or not _whole_numbers(offsets) or len(offsets) != 2:
         raise StoreError(f"{where} has no usable shape and offsets")
+    if len(shape) > _MOST_SIDES or any(side > _LONGEST_SIDE for side in shape):
+        raise StoreError(f"{where} has a shape that no array of a model has: {str(shape)[:80]}")
     start, stop = offsets
     dtype = np.dtype(_DTYPES[kind])
     count = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import stat
 import zipfile
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Self
 
+from tenfold.bundle.recognised import check_depth, check_file, danger_of
 from tenfold.foundation.errors import StoreError
 from tenfold.foundation.fingerprint import hash_bytes
 from tenfold.foundation.serial import canonical_json, from_json
@@ -24,6 +26,11 @@ _MOST_FILES = 10_000
 _MOST_MANIFEST_BYTES = 1 << 22
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _ENCRYPTED = 0x1
+_ZIP_BEGINS = (b"PK\x03\x04", b"PK\x05\x06")
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_PEEKED_BYTES = 1 << 16
+_MOST_RATIO = 1100
+"""Deflate packs at most 1,032 times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +108,19 @@ def read_files(place: Path, *, verify: bool = True) -> tuple[str, dict[str, byte
             content = source.read(path, entry.bytes)
             if len(content) != entry.bytes or (verify and hash_bytes(content) != entry.sha256):
                 raise StoreError(f"'{path}' of the bundle '{place}' was changed: its hash is not that of the manifest")
+            _check_content(path, content, place)
             result[path] = content
         return name, result
+
+
+def _check_content(path: str, content: bytes, place: Path) -> None:
+    """Refuse a file whose bytes are not what its ending says, or that is nested too deep for those who read it."""
+    try:
+        check_file(path, content)
+        if path.endswith(".json"):
+            check_depth(path, content)
+    except StoreError as error:
+        raise StoreError(f"{error} (in the bundle '{place}')") from error
 
 
 def _manifest(source: _Folder | _Zip, place: Path) -> tuple[str, Manifest]:
@@ -112,6 +130,7 @@ def _manifest(source: _Folder | _Zip, place: Path) -> tuple[str, Manifest]:
     if sizes[MANIFEST] > _MOST_MANIFEST_BYTES:
         raise StoreError(f"the {MANIFEST} of '{place}' is larger than {_MOST_MANIFEST_BYTES >> 20} MiB")
     content = source.read(MANIFEST, _MOST_MANIFEST_BYTES)
+    _check_content(MANIFEST, content, place)
     try:
         manifest = from_json(Manifest, content)
     except ValueError as error:
@@ -163,8 +182,13 @@ class _Folder:
         return result
 
     def read(self, path: str, most: int) -> bytes:
-        with (self._place / path).open("rb") as stream:
-            return stream.read(most + 1)
+        # What was a file a moment ago and is a link or a pipe now is neither followed nor waited for.
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        try:
+            with open(os.open(self._place / path, flags), "rb") as stream:  # noqa: PTH123 - a descriptor
+                return stream.read(most + 1)
+        except OSError as error:
+            raise StoreError(f"'{path}' of the bundle '{self._place}' cannot be read: {error.strerror}") from error
 
 
 class _Zip:
@@ -172,10 +196,14 @@ class _Zip:
 
     def __init__(self, place: Path):
         self._place = place
+        with place.open("rb") as stream:
+            # A zip is read from its end: what stands before it could be anything.
+            if not stream.read(4).startswith(_ZIP_BEGINS):
+                raise StoreError(f"'{place}' is not a zip file{_instead(place)}")
         try:
             self._archive = zipfile.ZipFile(place)
-        except zipfile.BadZipFile as error:
-            raise StoreError(f"'{place}' is not a zip file") from error
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+            raise StoreError(f"'{place}' is not a zip file{_instead(place)}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -193,6 +221,13 @@ class _Zip:
             mode = entry.external_attr >> 16
             if entry.flag_bits & _ENCRYPTED or (stat.S_IFMT(mode) and not stat.S_ISREG(mode)):
                 raise StoreError(f"'{entry.filename}' of the bundle '{self._place}' is a link, a folder or encrypted")
+            if entry.compress_type not in _METHODS:
+                raise StoreError(f"'{entry.filename}' of the bundle '{self._place}' is not packed by deflate")
+            if entry.file_size > _MOST_RATIO * max(entry.compress_size, 1):
+                raise StoreError(
+                    f"'{entry.filename}' of the bundle '{self._place}' says it would be {entry.file_size} bytes, made"
+                    f" of {entry.compress_size}: that is a bomb"
+                )
             if entry.filename in result:
                 raise StoreError(f"the bundle '{self._place}' holds '{entry.filename}' twice")
             result[entry.filename] = entry.file_size
@@ -202,8 +237,14 @@ class _Zip:
         try:
             with self._archive.open(path) as stream:
                 return stream.read(most + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError) as error:
             raise StoreError(f"'{path}' of the bundle '{self._place}' cannot be unpacked: {error}") from error
+
+
+def _instead(place: Path) -> str:
+    with place.open("rb") as stream:
+        danger = danger_of(stream.read(_PEEKED_BYTES))
+    return "" if danger is None else f": it is {danger}"
 
 
 def _opened(place: Path) -> _Folder | _Zip:

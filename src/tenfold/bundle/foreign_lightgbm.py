@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tenfold.bundle.foreign import Inputs
+from tenfold.bundle.foreign import Inputs, Original
 from tenfold.bundle.predictors.lightgbm import LightGBMPredictor
 from tenfold.bundle.predictors.lightgbm_text import TreeText, parse, reordered
 from tenfold.bundle.predictors.link import Link
@@ -14,6 +14,7 @@ from tenfold.foundation.errors import InputError, StoreError
 from tenfold.records.problem import Task
 
 MOST_BYTES = 1 << 29
+TOLERANCE = 1e-9
 _MADE_UP = "Column_"
 _OBJECTIVES: Mapping[str, tuple[Task, Link]] = {
     "binary": ("binary", "logistic"),
@@ -39,6 +40,9 @@ class ForeignTrees:
     task: Task
     link: Link
     inputs: Inputs
+    original: Original
+    classes: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
     kind: str = "lightgbm"
 
     def predictor(self, task: Task, order: Sequence[int]) -> LightGBMPredictor:
@@ -85,7 +89,14 @@ def read_trees(content: bytes) -> ForeignTrees:
         raise InputError(f"the model reads {trees.columns} columns and names {len(names)}")
     made_up = all(name.startswith(_MADE_UP) for name in names)
     inputs = Inputs(names=() if made_up else names, count=trees.columns, levels=_levels(text, trees.columns))
-    return ForeignTrees(trees=trees, task=task, link=link, inputs=inputs)
+    original = Original(
+        content=content,
+        scorer="lightgbm_scores",
+        preload=("tenfold.bundle.predictors.lightgbm_library",),
+        tolerance=TOLERANCE,
+        facts={"scores": trees.scores},
+    )
+    return ForeignTrees(trees=trees, task=task, link=link, inputs=inputs, original=original)
 
 
 def _facts(head: str) -> dict[str, str]:

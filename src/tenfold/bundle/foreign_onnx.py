@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from tenfold.bundle.foreign import Inputs
+from tenfold.bundle.foreign import Inputs, Original
 from tenfold.bundle.predictors.onnx import Layout, Number, OnnxPredictor, ask, open_session
 from tenfold.foundation.errors import InputError, StoreError
 from tenfold.records.problem import Task
 
 _NUMBERS: dict[str, Number] = {"tensor(float)": "float", "tensor(double)": "double", "tensor(int64)": "int64"}
+TOLERANCE = 1e-6
+"""Of a score between many rows at once and one by one: the runtime may add up in another order."""
 _ANSWERS = ("tensor(float)", "tensor(double)")
 
 
@@ -24,7 +26,24 @@ class ForeignOnnx:
     content: bytes
     layout: Layout
     inputs: Inputs
+    classes: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
     kind: str = "onnx"
+
+    @property
+    def original(self) -> Original:
+        """The same bytes, asked for many rows at once."""
+        return Original(
+            content=self.content,
+            scorer="onnx_scores",
+            preload=("onnxruntime",),
+            extra="onnx",
+            tolerance=TOLERANCE,
+            facts={
+                "inputs": [list(each) for each in self.layout.inputs],
+                "output": self.layout.output,
+            },
+        )
 
     def predictor(self, task: Task, order: Sequence[int]) -> OnnxPredictor:
         """Return the calculation as a predictor; see `tenfold.bundle.foreign.Foreign`."""

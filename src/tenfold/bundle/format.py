@@ -20,6 +20,7 @@ from tenfold.bundle.plan.proof import prove
 from tenfold.bundle.predictors.table import predictor_from_files
 from tenfold.bundle.recalibration import checked as checked_recalibration
 from tenfold.bundle.signature import Signature, canonical_type
+from tenfold.bundle.signing import check_signature, trusts_over
 from tenfold.bundle.view import FittedView
 from tenfold.foundation.errors import StoreError, TenfoldError
 from tenfold.foundation.fingerprint import hash_bytes
@@ -165,7 +166,8 @@ def load_bundle(place: Path, *, verify: bool = True, name: str | None = None) ->
     place : Path
         A folder, or a zip.
     verify : bool
-        Whether each file is held against its hash in the manifest. Skip it only where the bytes were verified before.
+        Whether each file is held against its hash in the manifest. Skip it only where the bytes were verified before;
+        where a signature is asked for (`tenfold.bundle.signing`) it is never skipped.
     name : str or None
         The name that the bundle must have.
 
@@ -173,9 +175,12 @@ def load_bundle(place: Path, *, verify: bool = True, name: str | None = None) ->
     ------
     StoreError
         When a file was changed, added or removed, the bundle is another one or of an unknown format, or a file does not
-        hold what it should.
+        hold what it should; or no key that counts here signed it.
     """
-    found, files = read_files(place, verify=verify)
+    trusts = trusts_over(place)
+    # A signature is worth what the hashes are worth that it stands for.
+    found, files = read_files(place, verify=verify or bool(trusts))
+    check_signature(place, found, trusts)
     if name is not None and found != name:
         raise StoreError(f"the bundle at '{place}' is {found[:12]}, not {name[:12]}")
     return _model(files)
@@ -270,8 +275,18 @@ def _reading(what: str) -> Iterator[None]:
         yield
     except TenfoldError as error:
         raise StoreError(f"'{what}' of the bundle: {error}") from error
-    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        pl.exceptions.PolarsError,
+    ) as error:
         raise StoreError(f"'{what}' of the bundle does not hold what it should ({type(error).__name__})") from error
+    except MemoryError as error:
+        raise StoreError(f"'{what}' of the bundle asks for more memory than there is") from error
 
 
 def _written_probe(model: Model, rows: pl.DataFrame) -> bytes:

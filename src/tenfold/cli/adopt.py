@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def adopt(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A model: LightGBM's text, or an .onnx file.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A model: of LightGBM, XGBoost, CatBoost, ONNX, skops or MLflow.")
+    ],
     *,
     signature: Annotated[
         Path | None, typer.Option("--signature", metavar="FILE", help="JSON with the model's inputs, in its order.")
@@ -72,6 +74,7 @@ def show_adopted(document: Document, console: Console) -> None:
             ("reads", f"{len(document.get('inputs') or [])} columns"),
             ("threshold", threshold.get("value")),
             ("because", threshold.get("reason")),
+            ("proven on", _proven(document.get("proof") or {})),
             ("run", document.get("run")),
         ),
     )
@@ -80,3 +83,7 @@ def show_adopted(document: Document, console: Console) -> None:
     for finding in document.get("findings") or []:
         console.print(f"note: {finding}", highlight=False)
     suggest(console, (f"tenfold model promote {shlex.quote(str(model.get('ref', '')))}",))
+
+
+def _proven(proof: Document) -> str:
+    return f"{proof.get('rows')} hard rows; greatest difference {proof.get('greatest_difference'):.1e}"

@@ -19,6 +19,7 @@ from tenfold.cli import (
     data,
     demo,
     evidence,
+    export,
     label,
     model,
     monitor,
@@ -27,6 +28,7 @@ from tenfold.cli import (
     run,
     runs,
     serve,
+    signing,
     store,
     tick,
     traffic,
@@ -95,6 +97,7 @@ app.command("plan")(check.plan)
 app.command("run")(run.run)
 app.add_typer(runs.app, name="runs")
 app.command("predict")(predict.predict)
+app.command("export")(export.export)
 app.command("import")(adopt.adopt)
 app.command("serve")(serve.serve)
 app.command("label")(label.label)
@@ -105,6 +108,7 @@ app.command("retrain")(retrain.retrain)
 app.command("up")(up.up)
 app.command("demo")(demo.demo)
 app.add_typer(model.app, name="model")
+app.add_typer(signing.keys, name="key")
 app.add_typer(store.app, name="store")
 app.add_typer(evidence.app, name="evidence")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tenfold.cli import signing
 from tenfold.cli.command import Command, Document, Reply
 from tenfold.cli.options import HERE, AsJson, ProjectPath
 from tenfold.cli.reading import show_reading
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _HASH_LETTERS = 12
 
 app = typer.Typer(help="The registry of models.", no_args_is_help=True)
+app.command("sign")(signing.sign)
+app.command("verify")(signing.verify)
 
 
 @app.command("list")

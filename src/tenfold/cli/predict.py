@@ -1,4 +1,4 @@
-"""``tenfold predict``: score rows into a file or into a table of a database."""
+"""``tenfold predict``: score rows into a file, a Delta table or a table of a database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from tenfold.foundation.units import format_seconds
 if TYPE_CHECKING:
     from rich.console import Console
 
-_DATABASES = ("sqlite:", "postgresql://", "postgres://", "env:", "${env:")
+    from tenfold.project.dated_input import Dates
+
+_DATABASES = ("sqlite:", "postgresql://", "postgres://", "mysql://", "mariadb://", "env:", "${env:")
 
 
 def predict(
@@ -28,8 +30,8 @@ def predict(
         typer.Option(
             "--output",
             "-o",
-            help="A file that ends with .csv, .parquet or .jsonl; or sqlite:PATH or postgresql://…, with secrets as "
-            "${env:NAME}; or env:NAME, a variable that holds such an address.",
+            help="A file that ends with .csv, .parquet or .jsonl; delta:FOLDER; or sqlite:PATH, postgresql://… or "
+            "mysql://…, with secrets as ${env:NAME}; or env:NAME, a variable that holds such an address.",
         ),
     ],
     table: Annotated[
@@ -67,10 +69,27 @@ def predict(
             "`evaluation: {intervals: 0.9}`.",
         ),
     ] = False,
+    bare: Annotated[
+        bool,
+        typer.Option(
+            "--bare", help="In a file, the kept columns and the predictions alone: no model, run, time and input."
+        ),
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="How many chunks are scored at once; else one a core.")
+    ] = None,
     join: Annotated[
         bool,
         typer.Option("--join", help="INPUT holds rows of the join's base: put the project's sources beside them."),
     ] = False,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Only rows that came at this day or time or later, as 2026-03-01.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Only rows that came before this day or time.")] = None,
+    time_column: Annotated[
+        str | None,
+        typer.Option("--time", help="The column that says when a row came, for --since and --until."),
+    ] = None,
     project: ProjectPath = HERE,
     as_json: AsJson = False,
 ) -> Command:
@@ -82,13 +101,13 @@ def predict(
         given = {"--job": job is not None, "--take-over": take_over, "--accept-change": accept_change}
         wrong = [name for name, is_given in given.items() if is_given]
         if wrong:
-            raise InputError(f"{wrong[0]} is for an output in a database: a file is written whole, or not at all")
+            raise InputError(f"{wrong[0]} is for an output in a database: a file appears whole, or not at all")
         from tenfold.project.score import predict as predict_file
 
         report = predict_file(
             model,
             data,
-            Path(output),
+            output if output.startswith("delta:") else Path(output),
             folder=folder_of(project),
             keep=tuple(keep or ()),
             history=history,
@@ -96,14 +115,20 @@ def predict(
             chunk_rows=chunk_rows,
             intervals=intervals,
             join=join,
+            dates=dates_of(time_column, since, until),
+            bare=bare,
+            workers=workers,
         )
         return Reply(document=report.document(), ok=report.ok, show=show_predict)
 
     def into_table() -> Reply:
+        if bare:
+            raise InputError("--bare is for an output in a file: a row of a table says what it came of")
         if intervals:
             raise InputError("--intervals is for an output in a file: a table of a database has the predictions alone")
         if table is None:
             raise InputError("say with --table which table of the database is to be written")
+        from tenfold.batch.flow import usable_workers
         from tenfold.batch.into_table import CHUNK_ROWS, TableOptions
         from tenfold.batch.job import Insistence
         from tenfold.project.score import predict_into_table
@@ -116,11 +141,33 @@ def predict(
             history=history,
             input_table=input_table,
             insistence=Insistence(take_over=take_over, accept_change=accept_change),
+            workers=workers or usable_workers(),
         )
-        report = predict_into_table(model, data, output, options, folder=folder_of(project), join=join)
+        report = predict_into_table(
+            model,
+            data,
+            output,
+            options,
+            folder=folder_of(project),
+            join=join,
+            dates=dates_of(time_column, since, until),
+        )
         return Reply(document=report.document(), ok=report.ok, show=show_predict)
 
     return Command(work=work, as_json=as_json)
+
+
+def dates_of(column: str | None, since: str | None, until: str | None) -> Dates | None:
+    """Return the dates of a back-fill; None where none are given."""
+    if since is None and until is None:
+        if column is not None:
+            raise InputError("--time is for --since and --until: say from when on, or until when, rows are scored")
+        return None
+    if column is None:
+        raise InputError("say with --time which column of the input says when a row came")
+    from tenfold.project.dated_input import Dates
+
+    return Dates(column=column, since=since, until=until)
 
 
 def show_predict(document: Document, console: Console) -> None:

@@ -128,9 +128,12 @@ def _store_folder(project: Path) -> Path:
         raise InputError(
             f"there is no project at {project}: `tenfold init DATA --target COLUMN` writes one; --project names another"
         )
+    from tenfold.project.signing import trust_workers
     from tenfold.spec.load import load_spec
 
-    return load_spec(project if project.is_file() else folder, os.environ).store_folder
+    spec = load_spec(project if project.is_file() else folder, os.environ)
+    trust_workers(spec)
+    return spec.store_folder
 
 
 def _say(sentence: str) -> None:

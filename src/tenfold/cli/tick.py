@@ -1,4 +1,4 @@
-"""``tenfold tick``: one pass over windows, alerts and renewal; for cron, or on the timer of ``tenfold up``."""
+"""``tenfold tick``: one pass over windows, batches, alerts and renewal; for cron, or on the timer of ``tenfold up``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def tick(project: ProjectPath = HERE, as_json: AsJson = False) -> Command:
-    """Do one pass: judge the windows that are due, tell of incidents, renew the model where there is a reason.
+    """Do one pass: judge windows that are due, score what a schedule asks for, tell of incidents, renew where there is a reason.
 
     A pass that finds nothing new does nothing, and one that dies is taken up by the next: type it as often as you like.
     """
@@ -39,7 +39,8 @@ def show_tick(document: Document, console: Console) -> None:
     windows = (document.get("windows") or {}).get("windows") or []
     decisions = document.get("decisions") or []
     look = document.get("traffic") or {}
-    if not windows and not decisions and not look:
+    batch = document.get("batch") or {}
+    if not windows and not decisions and not look and not batch.get("slots") and not batch.get("problem"):
         console.print("nothing new")
         return
     if windows:
@@ -47,7 +48,18 @@ def show_tick(document: Document, console: Console) -> None:
     if look:
         console.print(f"{look.get('candidate', '')} is tried ({look.get('strategy', '')}): {look.get('action', '')}")
         console.print(f"  {look.get('reason', '')}")
+    _show_batch(batch, console)
     show_decisions(document, console)
+
+
+def _show_batch(batch: Document, console: Console) -> None:
+    for slot in batch.get("slots") or []:
+        moment, rows = str(slot["slot"])[:16].replace("T", " "), int(slot["rows"])
+        late = f", {slot['late']} of them late" if slot["late"] else ""
+        told = f"{rows:,} rows scored by {slot['model']}{late}" if slot["state"] == "done" and rows else ""
+        console.print(f"batch of {moment} UTC: {told or slot['reason'] or 'no rows'}")
+    if batch.get("problem"):
+        console.print(f"the batch stopped, {batch.get('waiting')} moments wait: {batch['problem']}")
 
 
 def _tell(line: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from tenfold.measures.judge import overall
 from tenfold.project.adopt_report import AdoptReport
 from tenfold.project.champion import CHAMPION, champion_external
 from tenfold.project.earlier import earlier_externals
+from tenfold.project.signing import signing_of
 from tenfold.project.tables import table_of
 from tenfold.project.wiring import options_of
 from tenfold.records.dataset import Dataset, Field
@@ -31,7 +32,10 @@ from tenfold.records.evaluation import Threshold
 from tenfold.records.problem import Problem
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from tenfold.bundle.foreign import Foreign, Inputs
+    from tenfold.bundle.foreign_proof import ForeignProof
     from tenfold.bundle.model import Model
     from tenfold.bundle.signature import Signature
     from tenfold.project.open import Project
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
 _LAST_STAGE = "features"
 _MOST_SIGNATURE_BYTES = 4_000_000
 _NAMED = 5
+_PROBE_ROWS = 2_000
 _UNKNOWN_PAST = (
     "Tenfold cannot know which rows the model was trained on: were the sealed rows among them, its figures are too good"
 )
@@ -53,7 +58,7 @@ class Adoption:
     Attributes
     ----------
     path : Path
-        A model in LightGBM's text format, or in the ONNX format.
+        A model in a format that `tenfold.bundle.foreign_read` knows, or a folder that MLflow wrote.
     signature : Path or None
         A JSON document with ``inputs``, as ``tenfold model show --json`` prints them, in the model's order.
     sample : str or None
@@ -99,7 +104,9 @@ def adopt(project: Project, adoption: Adoption, *, events: Events | None = None)
     CheckFailed
         When a gate stops the project's own data.
     """
-    foreign = _read(adoption.path)
+    from tenfold.bundle.foreign_read import read_foreign
+
+    foreign = read_foreign(adoption.path)
     stages = lifecycle(options_of(project.spec), project.clock)
     externals = {
         "table": table_of(project.spec, project.store),
@@ -132,8 +139,11 @@ def _judge_and_register(
     problem: Problem = kept["problem"].record
     parts = read_parts(problem, kept["data"], kept["validation"], kept["features"])
     ground = _Ground(problem=problem, dataset=kept["data"].record, parts=parts)
-    model = _model(project, adoption, foreign, ground)
-    packed = pack(model, model.signature.conform(parts.development.table))
+    order = _order(adoption.classes or _known_classes(foreign.classes, problem), problem)
+    model = _model(project, adoption, foreign, ground, order)
+    known = model.signature.conform(parts.development.table)
+    proof = _proven(foreign, model, known, order, adoption.path)
+    packed = pack(model, known)
     content = packed.zipped()
     split = kept["validation"].record.split
     looks = project.store.lockbox.record_look(split, run=run, reason="an imported model")
@@ -144,8 +154,9 @@ def _judge_and_register(
         blob=project.store.blobs.put(content),
         run=run,
         facts={
+            **signing_of(project.spec)(project.store, packed.name),
             "threshold": None if model.threshold is None else model.threshold.value,
-            "imported": {"kind": foreign.kind, "file": hash_bytes(adoption.path.read_bytes())},
+            "imported": {"kind": foreign.kind, "file": hash_bytes(foreign.original.content), "proof": asdict(proof)},
         },
     )
     inputs = {"bundle": packed.name, "snapshot": kept["data"].record.snapshot, "split": split}
@@ -164,33 +175,49 @@ def _judge_and_register(
         threshold=model.threshold,
         verdicts=judged.verdicts,
         metrics=judged.metrics,
-        findings=(_UNKNOWN_PAST,),
+        findings=(*foreign.findings, *_told_of(proof), _UNKNOWN_PAST),
         looks=looks,
+        proof=proof,
     )
 
 
-def _read(path: Path) -> Foreign:
-    from tenfold.bundle.foreign_lightgbm import MOST_BYTES, read_trees
-    from tenfold.bundle.foreign_onnx import read_onnx
+def _proven(foreign: Foreign, model: Model, known: pl.DataFrame, order: Sequence[int], path: Path) -> ForeignProof:
+    """Hold the model against its original on hard rows made of the project's own."""
+    import numpy as np
 
-    try:
-        size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise InputError(f"'{path}' has {size} bytes; at most {MOST_BYTES} are read")
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"'{path}' cannot be read: {error.strerror}") from error
-    if content.startswith(b"tree\n"):
-        return read_trees(content)
-    if path.suffix == ".onnx":
-        return read_onnx(content)
-    raise InputError(
-        f"'{path}' is not a model that can be imported: a text that LightGBM wrote (`booster.save_model(PATH)`) is,"
-        " and a file PATH.onnx"
+    from tenfold.bundle.foreign_proof import prove_foreign
+    from tenfold.bundle.model import Probe
+    from tenfold.exports.hard_rows import hard_rows
+    from tenfold.exports.proof import model_scores
+
+    few = known.gather_every(max(1, known.height // _PROBE_ROWS)).head(_PROBE_ROWS)
+    hard = hard_rows(replace(model, probe=Probe(rows=few, scores=np.zeros((few.height, model.outputs)))))
+    scores = model_scores(model, hard)
+    return prove_foreign(
+        foreign,
+        fields=model.signature.fields,
+        rows=hard.rows,
+        why=hard.why,
+        scores=scores,
+        order=order,
+        what=f"'{path}'",
     )
 
 
-def _model(project: Project, adoption: Adoption, foreign: Foreign, ground: _Ground) -> Model:
+def _told_of(proof: ForeignProof) -> tuple[str, ...]:
+    if not proof.refused:
+        return ()
+    every = proof.refused + proof.rows
+    told = "such as too large numbers or unknown words; here they get a prediction"
+    return (f"The original refuses to read {proof.refused} of {every} hard rows, {told}.",)
+
+
+def _known_classes(told: Sequence[str], problem: Problem) -> tuple[str, ...]:
+    """Return the classes that the model itself names, where they are the project's."""
+    return tuple(told) if sorted(told) == sorted(problem.classes) else ()
+
+
+def _model(project: Project, adoption: Adoption, foreign: Foreign, ground: _Ground, order: Sequence[int]) -> Model:
     from tenfold.bundle.foreign import view_for
     from tenfold.bundle.model import Model, Part
 
@@ -198,7 +225,7 @@ def _model(project: Project, adoption: Adoption, foreign: Foreign, ground: _Grou
     if ground.parts.sealed is None:
         raise InputError("no rows are sealed (`validation: {test: 0}`), so there is nothing to judge the model on")
     signature = _signature(project, adoption, foreign.inputs, ground)
-    predictor = foreign.predictor(problem.task, _order(adoption.classes, problem))
+    predictor = foreign.predictor(problem.task, order)
     part = Part(key=f"imported-{foreign.kind}", view="imported", weight=1.0, predictor=predictor)
     model = Model(
         name=problem.name,
@@ -274,7 +301,9 @@ def _signature(project: Project, adoption: Adoption, inputs: Inputs, ground: _Gr
     _check_known(chosen, ground)
     return Signature(
         fields=tuple(
-            replace(field, kind="categorical", levels=inputs.levels[place]) if place in inputs.levels else field
+            replace(field, kind="categorical", levels=inputs.levels[place])
+            if place in inputs.levels
+            else replace(field, kind="categorical" if place in inputs.words else field.kind)
             for place, field in enumerate(chosen)
         )
     )

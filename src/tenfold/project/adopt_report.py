@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tenfold.bundle.foreign_proof import ForeignProof
 from tenfold.project.document import Document
 from tenfold.project.run_reports import estimate_line, verdict_line
 from tenfold.records.evaluation import Estimate, Threshold
@@ -29,6 +30,7 @@ class AdoptReport:
     metrics: Mapping[str, Mapping[str, Estimate]]
     findings: tuple[str, ...]
     looks: int
+    proof: ForeignProof
 
     @property
     def ok(self) -> bool:
@@ -61,4 +63,5 @@ class AdoptReport:
             "requirements": [verdict_line(verdict) for verdict in self.verdicts],
             "findings": list(self.findings),
             "looks": self.looks,
+            "proof": asdict(self.proof),
         }

@@ -31,6 +31,7 @@ from tenfold.project.changed import data_changes
 from tenfold.project.earlier import earlier_externals
 from tenfold.project.run_reports import RunReport
 from tenfold.project.sealed import looks_at, sealed_part, wear
+from tenfold.project.signing import Sign, unsigned
 from tenfold.records.dataset import Dataset
 from tenfold.records.evaluation import Evaluation
 from tenfold.records.evidence import Verdict
@@ -65,6 +66,8 @@ class Journey:
         Everything in this process, for debugging; else in worker processes.
     now : datetime or None
         The project's time, at which the rows must be fresh; None is the clock's.
+    sign : function of store and bundle
+        Signs a version when it is registered.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Journey:
     inline: bool = False
     now: datetime | None = None
     clock: Clock = field(default_factory=SystemClock)
+    sign: Sign = unsigned
 
 
 def carry(journey: Journey, store: Store, events: Events | None = None) -> RunReport:
@@ -155,7 +159,7 @@ def _conclude(outcome: RunOutcome, journey: Journey, store: Store, run: OpenRun,
         verdicts = from_json(tuple[Verdict, ...], evaluated.files["verdicts.json"].read_bytes())
         verdicts = tuple(replace(verdict, reused=worn.earlier) for verdict in verdicts)
         candidates = from_json(Candidates, outcome.results["tuning"].files["candidates.json"].read_bytes())
-        version = _register(evaluated, journey.name, store, run.id)
+        version = _register(evaluated, journey.name, store, run.id, journey.sign)
         _keep_evidence(verdicts, outcome, store, run.id, champion=champion)
         page = _write_page(outcome, verdicts, candidates, version, store, worn)
     return RunReport(
@@ -173,14 +177,14 @@ def _conclude(outcome: RunOutcome, journey: Journey, store: Store, run: OpenRun,
     )
 
 
-def _register(evaluated: Received[Evaluation], name: str, store: Store, run: str) -> Version:
+def _register(evaluated: Received[Evaluation], name: str, store: Store, run: str, sign: Sign) -> Version:
     refused = may_register(evaluated.record)
     if refused is not None:
         raise CheckFailed(f"the model is not registered: {refused}")
-    blob = store.blobs.put(evaluated.files["bundle.zip"])
+    blob, bundle = store.blobs.put(evaluated.files["bundle.zip"]), evaluated.record.bundle
     threshold = evaluated.record.threshold
     facts = {"evaluation": evaluated.fingerprint, "threshold": None if threshold is None else threshold.value}
-    return store.registry.register(name, bundle=evaluated.record.bundle, blob=blob, run=run, facts=facts)
+    return store.registry.register(name, bundle=bundle, blob=blob, run=run, facts={**facts, **sign(store, bundle)})
 
 
 def _keep_evidence(

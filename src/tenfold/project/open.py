@@ -43,6 +43,7 @@ from tenfold.project.run_reports import (
     RunsReport,
     ShownRun,
 )
+from tenfold.project.signing import signing_of
 from tenfold.project.tables import table_of
 from tenfold.project.traffic import Asked, TrafficReport, change_traffic, show_traffic
 from tenfold.project.wiring import options_of
@@ -131,6 +132,7 @@ class Project:
             until=until,
             inline=workers == "inline",
             now=self.clock.now(),
+            sign=signing_of(self.spec),
         )
         return promote_first(self, carry(journey, self.store, events))
 

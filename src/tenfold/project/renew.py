@@ -31,6 +31,7 @@ from tenfold.project.challenge import (
     unseen_since,
 )
 from tenfold.project.document import Document
+from tenfold.project.signing import signing_of
 from tenfold.project.tables import table_of
 from tenfold.project.wiring import options_of
 from tenfold.records.evidence import Verdict
@@ -320,6 +321,7 @@ class Renewal:
                 budget_seconds=budget.seconds,
                 inline=self.workers == "inline",
                 now=self.clock.now(),
+                sign=signing_of(self.spec),
             )
             report = carry(journey, self.store, self.events)
         except (InputError, CheckFailed) as error:

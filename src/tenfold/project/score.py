@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from tenfold.batch.flow import usable_workers
+from tenfold.batch.into_file import CHUNK_ROWS, FileOptions, WrittenToFile, score_into_file
 from tenfold.batch.into_table import TableOptions, WrittenToTable, score_into_table
-from tenfold.batch.score import CHUNK_ROWS, ScoreOptions, score
-from tenfold.bundle.format import load_bundle
+from tenfold.bundle.format import bundle_name, load_bundle
 from tenfold.bundle.model import Model
 from tenfold.foundation.clock import Clock, SystemClock
 from tenfold.foundation.errors import DataError, InputError
+from tenfold.foundation.fingerprint import fingerprint
+from tenfold.project.dated_input import Dates, dated_input
 from tenfold.project.document import Document
 from tenfold.project.joined_input import joined_input
+from tenfold.project.signing import vouch
 from tenfold.project.table_reports import PredictReport
 from tenfold.spec.load import load_spec
 from tenfold.spec.secret import Location, Secret, plain_password, substitute
@@ -53,11 +58,14 @@ class TablePredictReport:
             "was_finished": written.was_finished,
             "model_bundle": written.model_bundle,
             "input_hash": written.input_hash,
+            "run_id": written.run_id,
             "notes": [_note(written)],
         }
 
 
-def _note(written: WrittenToTable) -> str:
+def _note(written: WrittenToTable | WrittenToFile) -> str:
+    if isinstance(written, WrittenToFile) and written.dropped:
+        return f"{written.dropped} was thrown away for this job, '{written.job}'"
     if written.was_finished:
         return f"the job '{written.job}' was finished before: 0 rows were added"
     if written.before:
@@ -93,6 +101,7 @@ def _found(model: str, folder: Path) -> tuple[str | None, Path]:
     path = Path(model)
     if "@" not in model or path.exists():
         if path.exists():
+            vouch(path, folder)
             return None, path
         raise InputError(f"'{model}' is neither a bundle's path nor a version; write it as name@1 or name@champion")
     with open_store(_store_folder(folder)) as store:
@@ -103,7 +112,7 @@ def _found(model: str, folder: Path) -> tuple[str | None, Path]:
 def predict(
     model: str,
     data: str,
-    output: Path,
+    output: Path | str,
     *,
     folder: Path,
     keep: tuple[str, ...] = (),
@@ -112,11 +121,16 @@ def predict(
     chunk_rows: int | None = None,
     intervals: bool = False,
     join: bool = False,
+    dates: Dates | None = None,
+    bare: bool = False,
+    workers: int | None = None,
 ) -> PredictReport:
-    """Score the rows of a file or a database table, in their order.
+    """Score the rows of a file or a database table into a file or a Delta table, in their order.
 
     Parameters
     ----------
+    output : path or str
+        A file, or ``delta:FOLDER``.
     keep : tuple of str
         Columns of the input that are written beside the predictions.
     history : str, optional
@@ -125,33 +139,64 @@ def predict(
         Whether ``low`` and ``high``, or ``set``, follow the predictions.
     join : bool
         Whether the rows are those of the base of the project's join, and its sources are put beside them first.
+    dates : Dates, optional
+        Which rows: those that came between two moments.
+    bare : bool
+        Whether the rows do not say which model, run and input they came of.
+    workers : int, optional
+        How many chunks are scored at once; one for each core unless told.
 
     Raises
     ------
     InputError
         When the model, the input or the output are not what they must be.
+    StoreError
+        When another process works on the output, or the disk takes no more.
     """
     clock = SystemClock()
     began = clock.monotonic()
-    options = ScoreOptions(
-        keep=keep, history=history, table=table, chunk_rows=chunk_rows or CHUNK_ROWS, intervals=intervals
+    source = located(data, os.environ)
+    given, shown = source.secret.reveal(), source.shown if source.database else ""
+    options = FileOptions(
+        keep=keep,
+        history=history,
+        table=table,
+        chunk_rows=chunk_rows or CHUNK_ROWS,
+        intervals=intervals,
+        bare=bare,
+        workers=workers or usable_workers(),
+        shown=shown,
     )
+    if dates is not None:
+        with _only(dates, model, data, folder=folder, table=table) as only:
+            of_these = partial(predict, model, str(only), output, folder=folder, keep=keep, history=history)
+            return of_these(chunk_rows=chunk_rows, intervals=intervals, join=join, bare=bare, workers=workers)
+    ref, bundle = _found(model, folder)
+    score = partial(score_into_file, bundle, model_ref=ref or load_bundle(bundle).name, clock=clock)
     if join:
-        with joined_input(model, data, folder=folder, table=table) as rows:
-            scored = score(bundle_path(model, folder), str(rows), output, replace(options, table=None, shown=data))
+        with joined_input(model, given, folder=folder, table=table, shown=shown) as rows:
+            scored = score(str(rows), str(output), replace(options, table=None, shown=shown or data))
     else:
         try:
-            scored = score(bundle_path(model, folder), data, output, options)
+            scored = score(given, str(output), options)
         except DataError as error:
             if " lacks the column" not in str(error) or not _has_join(folder):
                 raise
             raise DataError(f"{error} Where the rows are those of the join's base, add --join") from error
     return PredictReport(
         model=model,
-        output=str(scored.output),
+        output=scored.output,
         rows=scored.rows,
         columns=scored.columns,
         seconds=clock.monotonic() - began,
+        job=scored.job,
+        rows_added=scored.added,
+        rows_before=scored.before,
+        was_finished=scored.was_finished,
+        model_bundle=scored.model_bundle,
+        input_hash=scored.input_hash,
+        run_id=scored.run_id,
+        notes=(_note(scored),),
     )
 
 
@@ -164,6 +209,7 @@ def predict_into_table(
     folder: Path,
     clock: Clock | None = None,
     join: bool = False,
+    dates: Dates | None = None,
 ) -> TablePredictReport:
     """Score the rows of a file or a database table into a table; see `tenfold.batch.into_table.score_into_table`.
 
@@ -176,8 +222,9 @@ def predict_into_table(
         The project's folder, where the registry lies.
     clock : Clock, optional
         What time it is for the rows; the system's unless told.
-    join : bool
-        As for files.
+    join, dates : bool, Dates or None
+        As for files. The job of a back-fill by date is named by its dates: rows that came since it was finished are
+        told of, they are not added.
 
     Raises
     ------
@@ -194,6 +241,11 @@ def predict_into_table(
     ref, bundle = _found(model, folder)
     with ExitStack() as stack:
         given = source.secret.reveal()
+        if dates is not None:
+            options = _named_by_dates(options, dates, bundle=bundle, data=data)
+            within = dated_input(bundle, given, dates, folder=folder, table=options.input_table, shown=shown)
+            given, shown = str(stack.enter_context(within)), shown or data
+            options = replace(options, input_table=None)
         if join:
             asked = joined_input(model, given, folder=folder, table=options.input_table, shown=shown)
             given, shown = str(stack.enter_context(asked)), shown or data
@@ -210,6 +262,25 @@ def predict_into_table(
     return TablePredictReport(
         model=ref or model, output=place.shown, written=written, seconds=clock.monotonic() - began
     )
+
+
+def _only(dates: Dates, model: str, data: str, *, folder: Path, table: str | None) -> AbstractContextManager[Path]:
+    source = located(data, os.environ)
+    shown = source.shown if source.database else ""
+    bundle = bundle_path(model, folder)
+    return dated_input(bundle, source.secret.reveal(), dates, folder=folder, table=table, shown=shown)
+
+
+def _named_by_dates(options: TableOptions, dates: Dates, *, bundle: Path, data: str) -> TableOptions:
+    if options.insistence.accept_change:
+        raise InputError(
+            "--accept-change goes on after the rows that are there, but between --since and --until new ones may stand"
+            " anywhere: give another --job, or dates that no job has scored"
+        )
+    if options.job is not None:
+        return options
+    settings = (data, options.input_table, dates, options.keep, options.history)
+    return replace(options, job=f"back-fill-{fingerprint(bundle_name(bundle), *settings)[:16]}")
 
 
 def located(written: str, environ: Mapping[str, str]) -> Location:

@@ -13,13 +13,21 @@ from tenfold.reports.pairs import Shift
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictReport:
-    """A scored file; the document is ``tenfold.predict/1``."""
+    """A scored file or Delta table; the document is ``tenfold.predict/1``."""
 
     model: str
     output: str
     rows: int
     columns: tuple[str, ...]
     seconds: float
+    job: str = ""
+    rows_added: int = 0
+    rows_before: int = 0
+    was_finished: bool = False
+    model_bundle: str = ""
+    input_hash: str = ""
+    run_id: str = ""
+    notes: tuple[str, ...] = ()
     ok: bool = True
 
     def document(self) -> Document:
@@ -31,6 +39,14 @@ class PredictReport:
             "rows": self.rows,
             "columns": list(self.columns),
             "seconds": self.seconds,
+            "job": self.job,
+            "rows_added": self.rows_added,
+            "rows_before": self.rows_before,
+            "was_finished": self.was_finished,
+            "model_bundle": self.model_bundle,
+            "input_hash": self.input_hash,
+            "run_id": self.run_id,
+            "notes": list(self.notes),
         }
 
 

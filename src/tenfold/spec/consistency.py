@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from tenfold.foundation.errors import DataError, InputError, did_you_mean
@@ -17,12 +16,12 @@ from tenfold.spec.faults import Fault
 from tenfold.spec.requirement import format_number, parse_criterion
 from tenfold.spec.schema import Spec
 from tenfold.spec.section import Budget
+from tenfold.spec.sections_batch import check_batch, fault_of_schedule
 from tenfold.spec.sections_problem import BINARY_OUTCOMES, RequirementEntry
 from tenfold.spec.sections_traffic import check_traffic
 from tenfold.spec.sections_tuning import check_tuning
 
 _SHORTEST_WINDOW_SECONDS = 1.0
-_ANY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 _SINGLE_ROLES = ("entity", "group", "assign", "weight")
 
 
@@ -363,30 +362,13 @@ def _check_retraining(spec: Spec) -> Iterator[Fault]:
     if retraining.budget is not None:
         yield from _check_budget(spec, retraining.budget, "retraining")
     if retraining.schedule is not None:
-        fault = _fault_of_schedule(retraining.schedule)
+        fault = fault_of_schedule(retraining.schedule)
         if fault:
             yield Fault(
                 message=f"retraining.when must be auto, off or a schedule such as '0 4 * * mon' ({fault}),"
                 f" found '{retraining.schedule}'.{did_you_mean(retraining.schedule, ('auto', 'off'))}",
                 line=spec.line_of("retraining", "when"),
             )
-
-
-def _fault_of_schedule(schedule: str) -> str:
-    """Return what is wrong with the five fields of a schedule; an empty string when they can be followed."""
-    # Read by what follows it later; the scheduler is imported only where a file has a schedule.
-    from apscheduler.triggers.cron import CronTrigger
-
-    try:
-        trigger = CronTrigger.from_crontab(schedule, timezone="UTC")
-    except ValueError as error:
-        return str(error)
-    if trigger.get_next_fire_time(None, _ANY_MOMENT) is None:
-        return "such a moment never comes"
-    if any(character.isdigit() for character in schedule.rsplit(maxsplit=1)[-1].partition("/")[0]):
-        # Cron counts from Sunday and the scheduler from Monday; names cannot be misread.
-        return "days of the week are written by name"
-    return ""
 
 
 def _check_expressions(spec: Spec) -> Iterator[Fault]:
@@ -449,6 +431,7 @@ _RULES: tuple[Callable[[Spec], Iterator[Fault]], ...] = (
     _check_monitoring,
     _check_retraining,
     check_traffic,
+    check_batch,
     _check_expressions,
     _check_store,
 )

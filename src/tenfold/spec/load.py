@@ -14,6 +14,7 @@ from tenfold.spec.explain import describe, explain
 from tenfold.spec.faults import raise_faults
 from tenfold.spec.location import find_passwords, locate, locate_alerts, locate_sources
 from tenfold.spec.schema import FORMAT, Origin, Spec
+from tenfold.spec.sections_signing import put_in_force
 from tenfold.spec.tree import LARGEST_BYTES, Node, read_tree
 
 FILE_NAME = "tenfold.yaml"
@@ -66,7 +67,7 @@ def parse_spec(content: bytes, *, path: str, folder: Path, environ: Mapping[str,
     alerts, unset = locate_alerts(spec, tree, environ)
     origin = Origin(path=path, folder=folder, tree=tree, locations=locations, store=store, alerts=alerts)
     spec = spec.placed(origin)
-    raise_faults((*faults, *more, *unset, *find_contradictions(spec)), path=path)
+    raise_faults((*faults, *more, *unset, *find_contradictions(spec), *put_in_force(spec, environ)), path=path)
     return spec
 
 

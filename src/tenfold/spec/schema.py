@@ -31,6 +31,7 @@ from tenfold.spec.sections_outliers import WrittenOutliers
 from tenfold.spec.sections_problem import ProblemSection
 from tenfold.spec.sections_quality import QuarantineSection, WrittenQuarantine
 from tenfold.spec.sections_retraining import RetrainingSection
+from tenfold.spec.sections_signing import SigningSection
 from tenfold.spec.sections_sources import Host, JoinSection, SourceSection
 from tenfold.spec.sections_tuning import TuningSection
 from tenfold.spec.sections_validation import ValidationSection
@@ -150,6 +151,7 @@ class Spec(Section):
     deployment: DeploymentSection = DeploymentSection()
     monitoring: MonitoringSection = MonitoringSection()
     retraining: RetrainingSection = RetrainingSection()
+    signing: SigningSection = SigningSection()
     store: Written = ".tenfold"
     engine: Literal["local"] = "local"
 

@@ -37,8 +37,8 @@ def _without_substitution(text: str) -> str:
     if names:
         raise PydanticCustomError(
             "no_substitution",
-            "holds {placeholder}, but the environment is read only in path and url of a source, in store and in alerts,"
-            " so that what decides the model stands in the file",
+            "holds {placeholder}, but the environment is read only in path and url of a source, in store, alerts and"
+            " signing, so that what decides the model stands in the file",
             {"placeholder": f"${{env:{names[0]}}}"},
         )
     return literal(text)

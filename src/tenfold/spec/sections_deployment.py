@@ -9,6 +9,7 @@ from pydantic import Field
 
 from tenfold.records.release import Strategy
 from tenfold.spec.section import ProjectName, Section
+from tenfold.spec.sections_batch import BatchSection
 from tenfold.spec.sections_fields import FieldPolicySection
 from tenfold.spec.sections_traffic import AbSection, CanarySection, ShadowSection
 
@@ -20,6 +21,7 @@ class DeploymentSection(Section):
     first version that passes its requirements the champion; ``ask`` leaves it to a person. ``strategy`` says how a
     promotion comes to its traffic where a champion is there already: ``all`` switches at once, the others begin a
     trial. ``fields``: what the gateway does with values that a column should not hold.
+    ``batch``: rows that are scored on a schedule.
     """
 
     endpoint: ProjectName | None = None
@@ -29,3 +31,4 @@ class DeploymentSection(Section):
     ab: AbSection = AbSection()
     shadow: ShadowSection = ShadowSection()
     fields: Mapping[str, FieldPolicySection] = Field(default_factory=dict)
+    batch: BatchSection | None = None

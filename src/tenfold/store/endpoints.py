@@ -74,7 +74,16 @@ def publishing(store: Path) -> Iterator[None]:
 def publish(store: Path, endpoint: Endpoint, *, before_write: BeforeWrite = nothing) -> Path:
     """Put the manifest in place: whoever reads sees the old one or the new one, whole; durable when this returns."""
     place = manifest_path(store, endpoint.name)
-    written = _Written(
+    disk = Disk(store, before_write)
+    with explained(store):
+        disk.make_folder(place.parent)
+        disk.write(place, written(endpoint))
+    return place
+
+
+def written(endpoint: Endpoint) -> bytes:
+    """Return the manifest as it is written."""
+    facts = _Written(
         endpoint=endpoint.name,
         revision=endpoint.revision,
         strategy=endpoint.strategy,
@@ -85,11 +94,7 @@ def publish(store: Path, endpoint: Endpoint, *, before_write: BeforeWrite = noth
         assign=endpoint.assign,
         fields=endpoint.fields,
     )
-    disk = Disk(store, before_write)
-    with explained(store):
-        disk.make_folder(place.parent)
-        disk.write(place, canonical_json({"format": FORMAT, **plain(written)}))
-    return place
+    return canonical_json({"format": FORMAT, **plain(facts)})
 
 
 def read(store: Path, name: str) -> Endpoint | None:
@@ -112,23 +117,23 @@ def read(store: Path, name: str) -> Endpoint | None:
         found = from_json(_Format, content).format
         if found != FORMAT:
             raise StoreError(f"the manifest '{place}' has format {found}, this Tenfold reads {FORMAT}; upgrade it")
-        written = from_json(_Written, content)
+        facts = from_json(_Written, content)
     except ValidationError as error:
         raise StoreError(
             f"the manifest '{place}' is damaged; `tenfold model promote` of the champion writes it anew"
         ) from error
-    if written.endpoint != name:
-        raise StoreError(f"the manifest '{place}' is of the endpoint '{written.endpoint}': it was moved by hand")
+    if facts.endpoint != name:
+        raise StoreError(f"the manifest '{place}' is of the endpoint '{facts.endpoint}': it was moved by hand")
     return Endpoint(
         name=name,
-        revision=written.revision,
-        routes=written.routes,
-        at=written.at,
-        strategy=written.strategy,
-        replay=written.replay,
-        salt=written.salt,
-        assign=written.assign,
-        fields=written.fields,
+        revision=facts.revision,
+        routes=facts.routes,
+        at=facts.at,
+        strategy=facts.strategy,
+        replay=facts.replay,
+        salt=facts.salt,
+        assign=facts.assign,
+        fields=facts.fields,
     )
 
 

@@ -13,6 +13,7 @@ from tenfold.store.monitoring import Deliveries, Incidents, Labels, WindowHistor
 from tenfold.store.protocols import (
     Aliases,
     AuditLog,
+    BatchSlots,
     Blobs,
     Checkpoints,
     Decisions,
@@ -48,6 +49,7 @@ class Store:
     aliases: Aliases
     releases: Releases
     traffic: TrafficLooks
+    batches: BatchSlots
     windows: Windows
     watched: WindowHistory
     incidents: Incidents
@@ -105,6 +107,7 @@ def open_store(
     """
     # The SQL toolkit takes a sixth of a second to import; commands that open no store do without.
     from tenfold.store.catalog.audit import CatalogAudit, Ledger
+    from tenfold.store.catalog.batches import CatalogBatchSlots
     from tenfold.store.catalog.connection import Catalog
     from tenfold.store.catalog.decisions import CatalogDecisions
     from tenfold.store.catalog.doctor import CatalogUpkeep
@@ -139,6 +142,7 @@ def open_store(
         aliases=CatalogAliases(ledger),
         releases=CatalogReleases(ledger),
         traffic=CatalogTraffic(ledger),
+        batches=CatalogBatchSlots(ledger),
         windows=windows,
         watched=windows,
         incidents=CatalogIncidents(ledger),

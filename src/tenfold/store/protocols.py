@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tenfold.foundation import context
+from tenfold.records.batch import BatchSlot, SlotState
 from tenfold.records.evidence import Evidence, Verdict
 from tenfold.records.release import TrafficLook
 from tenfold.records.retrain import Decision
@@ -182,6 +183,20 @@ class TrafficLooks(Protocol):
 
     def of(self, endpoint: str | None = None) -> tuple[KeptTraffic, ...]:
         """Return the looks at an endpoint's trials, or all, in the order in which they were kept."""
+        ...
+
+
+class BatchSlots(Protocol):
+    """What became of each moment of a batch's schedule."""
+
+    def keep(self, slot: BatchSlot) -> BatchSlot:
+        """Keep a step of a moment; one that has this step keeps it, and that one is returned."""
+        ...
+
+    def of(
+        self, schedule: str, *, states: Sequence[SlotState] | None = None, last: int | None = None
+    ) -> tuple[BatchSlot, ...]:
+        """Return the steps of a schedule, or those of some states, in their order; with ``last`` the newest so many."""
         ...
 
 

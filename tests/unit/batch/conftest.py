@@ -11,13 +11,13 @@ from table_scene import Database, rows
 _NUMBERS = itertools.count(1)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", pytest.param("mysql", marks=pytest.mark.slow)])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     """A table to be made, in a database of each kind; the name is a hard one to quote."""
     name = f'Scores "of" {next(_NUMBERS)}?'
     if request.param == "sqlite":
         return Database(address=f"sqlite:{tmp_path / 'scores.db'}", table=name)
-    return Database(address=request.getfixturevalue("postgresql"), table=name)
+    return Database(address=request.getfixturevalue(request.param), table=name)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from tests import mariadb
 
 from tenfold.batch.into_table import TableOptions, WrittenToTable, score_into_table
 from tenfold.batch.job import Insistence
@@ -108,12 +109,18 @@ class Database:
     def is_sqlite(self) -> bool:
         return self.address.startswith("sqlite:")
 
+    @property
+    def is_mysql(self) -> bool:
+        return self.address.startswith("mysql:")
+
     def ask(self, statement: str) -> list[tuple[Any, ...]]:
         if self.is_sqlite:
             with closing(sqlite3.connect(self.address.removeprefix("sqlite:"))) as connection:
                 answer = connection.execute(statement).fetchall()
                 connection.commit()
                 return answer
+        if self.is_mysql:
+            return mariadb.ask(self.address, statement)
         import adbc_driver_postgresql.dbapi as driver
 
         with closing(driver.connect(self.address)) as connection, closing(connection.cursor()) as cursor:
@@ -123,7 +130,7 @@ class Database:
             return [tuple(row) for row in answer]
 
     def do(self, statement: str) -> None:
-        if self.is_sqlite:
+        if self.is_sqlite or self.is_mysql:
             self.ask(statement)
             return
         import adbc_driver_postgresql.dbapi as driver
@@ -138,6 +145,14 @@ class Database:
     def columns(self) -> list[str]:
         if self.is_sqlite:
             return [row[1] for row in self.ask(f"PRAGMA table_info({quoted(self.table)})")]
+        if self.is_mysql:
+            return [
+                row[0]
+                for row in self.ask(
+                    f"SELECT column_name FROM information_schema.columns WHERE table_name = '{self.table}'"
+                    " ORDER BY ordinal_position"
+                )
+            ]
         return [
             row[0]
             for row in self.ask(
@@ -147,10 +162,10 @@ class Database:
         ]
 
     def checksum(self) -> str:
-        """A hash of every row in order, without the moments of prediction."""
-        names = ", ".join(f'"{name}"' for name in self.columns() if name != "predicted_at")
+        """A hash of every row in order, without the moments of prediction and the runs that wrote them."""
+        names = ", ".join(f'"{name}"' for name in self.columns() if name not in {"predicted_at", "run_id"})
         return hashlib.sha256(
-            repr(self.ask(f"SELECT {names} FROM {quoted(self.table)} ORDER BY job, row_number")).encode()
+            repr(self.ask(f"SELECT {names} FROM {quoted(self.table)} ORDER BY job, {quoted('row_number')}")).encode()
         ).hexdigest()
 
     def another(self) -> Database:

@@ -43,10 +43,10 @@ def test_every_row_is_there_with_what_it_came_from(database: Database, given: Pa
     assert (done.rows, done.added, done.before, done.was_finished) == (101, 101, 0, False)
     expected = [
         "key", "number", "day", "row_number", "prediction", "proba_no", "proba_yes",
-        "model_ref", "model_bundle", "predicted_at", "job", "input_hash",
+        "model_ref", "model_bundle", "predicted_at", "job", "input_hash", "run_id",
     ]  # fmt: skip
     assert list(done.columns) == database.columns() == expected
-    found = database.ask(f"SELECT * FROM {quoted(database.table)} ORDER BY row_number")
+    found = database.ask(f"SELECT * FROM {quoted(database.table)} ORDER BY {quoted('row_number')}")
     predicted = model().predict(rows())
     assert [row[0] for row in found] == rows()["key"].to_list()
     assert [row[1] for row in found] == rows()["number"].to_list()
@@ -54,10 +54,14 @@ def test_every_row_is_there_with_what_it_came_from(database: Database, given: Pa
     assert [row[3] for row in found] == list(range(1, 102))
     assert [row[4] for row in found] == predicted["prediction"].to_list()
     np.testing.assert_allclose([row[5:7] for row in found], predicted[:, 1:].to_numpy(), rtol=0, atol=1e-12)
-    assert {(row[7], row[8], row[10], row[11]) for row in found} == {
-        ("members@1", done.model_bundle, done.job, done.input_hash)
+    assert {(row[7], row[8], *row[10:]) for row in found} == {
+        ("members@1", done.model_bundle, done.job, done.input_hash, f"{done.job}/1")
     }
+    assert done.run_id == f"{done.job}/1"
     moments = [datetime.fromisoformat(str(row[9])) for row in found]
+    if database.is_mysql:
+        # Its times are UTC and say no zone.
+        moments = [moment.replace(tzinfo=UTC) for moment in moments]
     assert all(moment > START and moment.utcoffset() == UTC.utcoffset(None) for moment in moments)
     assert moments == sorted(moments)
     assert len(set(moments)) == 11
@@ -249,7 +253,7 @@ def test_the_second_of_two_says_who_works_on_the_job(database: Database, given: 
 
 def own(database: Database, owner: str, *, session: str = "") -> None:
     there = f"target = '{database.table}'"
-    database.ask(f"UPDATE tenfold_jobs SET owner = '{owner}', session = '{session}' WHERE {there} RETURNING 1")
+    database.do(f"UPDATE tenfold_jobs SET owner = '{owner}', session = '{session}' WHERE {there}")
 
 
 def test_a_dead_owner_is_not_waited_for(database: Database, given: Path, tmp_path: Path) -> None:
@@ -273,7 +277,7 @@ def test_an_owner_on_another_machine_is_believed_while_its_session_lives(
         assert into(database, place, given, take_over=True).before == 30
     else:
         # The session's number is that of a session, but not its start.
-        own(database, "77:abc-1:elsewhere", session="1 2.5")
+        own(database, "77:abc-1:elsewhere", session="nobody" if database.is_mysql else "1 2.5")
         assert into(database, place, given).before == 30
 
 
@@ -313,7 +317,7 @@ def test_a_writer_paused_inside_sqlites_transaction_is_told_of(
 SHAPE = (
     "row_number BIGINT NOT NULL, prediction TEXT NOT NULL, proba_no DOUBLE PRECISION NOT NULL, "
     "proba_yes DOUBLE PRECISION NOT NULL, model_ref TEXT NOT NULL, model_bundle TEXT NOT NULL, "
-    "predicted_at TIMESTAMPTZ NOT NULL, job TEXT NOT NULL, input_hash TEXT NOT NULL"
+    "predicted_at TIMESTAMPTZ NOT NULL, job TEXT NOT NULL, input_hash TEXT NOT NULL, run_id TEXT NOT NULL"
 )
 
 
@@ -334,6 +338,14 @@ def test_a_foreign_table_is_refused_and_left_alone(
         for ours, theirs in {"BIGINT": "INTEGER", "DOUBLE PRECISION": "REAL", "TIMESTAMPTZ": "TEXT"}.items():
             columns = columns.replace(ours, theirs)
         said = said.replace("is date, where text", "is DATE, where TEXT")
+    if database.is_mysql:
+        words = "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+        for ours, theirs in {"TIMESTAMPTZ": "DATETIME(6)", "TEXT": words}.items():
+            columns = columns.replace(ours, theirs)
+        columns = columns.replace("row_number", quoted("row_number"))
+        for name in ("job", "id"):
+            columns = columns.replace(f" {name} {words}", f" {name} {words.replace('LONGTEXT', 'VARCHAR(191)')}")
+        said = said.replace("where text", "where longtext.*")
     database.do(f"CREATE TABLE {quoted(database.table)} ({columns})")
     with pytest.raises(InputError, match=f"is there already.*{said}"):
         into(database, bundle(tmp_path), given)
@@ -438,15 +450,22 @@ def test_odd_values_are_kept_as_they_are(database: Database, tmp_path: Path) -> 
         cents=pl.Series(["1.10", None, "2.20", "3.30"]).cast(pl.Decimal(10, 2)),
         large=pl.Series([2**63 - 1, None, 0, 1], dtype=pl.UInt64),
     )
+    if database.is_mysql:
+        odd.write_parquet(tmp_path / "odd.parquet")
+        with pytest.raises(DataError, match="row 4 of a chunk has an infinite 'share', which MySQL cannot keep"):
+            into(database.another(), bundle(tmp_path), tmp_path / "odd.parquet", keep=("share",))
+        odd = odd.with_columns(share=pl.Series([1.5, float("nan"), None, 2.5]))
     odd.write_parquet(tmp_path / "odd.parquet")
     names = ("word", "share", "flag", "at", "local", "cents", "large")
     into(database, bundle(tmp_path), tmp_path / "odd.parquet", keep=names)
     listed = ", ".join(quoted(name) for name in names)
-    found = database.ask(f"SELECT {listed} FROM {quoted(database.table)} ORDER BY row_number")
+    found = database.ask(f"SELECT {listed} FROM {quoted(database.table)} ORDER BY {quoted('row_number')}")
     assert [row[0] for row in found] == ["a'b", "", None, "ß\n→"]
-    assert [row[1] for row in found] == [1.5, None, None, float("inf")]
+    assert [row[1] for row in found] == [1.5, None, None, odd["share"][3]]
     assert [row[2] for row in found] == [True, False, None, True]
-    assert [row[3] and datetime.fromisoformat(str(row[3])) for row in found] == [START, None, START, START]
+    zone = None if database.is_mysql else UTC
+    moments = [row[3] and datetime.fromisoformat(str(row[3])) for row in found]
+    assert moments == [each and each.replace(tzinfo=zone) for each in (START, None, START, START)]
     assert {datetime.fromisoformat(str(row[4])) for row in found} == {START.replace(tzinfo=None)}
     assert [row[5] for row in found] == ["1.10", None, "2.20", "3.30"]
     assert [row[6] for row in found] == [2**63 - 1, None, 0, 1]
@@ -458,7 +477,7 @@ def test_odd_values_are_kept_as_they_are(database: Database, tmp_path: Path) -> 
 
 def test_a_regression_writes_numbers(database: Database, given: Path, tmp_path: Path) -> None:
     into(database, bundle(tmp_path, model(task="regression")), given)
-    found = database.ask(f"SELECT prediction FROM {quoted(database.table)} ORDER BY row_number")
+    found = database.ask(f"SELECT prediction FROM {quoted(database.table)} ORDER BY {quoted('row_number')}")
     expected = model(task="regression").predict(rows())["prediction"]
     np.testing.assert_allclose([row[0] for row in found], expected, rtol=0, atol=1e-12)
 
@@ -513,7 +532,7 @@ def test_rows_come_from_a_database_too_even_the_same(tmp_path: Path) -> None:
         into(database, place, path, input_table="people", keep=("id",), clock=at(6, stop))
     done = into(database, place, path, input_table="people", keep=("id",))
     assert (done.before, done.rows) == (20, 33)
-    assert database.ask("SELECT id FROM scores ORDER BY row_number") == [(n,) for n in range(33)]
+    assert database.ask(f"SELECT id FROM scores ORDER BY {quoted('row_number')}") == [(n,) for n in range(33)]
     assert into(database, place, path, input_table="people", keep=("id",)).added == 0
 
 
@@ -526,7 +545,7 @@ def test_what_cannot_be_a_database_is_refused(tmp_path: Path, given: Path) -> No
         (f"sqlite:{tmp_path}/text.db", "is not an SQLite database"),
         ("sqlite:", "names no file"),
         ("sqlite://x.db", "names no file"),
-        ("mysql://x", "write sqlite:PATH or postgresql:"),
+        ("redis://x", "write sqlite:PATH, postgresql:"),
     ):
         with pytest.raises(InputError, match=said):
             into(Database(address=address, table="t"), place, given)

@@ -231,6 +231,9 @@ def test_predict_hands_on_everything_it_was_given(tenfold: Tenfold, project: Any
                 "chunk_rows": 5,
                 "intervals": True,
                 "join": False,
+                "dates": None,
+                "bare": False,
+                "workers": None,
             },
         )
     ]

@@ -206,7 +206,7 @@ def test_a_model_that_does_not_fit_is_refused_with_the_reason(
     ("content", "words"),
     [
         (b"", "not a model"),
-        (b"\x80\x04pickle", "not a model"),
+        (b"\x80\x04pickle", "is a pickle: loading it would run"),
         (b"tree\nversion=v4\n", "max_feature_idx"),
         (b"tree\n\xff", "not even text"),
     ],

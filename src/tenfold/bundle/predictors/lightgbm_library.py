@@ -21,6 +21,7 @@ from tenfold.foundation.errors import StoreError
 # Values of LightGBM's c_api.h.
 _FLOAT64 = 1
 _ROW_MAJOR = 1
+_NORMAL = 0
 _RAW_SCORE = 1
 _ALL_ITERATIONS = -1
 _QUIET = "verbosity=-1 num_threads="
@@ -113,6 +114,13 @@ class TreeLibrary:
 
     def raw(self, values: Floats) -> Floats:
         """Return raw scores of shape (n_rows, scores) for values of shape (n_rows, columns)."""
+        return self._asked(values, _RAW_SCORE)
+
+    def answers(self, values: Floats) -> Floats:
+        """Return what the library itself makes of the raw scores, by the objective that the text names."""
+        return self._asked(values, _NORMAL)
+
+    def _asked(self, values: Floats, kind: int) -> Floats:
         values = np.ascontiguousarray(values, dtype=np.float64)
         rows = len(values)
         result = np.empty((rows, self._scores))
@@ -127,7 +135,7 @@ class TreeLibrary:
                 ctypes.c_int32(rows),
                 ctypes.c_int32(self._columns),
                 ctypes.c_int(_ROW_MAJOR),
-                ctypes.c_int(_RAW_SCORE),
+                ctypes.c_int(kind),
                 ctypes.c_int(0),
                 ctypes.c_int(_ALL_ITERATIONS),
                 ctypes.c_char_p(f"{_QUIET}{threads}".encode()),

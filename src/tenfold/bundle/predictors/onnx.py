@@ -121,7 +121,11 @@ class OnnxPredictor:
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> OnnxPredictor:
         """Build it again from its files."""
-        return cls(files["model.onnx"], layout=from_json(Layout, files["onnx.json"]))
+        from tenfold.bundle.predictors.onnx_trial import try_onnx
+
+        made = cls(files["model.onnx"], layout=from_json(Layout, files["onnx.json"]))
+        try_onnx(files["model.onnx"], made.layout)
+        return made
 
     def __reduce__(self) -> tuple[object, tuple[bytes, Layout]]:
         # A session stays in its process; another one opens its own.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tenfold.connectors.request import POSTGRESQL
+from tenfold.connectors.request import MYSQL, POSTGRESQL
 from tenfold.connectors.sinks.protocols import Sink
 from tenfold.connectors.sinks.table import TableName
 from tenfold.foundation.errors import InputError
@@ -14,11 +14,11 @@ SQLITE = "sqlite:"
 
 def is_database(location: str) -> bool:
     """Whether an output, its variables resolved, names a database and not a file of predictions."""
-    return location.startswith((SQLITE, *POSTGRESQL))
+    return location.startswith((SQLITE, *POSTGRESQL, *MYSQL))
 
 
 def open_sink(location: str, *, shown: str) -> Sink:
-    """Open the database at ``sqlite:PATH`` or ``postgresql://...``.
+    """Open the database at ``sqlite:PATH``, ``postgresql://...`` or ``mysql://...`` (``mariadb://...``).
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def open_sink(location: str, *, shown: str) -> Sink:
     Raises
     ------
     InputError
-        When it is neither, or the path cannot be a database.
+        When it is none, or the path cannot be a database.
     StoreError
         When the server cannot be reached.
     """
@@ -38,8 +38,12 @@ def open_sink(location: str, *, shown: str) -> Sink:
         from tenfold.connectors.sinks.postgresql import open_postgresql
 
         return open_postgresql(location, shown=shown)
+    if location.startswith(MYSQL):
+        from tenfold.connectors.sinks.mysql import open_mysql
+
+        return open_mysql(location, shown=shown)
     if not location.startswith(SQLITE):
-        raise InputError(f"{shown} is not a database: write sqlite:PATH or postgresql://…")
+        raise InputError(f"{shown} is not a database: write sqlite:PATH, postgresql://… or mysql://…")
     from tenfold.connectors.sinks.sqlite import open_sqlite
 
     # sqlite:///PATH is how other tools write it.

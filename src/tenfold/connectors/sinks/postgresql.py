@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import polars as pl
 
-from tenfold.connectors.sinks.protocols import ConnectionLost, Locked, Sink, Transaction
+from tenfold.connectors.sinks.protocols import ConnectionLost, Locked, Sink, Transaction, Undone
 from tenfold.connectors.sinks.table import Column, Holds, TableName
 from tenfold.foundation.errors import InputError, StoreError
 from tenfold.foundation.optional import require
@@ -26,6 +26,8 @@ _SETTINGS = (
     "SET TIME ZONE 'UTC'",
 )
 _LOCK_NOT_AVAILABLE = "55P03"
+# A deadlock, and a conflict of transactions that must look as if they came one after the other.
+_GAVE_WAY = {"40P01", "40001"}
 _TYPES: dict[Holds, str] = {
     "text": "text", "integer": "bigint", "number": "double precision", "truth": "boolean", "day": "date",
     "moment": "timestamp with time zone", "local moment": "timestamp without time zone",
@@ -125,6 +127,11 @@ class PostgresqlConnection:
                 f"{self._shown}: another session's open transaction holds the job or its table; "
                 "wait for it or end it, then run the command again"
             )
+        if state in _GAVE_WAY:
+            return Undone(
+                f"{self._shown} undid a chunk for the sake of another session, again and again ({said}); see what "
+                "else writes to the table or to tenfold_jobs, and run the command again to go on"
+            )
         # Class 08 is the connection; 57P is an administrator who ends sessions; without a state the library itself
         # speaks, of an input or output that failed.
         if state.startswith(("08", "57P")) or (not state and error.status_code == self._errors.AdbcStatusCode.IO):
@@ -166,6 +173,9 @@ class PostgresqlTransaction:
             cursor.execute(statement, tuple(values) or None)
             return [tuple(row) for row in cursor.fetchall()]
 
+    def change(self, statement: str, values: Sequence[str | int] = ()) -> int:
+        return len(self.ask(f"{statement} RETURNING 1", values))
+
     def append(self, table: TableName, rows: pl.DataFrame) -> None:
         with closing(self._connection.cursor()) as cursor:
             cursor.adbc_ingest(table.name, rows.to_arrow(), mode="append", db_schema_name=table.schema)
@@ -174,7 +184,8 @@ class PostgresqlTransaction:
 class PostgresqlCatalogue:
     """`Catalogue` of a server."""
 
-    def type_of(self, column: Column) -> str:
+    def type_of(self, column: Column, *, in_key: bool) -> str:
+        del in_key
         return _TYPES[column.holds]
 
     def name_of(self, transaction: Transaction, name: str) -> str:

@@ -21,6 +21,10 @@ class Locked(StoreError):
     """Somebody else's open transaction holds what this one needs, and does not let go."""
 
 
+class Undone(StoreError):
+    """The database undid the transaction for another one's sake, a deadlock's mostly: doing it again may succeed."""
+
+
 class Transaction(Protocol):
     """One open transaction. Values stand where a statement says ``$1``, ``$2``, ..."""
 
@@ -30,6 +34,10 @@ class Transaction(Protocol):
 
     def ask(self, statement: str, values: Sequence[str | int] = ()) -> list[tuple[Any, ...]]:
         """Do a statement and return all its rows."""
+        ...
+
+    def change(self, statement: str, values: Sequence[str | int] = ()) -> int:
+        """Do an UPDATE and return how many rows its condition met."""
         ...
 
     def append(self, table: TableName, rows: pl.DataFrame) -> None:
@@ -54,6 +62,8 @@ class Connection(Protocol):
             When it cannot be known what became of the transaction.
         Locked
             When the database does not become free.
+        Undone
+            When it gave way to another transaction.
         StoreError
             When the database refuses; nothing of the transaction is left.
         """
@@ -71,8 +81,8 @@ class Connection(Protocol):
 class Catalogue(Protocol):
     """How tables are described in this kind of database."""
 
-    def type_of(self, column: Column) -> str:
-        """Return the name of the column's type, as this database writes it."""
+    def type_of(self, column: Column, *, in_key: bool) -> str:
+        """Return the name of the column's type, as this database writes it; ``in_key`` is of the primary key."""
         ...
 
     def name_of(self, transaction: Transaction, name: str) -> str:

@@ -106,6 +106,10 @@ class SqliteTransaction:
         with closing(self._connection.execute(_MARK.sub(r"?\1", statement), values)) as cursor:
             return cursor.fetchall()
 
+    def change(self, statement: str, values: Sequence[str | int] = ()) -> int:
+        with closing(self._connection.execute(_MARK.sub(r"?\1", statement), values)) as cursor:
+            return cursor.rowcount
+
     def append(self, table: TableName, rows: pl.DataFrame) -> None:
         moments = pl.selectors.temporal()
         columns = rows.with_columns(moments.dt.to_string("iso:strict")).get_columns()
@@ -119,7 +123,8 @@ class SqliteTransaction:
 class SqliteCatalogue:
     """`Catalogue` of an SQLite file."""
 
-    def type_of(self, column: Column) -> str:
+    def type_of(self, column: Column, *, in_key: bool) -> str:
+        del in_key
         return _TYPES[column.holds]
 
     def name_of(self, transaction: Transaction, name: str) -> str:

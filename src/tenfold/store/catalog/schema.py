@@ -22,13 +22,14 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration: known here so that opening an up-to-date store need not import the migration tool."""
 
 HISTORIES = (
     *("run_stages", "evidence", "versions", "aliases", "releases", "decisions", "looks", "audit"),
     *("log_readings", "window_parts", "windows", "window_references", "incidents", "deliveries", "label_batches"),
     "traffic_looks",
+    "batch_slots",
 )
 """Tables to which rows are only ever added; triggers refuse everything else."""
 
@@ -183,6 +184,19 @@ traffic_looks = Table(
     Column("look", String, nullable=False),
     Column("at", String, nullable=False),
     Column("recorded", String, nullable=False),
+)
+
+batch_slots = Table(
+    "batch_slots",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("schedule", String, nullable=False),
+    Column("slot", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("entry", String, nullable=False),
+    Column("at", String, nullable=False),
+    Column("recorded", String, nullable=False),
+    UniqueConstraint("schedule", "slot", "state"),
 )
 
 looks = Table(

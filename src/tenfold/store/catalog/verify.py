@@ -39,6 +39,7 @@ _VOUCHED = (
     _Vouched(table=schema.releases, action="released", subject=lambda row: f"{row['endpoint']}/{row['revision']}"),
     _Vouched(table=schema.decisions, action="retraining decided", subject=lambda row: str(row["key"])),
     _Vouched(table=schema.traffic_looks, action="traffic looked at", subject=lambda row: f"t{row['number']}"),
+    _Vouched(table=schema.batch_slots, action="batch slot", subject=lambda row: f"b{row['number']}"),
     _Vouched(table=schema.looks, action="test part looked at", subject=lambda row: str(row["split"])),
     _Vouched(table=log_readings, action="log read", subject=lambda row: f"{row['endpoint']}/{row['sequence']}"),
     _Vouched(table=window_parts, action="rows of a window", subject=lambda row: f"p{row['number']}"),

@@ -27,7 +27,12 @@ def try_lock(path: Path) -> int | None:
     except BlockingIOError:
         os.close(descriptor)
         return None
-    os.pwrite(descriptor, f"{os.getpid():<12}".encode(), 0)
+    try:
+        os.pwrite(descriptor, f"{os.getpid():<12}".encode(), 0)
+    except OSError:
+        # A full disk: who goes on all the same must find the lock free.
+        os.close(descriptor)
+        raise
     return descriptor
 
 

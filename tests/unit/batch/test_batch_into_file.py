@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tenfold.batch.score import ScoreOptions, score
+from tenfold.batch.into_file import FileOptions, WrittenToFile, score_into_file
 from tenfold.bundle.format import write_bundle
 from tenfold.bundle.history import History, Lag
 from tenfold.bundle.member import Member
@@ -20,18 +21,36 @@ from tenfold.bundle.model import Model
 from tenfold.bundle.predictors.linear import LinearPredictor
 from tenfold.bundle.signature import Signature
 from tenfold.bundle.view import fit_view
+from tenfold.foundation.clock import SystemClock
 from tenfold.foundation.errors import DataError, InputError, StoreError
 from tenfold.records.dataset import Field
 from tenfold.records.evaluation import Conformal
 from tenfold.records.features import Step
 from tenfold.records.problem import MetricChoice, Problem
-from tenfold.store.files.process import this_process
 
 FIELDS = (
     Field(name="age", kind="numeric", missing_markers=("?",)),
     Field(name="colour", kind="categorical", missing_markers=("?",)),
 )
 START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def score(fitted: Model | Path, location: str, output: Path | str, options: FileOptions | None = None) -> WrittenToFile:
+    """Score with a model or a bundle; the rows are bare unless the options say otherwise."""
+    options = options or FileOptions(bare=True)
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = fitted if isinstance(fitted, Path) else Path(folder, "model.zip")
+        if isinstance(fitted, Model):
+            write_bundle(fitted, probe(fitted), bundle)
+        return score_into_file(bundle, location, str(output), options, model_ref="members@1", clock=SystemClock())
+
+
+def probe(fitted: Model) -> pl.DataFrame:
+    """Three canonical rows with nothing in them."""
+    types = {"numeric": pl.Float64(), "categorical": pl.String()}
+    return pl.DataFrame(
+        {field.name: pl.Series([None] * 3, dtype=types[field.kind]) for field in fitted.signature.fields}
+    )
 
 
 def model(*, task: str = "binary", history: History | None = None, reading: dict[str, str] | None = None) -> Model:
@@ -84,7 +103,7 @@ def test_every_format_gives_the_models_own_predictions_in_order(tmp_path: Path, 
     given = tmp_path / f"in.{source}"
     getattr(rows(), f"write_{source}")(given)
     output = tmp_path / f"out{ending}"
-    done = score(model(), str(given), output, ScoreOptions(chunk_rows=7, keep=("key",)))
+    done = score(model(), str(given), output, FileOptions(bare=True, chunk_rows=7, keep=("key",)))
     found = read(output)
     expected = model().predict(rows())
     assert done.rows == 101
@@ -100,7 +119,7 @@ def test_sets_and_intervals_are_written_in_every_format_when_asked(tmp_path: Pat
     rows().write_csv(tmp_path / "in.csv")
     sets = replace(model(), conformal=Conformal(level=0.9, least=(0.45, 0.45)))
     numbers = replace(model(task="regression"), conformal=Conformal(level=0.9, below=(-2.0,), above=(3.0,)))
-    output, asked = tmp_path / f"out{ending}", ScoreOptions(chunk_rows=7, intervals=True)
+    output, asked = tmp_path / f"out{ending}", FileOptions(bare=True, chunk_rows=7, intervals=True)
     score(sets, str(tmp_path / "in.csv"), output, asked)
     assert set(read(output)["set"]) <= {'["no"]', '["yes"]', '["no", "yes"]'}
     assert score(numbers, str(tmp_path / "in.csv"), output, asked).columns == ("prediction", "low", "high")
@@ -115,7 +134,7 @@ def test_the_size_of_the_chunks_changes_nothing(tmp_path: Path) -> None:
     rows().write_csv(tmp_path / "in.csv")
     written = []
     for size in (1, 10, 1000):
-        score(model(), str(tmp_path / "in.csv"), tmp_path / "out.csv", ScoreOptions(chunk_rows=size))
+        score(model(), str(tmp_path / "in.csv"), tmp_path / "out.csv", FileOptions(bare=True, chunk_rows=size))
         written.append((tmp_path / "out.csv").read_bytes())
     assert len(set(written)) == 1
 
@@ -126,7 +145,7 @@ def test_a_bundles_path_is_loaded_and_a_regression_writes_numbers(tmp_path: Path
     write_bundle(fitted, fitted.signature.conform(rows()), tmp_path / "model.zip")
     done = score(tmp_path / "model.zip", str(tmp_path / "in.parquet"), tmp_path / "out.parquet")
     assert done.columns == ("prediction",)
-    np.testing.assert_allclose(read(done.output)["prediction"], fitted.predict(rows())["prediction"], atol=1e-12)
+    np.testing.assert_allclose(read(Path(done.output))["prediction"], fitted.predict(rows())["prediction"], atol=1e-12)
     with pytest.raises(StoreError, match="there is no bundle"):
         score(tmp_path / "other.zip", str(tmp_path / "in.parquet"), tmp_path / "out.parquet")
 
@@ -155,7 +174,7 @@ def test_text_without_a_header_is_read_by_place(tmp_path: Path) -> None:
 
 def test_no_rows_give_an_empty_file_with_its_columns(tmp_path: Path) -> None:
     rows().clear().write_parquet(tmp_path / "in.parquet")
-    done = score(model(), str(tmp_path / "in.parquet"), tmp_path / "out.csv", ScoreOptions(keep=("key",)))
+    done = score(model(), str(tmp_path / "in.parquet"), tmp_path / "out.csv", FileOptions(bare=True, keep=("key",)))
     assert done.rows == 0
     assert (tmp_path / "out.csv").read_text() == "key,prediction,proba_no,proba_yes\n"
 
@@ -163,13 +182,13 @@ def test_no_rows_give_an_empty_file_with_its_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("output", "options", "message"),
     [
-        ("out.xlsx", ScoreOptions(), r"end its name with \.csv, \.parquet, \.jsonl"),
-        ("nowhere/out.csv", ScoreOptions(), "does not exist: make it first"),
-        ("out.csv", ScoreOptions(keep=("kay",)), r"'kay' to keep is not in the input.*Did you mean 'key'"),
-        ("out.csv", ScoreOptions(history="x.csv"), "takes no history"),
+        ("out.xlsx", FileOptions(bare=True), r"end its name with \.csv, \.parquet, \.jsonl"),
+        ("nowhere/out.csv", FileOptions(bare=True), "does not exist: make it first"),
+        ("out.csv", FileOptions(bare=True, keep=("kay",)), r"'kay' to keep is not in the input.*Did you mean 'key'"),
+        ("out.csv", FileOptions(bare=True, history="x.csv"), "takes no history"),
     ],
 )
-def test_what_cannot_be_written_is_refused(tmp_path: Path, output: str, options: ScoreOptions, message: str) -> None:
+def test_what_cannot_be_written_is_refused(tmp_path: Path, output: str, options: FileOptions, message: str) -> None:
     rows().write_csv(tmp_path / "in.csv")
     with pytest.raises(InputError, match=message):
         score(model(), str(tmp_path / "in.csv"), tmp_path / output, options)
@@ -182,43 +201,45 @@ def test_a_bad_value_in_a_late_chunk_leaves_the_old_output_as_it_was(tmp_path: P
     given[90]["age"] = "old"
     pl.DataFrame(given).write_csv(tmp_path / "in.csv")
     with pytest.raises(DataError, match="'age' is numeric, but row 91 holds 'old'"):
-        score(model(), str(tmp_path / "in.csv"), tmp_path / "out.csv", ScoreOptions(chunk_rows=10))
+        score(model(), str(tmp_path / "in.csv"), tmp_path / "out.csv", FileOptions(bare=True, chunk_rows=10))
     assert (tmp_path / "out.csv").read_text() == "precious"
     assert {path.name for path in tmp_path.iterdir()} == {"in.csv", "out.csv"}
 
 
-def test_a_killed_run_leaves_no_half_output(tmp_path: Path) -> None:
+KILLED = (
+    "import os, signal, sys; from pathlib import Path\n"
+    "from tenfold.batch.into_file import FileOptions, score_into_file\n"
+    "from tenfold.bundle.model import Model\n"
+    "from tenfold.foundation.clock import SystemClock\n"
+    "kept, chunks = Model.predict, []\n"
+    "def predict(self, rows, **more):\n"
+    "    chunks.append(rows)\n"
+    "    if len(chunks) == int(sys.argv[2]): os.kill(os.getpid(), signal.SIGKILL)\n"
+    "    return kept(self, rows, **more)\n"
+    "Model.predict = predict\n"
+    "folder = Path(sys.argv[1])\n"
+    "score_into_file(folder / 'model.zip', str(folder / 'in.csv'), str(folder / 'out.csv'),\n"
+    "    FileOptions(bare=True, chunk_rows=9), model_ref='m@1', clock=SystemClock())\n"
+)
+
+
+def test_a_killed_run_leaves_the_old_output_and_is_gone_on_with(tmp_path: Path) -> None:
     rows().write_csv(tmp_path / "in.csv")
     (tmp_path / "out.csv").write_text("precious")
     fitted = model()
-    write_bundle(fitted, fitted.signature.conform(rows(5)), tmp_path / "model.zip")
-    # The process kills itself in the middle of the third chunk.
-    script = (
-        "import os, signal, sys; from pathlib import Path\n"
-        "from tenfold.batch import score as batch\n"
-        "from tenfold.bundle.model import Model\n"
-        "kept, chunks = Model.predict, []\n"
-        "def predict(self, rows, **more):\n"
-        "    chunks.append(rows)\n"
-        "    if len(chunks) == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return kept(self, rows, **more)\n"
-        "Model.predict = predict\n"
-        "folder = Path(sys.argv[1])\n"
-        "options = batch.ScoreOptions(chunk_rows=9)\n"
-        "batch.score(folder / 'model.zip', str(folder / 'in.csv'), folder / 'out.csv', options)\n"
+    write_bundle(fitted, probe(fitted), tmp_path / "model.zip")
+    for chunk in (3, 4):
+        # The process kills itself in the middle of the third chunk that it scores, then of the fourth.
+        command = [sys.executable, "-c", KILLED, str(tmp_path), str(chunk)]
+        ended = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert ended.returncode == -signal.SIGKILL, ended.stderr
+        assert (tmp_path / "out.csv").read_text() == "precious"
+    rest = score(fitted, str(tmp_path / "in.csv"), tmp_path / "out.csv", FileOptions(bare=True, chunk_rows=9))
+    assert (rest.before, rest.added, rest.rows) == (45, 56, 101)
+    np.testing.assert_array_equal(
+        read(tmp_path / "out.csv")["proba_yes"], fitted.predict(rows())["proba_yes"].to_numpy()
     )
-    ended = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, capture_output=True)
-    assert ended.returncode == -signal.SIGKILL
-    assert (tmp_path / "out.csv").read_text() == "precious"
-    left = [path.name for path in tmp_path.iterdir() if path.name.endswith(".unfinished")]
-    assert len(left) == 1
-    foreign = (".out.csv.mine.unfinished", f".out.csv.{this_process()}0.unfinished", left[0].replace("out", "other"))
-    for name in foreign:
-        (tmp_path / name).touch()
-    score(fitted, str(tmp_path / "in.csv"), tmp_path / "out.csv")
-    assert read(tmp_path / "out.csv").height == 101
-    # What the dead process left is gone; what another, a living one or an other output's may own is not.
-    assert {path.name for path in tmp_path.iterdir() if path.name.endswith(".unfinished")} == set(foreign)
+    assert {path.name for path in tmp_path.iterdir()} == {"in.csv", "out.csv", "model.zip"}
 
 
 @pytest.mark.parametrize("markers", [(), ("?",)])
@@ -267,7 +288,7 @@ def test_lags_come_from_the_input_or_from_a_history(tmp_path: Path) -> None:
     earlier.write_csv(tmp_path / "past.csv")
     score(
         fitted, str(tmp_path / "in.parquet"), tmp_path / "out.csv",
-        ScoreOptions(history=str(tmp_path / "past.csv"), chunk_rows=2, keep=("who",)),
+        FileOptions(bare=True, history=str(tmp_path / "past.csv"), chunk_rows=2, keep=("who",)),
     )  # fmt: skip
     sent = asked.with_columns(age__lag1=pl.Series([8.0, None, 8.0, None]))
     expected = fitted.predict(sent)["proba_yes"].to_numpy()
@@ -289,9 +310,11 @@ def test_scoring_imports_no_training_library(tmp_path: Path) -> None:
     write_bundle(fitted, fitted.signature.conform(rows(5)), tmp_path / "model.zip")
     script = (
         "import sys; from pathlib import Path\n"
-        "from tenfold.batch.score import score\n"
+        "from tenfold.batch.into_file import FileOptions, score_into_file\n"
+        "from tenfold.foundation.clock import SystemClock\n"
         "folder = Path(sys.argv[1])\n"
-        "score(folder / 'model.zip', str(folder / 'in.csv'), folder / 'out.csv')\n"
+        "score_into_file(folder / 'model.zip', str(folder / 'in.csv'), str(folder / 'out.csv'),\n"
+        "    FileOptions(workers=2), model_ref='m@1', clock=SystemClock())\n"
         "heavy = {'lightgbm', 'sklearn', 'pandas', 'scipy', 'optuna', 'duckdb', 'sqlalchemy'}\n"
         "print(sorted(set(sys.modules) & heavy))\n"
     )
