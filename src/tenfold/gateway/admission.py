@@ -34,7 +34,7 @@ _SLOW_SECONDS = 0.02
 either is half as long."""
 _PROMPT_SECONDS = 0.003
 """Up to this a request is scored on the thread that it came by."""
-_PROMPT_QUEUE_SECONDS = 0.05
+_PROMPT_QUEUE_SECONDS = 0.08
 """Where more than this waits, the loop decides who comes next, and that thread goes on looking at what arrives."""
 _NEW_SHARE = 0.1
 """The weight of the latest request in the mean time of scoring."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -240,3 +241,22 @@ def test_a_new_worker_learns_first_how_long_scoring_takes(tmp_path: Path):
         ticket = fresh.application.at_door(scope, Answer(b""))
         assert ticket is not None
         assert not ticket.prompt
+
+
+@pytest.mark.parametrize("ending", ["arrives", "dropped"])
+def test_a_body_that_came_or_was_dropped_lets_go_of_what_granian_holds_for_good(ending: str) -> None:
+    class Shut:
+        def arrived(self, coming: Coming) -> None:
+            assert coming.read() == b"all of it"
+
+    future = Future(loop=asyncio.new_event_loop())
+    coming = Coming(Shut(), Watcher(future), Ticket(arrived=0.0, lane=None))  # type: ignore[arg-type]
+    future.body = b"all of it"
+    if ending == "arrives":
+        coming(future)
+    else:
+        coming.drop()
+    future.loop.close()
+    # The future holds `coming` as its callback: nothing may lead back from it.
+    assert future not in gc.get_referents(coming)
+    assert future.cancelled == (ending == "dropped")
