@@ -87,7 +87,6 @@ def run(options: WorkerOptions) -> None:
     """Answer until the parent is gone or says that it is enough; requests under way are finished."""
     said = _teller(options.worker, as_json=options.log_json)
     _allow_connections()
-    _finish_before_others()
     clock = SystemClock()
     watch = Watch(folder=options.folder, only=options.endpoints, clock=clock, said=said)
     watch.look()
@@ -201,18 +200,6 @@ def _allow_connections() -> None:
     """Let this process have as many open files as the system allows it: each connection is one."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _finish_before_others() -> None:
-    """Let a thread of this process that is woken wait until the one that runs has done its piece, where Linux can.
-
-    A request goes back and forth between the thread that holds its connection and the one that answers it. Where each
-    interrupts the other at once, switching between them costs a quarter of the answer; so they take several each.
-    """
-    if hasattr(os, "SCHED_BATCH") and os.sched_getscheduler(0) == os.SCHED_OTHER:
-        # Where a container forbids it, answers cost a little more.
-        with suppress(PermissionError):
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _untraced() -> None:
