@@ -141,7 +141,7 @@ def _walked(nodes: Nodes, where: str) -> tuple[Whole, Whole]:
     leaves: list[int] = []
     level, seen = [0], 1
     while level:
-        following = []
+        following: list[int] = []
         for node in level:
             children = int(nodes.left[node]), int(nodes.right[node])
             if max(children) < 0:
