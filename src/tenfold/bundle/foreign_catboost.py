@@ -142,9 +142,10 @@ def _model(document: Mapping[str, Any], content: bytes, form: str) -> ForeignCat
     scale, bias = document["scale_and_bias"]
     bias = np.atleast_1d(np.asarray(bias, dtype=np.float64))
     told = document.get("oblivious_trees")
+    trees: tuple[tuple[str, ...], ...] = ()
     if told is not None:
         arrays = _arrays(told, place_of, float(scale), len(bias))
-        scores, trees = int(arrays["leaves"].shape[1]), ()
+        scores = int(arrays["leaves"].shape[1])
     else:
         arrays, trees = None, _texts(document["trees"], place_of, float(scale))
         scores = len(trees)
@@ -233,7 +234,11 @@ def _texts(
 
 def _flattened(tree: Mapping[str, Any], place_of: Mapping[int, int]) -> tuple[Nodes, Floats]:
     """Return a nested tree node by node, and what its leaves say, of shape (n_nodes, n_scores)."""
-    left, right, column, border, values = [], [], [], [], []
+    left: list[int] = []
+    right: list[int] = []
+    column: list[int] = []
+    border: list[float] = []
+    values: list[list[float]] = []
     waiting: list[tuple[Mapping[str, Any], list[int], int]] = [(tree, [], 0)]
     width = 1
     while waiting:

@@ -92,7 +92,7 @@ def read_trees(content: bytes) -> ForeignTrees:
     original = Original(
         content=content,
         scorer="lightgbm_scores",
-        preload=("tenfold.bundle.predictors.lightgbm_library",),
+        preload=("atexit", "tenfold.bundle.foreign_lightgbm_ready"),
         tolerance=TOLERANCE,
         facts={"scores": trees.scores},
     )

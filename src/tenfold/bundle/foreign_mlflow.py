@@ -41,10 +41,11 @@ def read_mlflow(folder: Path) -> Foreign:
     if not described.is_file():
         raise InputError(f"'{folder}' is a folder without MLmodel, so MLflow did not write it")
     document = _document(described)
-    flavors = document.get("flavors")
-    known = [name for name in _FILES if isinstance(flavors, dict) and isinstance(flavors.get(name), dict)]
+    written = document.get("flavors")
+    flavors: Mapping[str, Any] = written if isinstance(written, dict) else {}
+    known = [name for name in _FILES if isinstance(flavors.get(name), dict)]
     if not known:
-        found = ", ".join(map(str, flavors)) if isinstance(flavors, dict) else "none"
+        found = ", ".join(map(str, flavors)) or "none"
         raise InputError(f"the model in '{folder}' has the flavors {found}; those that are read: {', '.join(_FILES)}")
     flavor = flavors[known[0]]
     named = next((flavor[key] for key in _FILES[known[0]] if isinstance(flavor.get(key), str)), None)
@@ -60,11 +61,10 @@ def read_mlflow(folder: Path) -> Foreign:
 
 
 def _document(path: Path) -> Mapping[str, Any]:
-    from ruamel.yaml import YAML, YAMLError
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
-    content = path.read_bytes()[: _MOST_BYTES + 1]
-    if len(content) > _MOST_BYTES:
-        raise InputError(f"'{path}' has more than {_MOST_BYTES} bytes")
+    content = file_bytes(path, most=_MOST_BYTES)
     yaml = YAML(typ="safe", pure=True)
     try:
         text = content.decode("utf-8")

@@ -50,8 +50,8 @@ def read_foreign(path: Path) -> Foreign:
     return read_content(file_bytes(path), f"'{path}'")
 
 
-def file_bytes(path: Path) -> bytes:
-    """Return a file's bytes: a plain file of bounded size.
+def file_bytes(path: Path, *, most: int = MOST_BYTES) -> bytes:
+    """Return a file's bytes: a plain file of at most ``most`` bytes.
 
     Raises
     ------
@@ -59,14 +59,19 @@ def file_bytes(path: Path) -> bytes:
         When it is not.
     """
     try:
-        with path.open("rb") as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        # Whoever opens a pipe waits for its other end, unless he says that he doesn't.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise InputError(f"'{path}' is not a plain file")
-            content = stream.read(MOST_BYTES + 1)
+            with os.fdopen(descriptor, "rb", closefd=False) as stream:
+                content = stream.read(most + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise InputError(f"'{path}' cannot be read: {error.strerror}") from error
-    if len(content) > MOST_BYTES:
-        raise InputError(f"'{path}' has more than {MOST_BYTES} bytes, which are not read")
+    if len(content) > most:
+        raise InputError(f"'{path}' has more than {most} bytes, which are not read")
     return content
 
 

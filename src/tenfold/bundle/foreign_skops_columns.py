@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -221,6 +221,7 @@ class Columns:
 
     def _levels(self, column: _Column, values: Any) -> list[str | None]:
         """Return the categories of a column as the canonical table writes them; None for missing."""
+        self._becomes_words(column)
         self.words.add(column.place)
         found: list[str | None] = []
         for value in np.asarray(values).tolist():
@@ -230,10 +231,26 @@ class Columns:
                 raise InputError("the pipeline takes truth values for categories, which is not carried over")
             elif isinstance(value, int | float):
                 self.numbers_as_words.add(column.place)
-                found.append(str(int(value)) if float(value).is_integer() else str(value))
+                found.append(_as_word(value))
             else:
                 found.append(str(value))
         return found
+
+    def _becomes_words(self, column: _Column) -> None:
+        """Fill a column of numbers that is encoded like words with the word for the number."""
+        steps, self.steps = self.steps, []
+        for step, state in steps:
+            if column.name not in step.columns:
+                self.steps.append((step, state))
+                continue
+            if step.kind != "impute" or step.settings.get("indicator"):
+                raise InputError("the pipeline encodes numbers that another step changed, which is not carried over")
+            at = step.columns.index(column.name)
+            fills = state.arrays["fills"]
+            column.fill = _as_word(float(fills[at]))
+            if len(fills) > 1:
+                rest = replace(step, columns=(*step.columns[:at], *step.columns[at + 1 :]))
+                self.steps.append((rest, State(arrays={"fills": np.delete(fills, at)})))
 
     def prepared(self, *, fills: bool) -> Prepared:
         """Return what a model reads; ``fills`` says that it cannot read missing numbers."""
@@ -270,6 +287,11 @@ class Columns:
             numbers_as_words=frozenset(self.numbers_as_words),
             findings=tuple(self.findings),
         )
+
+
+def _as_word(value: float) -> str:
+    """Return a number as the canonical table writes it among words."""
+    return str(int(value)) if float(value).is_integer() else str(value)
 
 
 def _kept(column: _Column) -> dict[str, Any]:

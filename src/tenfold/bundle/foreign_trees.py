@@ -13,6 +13,7 @@ from tenfold.foundation.errors import InputError
 
 _CATEGORICAL, _LEFT_WHEN_MISSING, _MISSING_IS_NAN = 1, 2, 8
 _ENDLESS = 1e300
+_BEYOND_SINGLE = 2.0**128
 _WORD = 32
 
 Whole = npt.NDArray[np.int64]
@@ -113,20 +114,23 @@ def upto_single(bound: Floats) -> Floats:
 
     A house that compares ``float32(x) <= bound`` then has the same answer as ``x <= result``.
     """
-    with np.errstate(over="ignore"):
+    # Beside the largest float32 stands infinity, and what is rounded to it begins where the next number would stand.
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         single = bound.astype(np.float32)
-    single = np.where(single > bound, np.nextafter(single, np.float32(-np.inf)), single)
-    above = np.nextafter(single, np.float32(np.inf))
-    with np.errstate(over="ignore", invalid="ignore"):
-        middle = single.astype(np.float64) + (above.astype(np.float64) - single.astype(np.float64)) / 2
+        single = np.where(single > bound, np.nextafter(single, np.float32(-np.inf)), single)
+        above = np.nextafter(single, np.float32(np.inf)).astype(np.float64)
+        above = np.where(above == np.inf, _BEYOND_SINGLE, above)
+        middle = single.astype(np.float64) + (above - single.astype(np.float64)) / 2
         # A number in the middle is rounded to the one whose last bit is zero.
         result = np.where(middle.astype(np.float32) <= single, middle, np.nextafter(middle, -np.inf))
-    return np.where(np.isfinite(above) & np.isfinite(single), result, single.astype(np.float64))
+    return np.where(np.isfinite(single), result, single.astype(np.float64))
 
 
 def before_single(bound: Floats) -> Floats:
     """Return the greatest float64 that is less than each bound once it is rounded to float32."""
-    return upto_single(np.nextafter(bound.astype(np.float32), np.float32(-np.inf)).astype(np.float64))
+    with np.errstate(over="ignore", under="ignore"):
+        before = np.nextafter(bound.astype(np.float32), np.float32(-np.inf))
+    return upto_single(before.astype(np.float64))
 
 
 def _walked(nodes: Nodes, where: str) -> tuple[Whole, Whole]:
@@ -141,7 +145,7 @@ def _walked(nodes: Nodes, where: str) -> tuple[Whole, Whole]:
     leaves: list[int] = []
     level, seen = [0], 1
     while level:
-        following = []
+        following: list[int] = []
         for node in level:
             children = int(nodes.left[node]), int(nodes.right[node])
             if max(children) < 0:

@@ -160,7 +160,7 @@ def _model(document: Mapping[str, Any], content: bytes) -> ForeignXGBoost:
     by_score: list[list[str]] = [[] for _ in range(scores)]
     trees = model["trees"][:kept]
     for place, (tree, score) in enumerate(zip(trees, model["tree_info"], strict=False)):
-        share = 1.0 if dropped is None else np.float32(dropped[place])
+        share = 1.0 if dropped is None else float(dropped[place])
         by_score[int(score)].append(_tree(tree, columns, levels, share, f"tree {place} of the model"))
     return ForeignXGBoost(
         **shared, trees=tuple(map(tuple, by_score)), starts=tuple(starts.tolist()), weights=None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +16,8 @@ from tenfold.foundation.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_MOST_SHOWN = 8
 
 
 def export(
@@ -71,7 +75,7 @@ def show_export(document: Document, console: Console) -> None:
             (
                 ("refused", each.get("reason")),
                 ("output", each.get("output")),
-                ("files", ", ".join(each.get("files") or {}) or None),
+                ("files", _named(each.get("files") or {})),
                 (
                     "proof",
                     f"{proof['rows']:,} hard rows, off by at most {proof['greatest_difference']:.2g} "
@@ -82,3 +86,11 @@ def show_export(document: Document, console: Console) -> None:
                 ("evidence", f"{document.get('judgements')} judgements of this version" if proof else None),
             ),
         )
+
+
+def _named(files: Mapping[str, str]) -> str | None:
+    """Return the files' names; of a folder with many, its own and how many they are."""
+    inside = Counter(str(Path(name).parent) for name in files)
+    many = {folder for folder, count in inside.items() if count > _MOST_SHOWN}
+    said = [name for name in files if str(Path(name).parent) not in many]
+    return ", ".join([*said, *(f"{folder}/ ({inside[folder]} files)" for folder in sorted(many))]) or None

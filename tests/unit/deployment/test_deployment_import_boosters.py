@@ -10,23 +10,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
+from tests.unit.deployment.proof_scene import proven
 
-from tenfold.bundle.foreign import Foreign, view_for
-from tenfold.bundle.foreign_proof import ForeignProof, prove_foreign
 from tenfold.bundle.foreign_read import read_content, read_foreign
 from tenfold.bundle.foreign_trees import before_single, upto_single
 from tenfold.bundle.foreign_ubjson import read_ubjson
-from tenfold.bundle.model import Model, Part, Probe
-from tenfold.bundle.signature import Signature
-from tenfold.exports.hard_rows import hard_rows
-from tenfold.exports.proof import model_scores
 from tenfold.foundation.errors import InputError
-from tenfold.records.dataset import Field
-from tenfold.records.problem import Task
 
 _ROWS = 400
+_LARGEST_SINGLE = float(np.finfo(np.float32).max)
 
 
 @cache
@@ -50,29 +43,6 @@ def signal() -> Any:
     return table["wind"] + (table["origin"] == "JFK") * table["gust"].fillna(0) / 50 + table["hour"] / 4
 
 
-def proven(foreign: Foreign, task: Task, classes: tuple[str, ...], order: tuple[int, ...] = ()) -> ForeignProof:
-    """Prove a model as an import does, on fewer rows."""
-    order = order or tuple(range(len(classes)))
-    fields = tuple(
-        Field(name=name, kind="categorical", levels=foreign.inputs.levels[at])
-        if at in foreign.inputs.levels
-        else Field(name=name, kind="numeric")
-        for at, name in enumerate(foreign.inputs.names)
-    )
-    signature = Signature(fields=fields)
-    part = Part(key="k", view="v", weight=1.0, predictor=foreign.predictor(task, order))
-    model = Model(
-        name="m", task=task, target="y", classes=classes, signature=signature,
-        views={"v": view_for(foreign.inputs, signature)}, parts=(part,),
-    )  # fmt: skip
-    known = signature.conform(pl.from_pandas(frame()))
-    scores = np.zeros((known.height, model.outputs))
-    hard = hard_rows(replace(model, probe=Probe(rows=known, scores=scores)), count=1500)
-    return prove_foreign(
-        foreign, fields=fields, rows=hard.rows, why=hard.why, scores=model_scores(model, hard), order=order, what="it"
-    )
-
-
 @pytest.fixture(scope="module")
 def boosted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one model of XGBoost over words and numbers, in both formats."""
@@ -90,7 +60,7 @@ def test_xgboost_with_categories_is_the_same_in_both_formats_and_as_ours(boosted
     from_json, from_binary = read_foreign(boosted / "m.json"), read_foreign(boosted / "m.ubj")
     assert from_json.inputs == from_binary.inputs
     assert from_json.predictor("binary", (0, 1)).files() == from_binary.predictor("binary", (0, 1)).files()
-    found = proven(from_binary, "binary", ("0", "1"))
+    found = proven(from_binary, frame(), "binary", ("0", "1"))
     assert found.rows > 1300
     assert found.greatest_difference <= 1e-6
 
@@ -102,7 +72,7 @@ def test_an_original_that_predicts_otherwise_is_refused(boosted: Path) -> None:
     foreign = read_content(json.dumps(document).encode(), "it")
     other = replace(foreign, original=replace(foreign.original, content=content))  # type: ignore[type-var]
     with pytest.raises(InputError, match=r"cannot be carried over: .* hard rows get other scores"):
-        proven(other, "binary", ("0", "1"))
+        proven(other, frame(), "binary", ("0", "1"))
 
 
 @pytest.mark.parametrize(("form", "policy"), [("json", "SymmetricTree"), ("json", "Lossguide"), ("cbm", "Depthwise")])
@@ -117,7 +87,7 @@ def test_catboost_is_the_same_where_missing_is_above_all(tmp_path: Path, form: s
     model.save_model(str(tmp_path / "m"), format=form)
     foreign = read_foreign(tmp_path / "m")
     assert foreign.classes == ("low", "middle", "top")
-    found = proven(foreign, "multiclass", ("top", "low", "middle"), (2, 0, 1))
+    found = proven(foreign, frame(), "multiclass", ("top", "low", "middle"), (2, 0, 1))
     assert (found.rows, found.refused) == (1500, 0)
     assert found.greatest_difference <= 1e-12
 
@@ -146,12 +116,14 @@ def test_what_is_no_model_is_refused_by_name(content: bytes, words: str) -> None
 
 def test_bounds_in_single_precision_are_those_of_double_precision() -> None:
     chance = np.random.default_rng(5)
-    bounds = np.concatenate([chance.normal(size=200), [0.0, -0.0, 1e-40, 16_777_217.0, -3.0e38, 0.1]])
+    bounds = np.concatenate([chance.normal(size=200), [0.0, -0.0, 1e-40, 16_777_217.0, -3.0e38, 0.1, _LARGEST_SINGLE]])
     for value, upto, before in zip(bounds, upto_single(bounds), before_single(bounds), strict=True):
         beside = [upto, np.nextafter(upto, np.inf), before, np.nextafter(before, np.inf), value]
-        for each in beside:
-            assert (np.float32(each) <= value) == (each <= upto)
-            assert (np.float32(each) < np.float32(value)) == (each <= before)
+        with np.errstate(over="ignore"):  # beyond the largest of them begins infinity
+            rounded = [np.float32(each) for each in beside]
+        for each, single in zip(beside, rounded, strict=True):
+            assert (single <= value) == (each <= upto)
+            assert (single < np.float32(value)) == (each <= before)
 
 
 def test_universal_binary_json_reads_what_xgboost_writes(boosted: Path) -> None:

@@ -67,11 +67,16 @@ def faults(schema: dict[str, Any], value: Any, place: str = "") -> list[str]:
     return found
 
 
+@pytest.fixture(scope="module")
+def bundled(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    return subject(tmp_path_factory.mktemp("bundle"))
+
+
 @pytest.fixture
-def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Subject:
+def asked(bundled: Subject, monkeypatch: pytest.MonkeyPatch) -> Subject:
     # The image beside the manifests has tests of its own.
     monkeypatch.setattr(ContainerExport, "files", lambda *_: {"Dockerfile": b"FROM scratch\n"})
-    return subject(tmp_path)
+    return bundled
 
 
 def documents(content: bytes) -> list[Any]:

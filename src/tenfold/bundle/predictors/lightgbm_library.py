@@ -29,7 +29,14 @@ _ROWS_FOR_THREADS = 512
 
 
 @cache
-def _library() -> ctypes.CDLL:
+def load_library() -> ctypes.CDLL:
+    """Return the library, loaded the first time.
+
+    Raises
+    ------
+    StoreError
+        When LightGBM is not installed.
+    """
     spec = find_spec("lightgbm")
     if spec is None or spec.submodule_search_locations is None:
         raise StoreError("the package 'lightgbm' is not installed, so its models cannot predict: pip install lightgbm")
@@ -45,7 +52,7 @@ def _library() -> ctypes.CDLL:
 
 def _checked(status: int) -> None:
     if status != 0:
-        message = _library().LGBM_GetLastError().decode("utf-8", "replace")
+        message = load_library().LGBM_GetLastError().decode("utf-8", "replace")
         raise StoreError(f"LightGBM refuses the model or the rows: {message}")
 
 
@@ -72,7 +79,7 @@ class TreeLibrary:
         self._scores = scores
         self._handle = ctypes.c_void_p()
         self._one = ctypes.c_void_p()
-        library = _library()
+        library = load_library()
         weakref.finalize(self, _free, library, self._one, self._handle)
         iterations = ctypes.c_int(0)
         _checked(
@@ -128,7 +135,7 @@ class TreeLibrary:
         threads = 0 if rows >= _ROWS_FOR_THREADS else 1
         count = ctypes.c_int64(0)
         _checked(
-            _library().LGBM_BoosterPredictForMat(
+            load_library().LGBM_BoosterPredictForMat(
                 self._handle,
                 ctypes.c_void_p(values.ctypes.data),
                 ctypes.c_int(_FLOAT64),
