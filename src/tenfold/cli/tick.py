@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def tick(project: ProjectPath = HERE, as_json: AsJson = False) -> Command:
-    """Do one pass: judge windows that are due, score what a schedule asks for, tell of incidents, renew where there is a reason.
+    """Do one pass: judge windows, score what a schedule asks for, tell of incidents, renew where there is a reason.
 
     A pass that finds nothing new does nothing, and one that dies is taken up by the next: type it as often as you like.
     """

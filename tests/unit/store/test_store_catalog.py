@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from tests.unit.store.monitoring_scene import fill_monitoring
 
 import tenfold.store.migrations
 from tenfold.foundation.errors import StoreError
+from tenfold.records.batch import BatchSlot
 from tenfold.records.evidence import Verdict
 from tenfold.records.release import TrafficLook
 from tenfold.store.catalog import schema
@@ -253,3 +254,5 @@ def fill(store: Store) -> None:
     fill_monitoring(store)
     store.decisions.keep(decision())
     store.traffic.keep(traffic_look())
+    slot = datetime(2026, 3, 1, 6, tzinfo=UTC)
+    store.batches.keep(BatchSlot(schedule="late", slot=slot, since=slot - timedelta(hours=1), state="begun", at=slot))
