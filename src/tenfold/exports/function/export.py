@@ -25,31 +25,11 @@ from tenfold.exports.protocols import Answers, Refused, Rows, Subject
 from tenfold.exports.translate import translated
 from tenfold.foundation.errors import InputError
 
-_CALCULATION = Path(__file__).with_name("calculation.py")
+_TEXTS = Path(__file__).parent
+_CALCULATION = _TEXTS / "calculation.py"
 _SECONDS = 900
-_INIT = '''"""The model {ref}: ``predict(rows)`` and ``predict_one(row)``. Nothing but Python itself is needed."""
-
-from pathlib import Path
-
-from {package}.calculation import Model, load
-
-MODEL = "{ref}"
-BUNDLE = "{bundle}"
-model = load(Path(__file__).with_name("model.json"))
-predict, predict_one = model.predict, model.predict_one
-__all__ = ["BUNDLE", "MODEL", "Model", "load", "model", "predict", "predict_one"]
-'''
-_MAIN = '''"""Reads rows as JSON, one a line, and writes what is predicted of each."""
-
-import json
-import sys
-
-from {package} import predict_one
-
-for line in sys.stdin:
-    if line.strip():
-        print(json.dumps(predict_one(json.loads(line)), ensure_ascii=False))
-'''
+_INIT = _TEXTS.joinpath("init.txt").read_text(encoding="utf-8")
+_MAIN = _TEXTS.joinpath("main.txt").read_text(encoding="utf-8")
 _README = """# {ref}
 
 The model as a Python package that needs nothing but Python 3.9 or later: no numpy, no Tenfold. What a row goes
@@ -70,16 +50,7 @@ as JSON, one a line.
 - `proof.json` says on how many hard rows this package was found to predict what the version predicts, and how far off
   it was at most; `evidence.json` holds what was judged of the version.
 """
-_ASK = """
-import json, sys
-sys.path.insert(0, sys.argv[1])
-package = __import__(sys.argv[2])
-model = package.model
-for line in sys.stdin:
-    values = model.read(dict(zip([field["name"] for field in model.fields], json.loads(line))))
-    scores = model.scores(values)
-    print(json.dumps([scores, None if model.task == "regression" else model.answer(values)["prediction"]]))
-"""
+_ASK = _TEXTS.joinpath("ask.txt").read_text(encoding="utf-8")
 
 
 class FunctionExport:
