@@ -28,7 +28,7 @@ def export(
         typer.Option(
             "--to",
             metavar="KIND",
-            help="What to write: function, onnx, container, kserve, kubernetes or mlflow; may be repeated.",
+            help="What to write: function, onnx, sql, container, kserve, kubernetes or mlflow; may be repeated.",
         ),
     ],
     output: Annotated[

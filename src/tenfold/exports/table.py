@@ -11,6 +11,7 @@ from tenfold.exports.kubernetes import KubernetesExport
 from tenfold.exports.mlflow import MLflowExport
 from tenfold.exports.onnx.export import OnnxExport
 from tenfold.exports.protocols import Export
+from tenfold.exports.sql.export import SqlExport
 from tenfold.foundation.errors import InputError, did_you_mean
 
 
@@ -30,6 +31,7 @@ def export_called(kind: str) -> Export:
 _ALL: tuple[Export, ...] = (
     FunctionExport(),
     OnnxExport(),
+    SqlExport(),
     ContainerExport(),
     KServeExport(),
     KubernetesExport(),

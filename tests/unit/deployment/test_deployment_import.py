@@ -141,14 +141,13 @@ def test_classes_in_another_order_are_put_in_the_projects(project: Callable[...,
         assert np.allclose(found[f"proba_{name}"].to_numpy(), expected[:, place], atol=1e-12)
 
 
-@pytest.mark.parametrize("objective", ["regression", "poisson", "quantile"])
-def test_numbers_are_linked_as_their_objective_asks(
-    project: Callable[..., Project], tmp_path: Path, objective: str
-) -> None:
-    path, booster = trained(tmp_path, frame()["delay"], COLUMNS, objective=objective)
-    report = project(target="delay", that="rmse <= 1000").adopt(Adoption(path=path))
-    found = load(report.path).predict(pl.from_pandas(frame()[COLUMNS]))["prediction"].to_numpy()
-    assert np.allclose(found, booster.predict(inputs(COLUMNS)), rtol=1e-12)
+def test_numbers_are_linked_as_their_objective_asks(project: Callable[..., Project], tmp_path: Path) -> None:
+    opened = project(target="delay", that="rmse <= 1000")
+    for objective in ("regression", "poisson", "quantile"):
+        path, booster = trained(tmp_path, frame()["delay"], COLUMNS, objective=objective)
+        report = opened.adopt(Adoption(path=path))
+        found = load(report.path).predict(pl.from_pandas(frame()[COLUMNS]))["prediction"].to_numpy()
+        assert np.allclose(found, booster.predict(inputs(COLUMNS)), rtol=1e-12), objective
 
 
 def test_columns_without_names_are_taken_from_a_signature_or_a_sample(
