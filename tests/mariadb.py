@@ -16,6 +16,15 @@ from urllib.parse import parse_qs, urlsplit
 @contextmanager
 def running_mariadb() -> Iterator[str]:
     """Yield the address of an empty database ``shop`` on a server that ends with the block."""
+    with running_server() as socket:
+        # A character set that the tables are not to have.
+        ask(f"mysql://root@localhost/?unix_socket={socket}", "CREATE DATABASE shop CHARACTER SET latin1")
+        yield f"mysql://root@localhost/shop?unix_socket={socket}"
+
+
+@contextmanager
+def running_server() -> Iterator[str]:
+    """Yield the socket of a server without a database, which ends with the block."""
     program, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
     assert program is not None, "the tests of MySQL need Debian's mariadb-server: scripts/servers installs it"
     assert install is not None
@@ -31,10 +40,8 @@ def running_mariadb() -> Iterator[str]:
         with subprocess.Popen([program, *options], stderr=subprocess.PIPE, text=True) as process:
             assert process.stderr is not None
             assert any("ready for connections" in line for line in process.stderr), "mariadbd did not start"
-            # A character set that the tables are not to have.
-            ask(f"mysql://root@localhost/?unix_socket={socket}", "CREATE DATABASE shop CHARACTER SET latin1")
             try:
-                yield f"mysql://root@localhost/shop?unix_socket={socket}"
+                yield str(socket)
             finally:
                 process.terminate()
                 process.stderr.read()

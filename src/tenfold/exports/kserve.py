@@ -4,42 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from tenfold.exports.container import ContainerExport
-from tenfold.exports.manifests import IMAGE, Manifest, about, as_yaml, container, image_of, volumes, whole_number
-from tenfold.exports.protocols import Answers, Rows, Subject
+from tenfold.exports.in_image import InImage
+from tenfold.exports.manifests import Manifest, about, as_yaml, container, image_of, volumes, whole_number
+from tenfold.exports.protocols import Subject
 
 _WHOLE, _CANARY = "inferenceservice.yaml", "canary.yaml"
 
-_IMAGE = ContainerExport()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KServeExport:
-    """InferenceServices beside the folder of the image that they run; the image is what is proven."""
-
-    image: ContainerExport = _IMAGE
+class KServeExport(InImage):
+    """InferenceServices beside the folder of the image that they run."""
 
     @property
     def kind(self) -> str:
         return "kserve"
 
     @property
-    def tolerance(self) -> float:
-        return self.image.tolerance
-
-    @property
-    def options(self) -> Mapping[str, str]:
+    def own_options(self) -> Mapping[str, str]:
         return {
-            **self.image.options,
-            "image": "the image's name in your registry; else the endpoint's and the version's number",
             "replicas": "how many pods answer at least; else 1",
             "canary": "the percentage of requests that canary.yaml gives this version; else 10",
         }
 
-    def files(self, subject: Subject) -> Mapping[str, bytes]:
+    def manifests(self, subject: Subject) -> Mapping[str, bytes]:
         share = whole_number(subject, "canary", usual=10, least=1, most=99)
         image = image_of(subject)
         whole = f"{subject.ref} answers everything. Build and push image/ as {image} first."
@@ -50,11 +39,7 @@ class KServeExport:
         return {
             _WHOLE: as_yaml(whole, [_service(subject, None)]),
             _CANARY: as_yaml(canary, [_service(subject, share)]),
-            **{f"{IMAGE}{name}": content for name, content in self.image.files(subject).items()},
         }
-
-    def answers(self, folder: Path, subject: Subject, rows: Rows) -> Answers:
-        return self.image.answers(folder / IMAGE, subject, rows)
 
 
 def _service(subject: Subject, share: int | None) -> Manifest:

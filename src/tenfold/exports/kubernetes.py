@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from tenfold.exports.container import USER, ContainerExport
+from tenfold.exports.container import USER
+from tenfold.exports.in_image import InImage
 from tenfold.exports.manifests import (
-    IMAGE,
     Manifest,
     about,
     as_yaml,
@@ -18,46 +17,32 @@ from tenfold.exports.manifests import (
     volumes,
     whole_number,
 )
-from tenfold.exports.protocols import Answers, Rows, Subject
+from tenfold.exports.protocols import Subject
 
 _GRACE_SECONDS = 45
 """The gateway's own grace of thirty seconds, and what routes need until they know that a pod ends."""
 _FORGET_SECONDS = 5
 
-_IMAGE = ContainerExport()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KubernetesExport:
-    """Manifests beside the folder of the image that they run; the image is what is proven."""
-
-    image: ContainerExport = _IMAGE
+class KubernetesExport(InImage):
+    """A deployment and a service beside the folder of the image that they run."""
 
     @property
     def kind(self) -> str:
         return "kubernetes"
 
     @property
-    def tolerance(self) -> float:
-        return self.image.tolerance
-
-    @property
-    def options(self) -> Mapping[str, str]:
+    def own_options(self) -> Mapping[str, str]:
         return {
-            **self.image.options,
-            "image": "the image's name in your registry; else the endpoint's and the version's number",
             "replicas": "how many pods answer; else 2",
         }
 
-    def files(self, subject: Subject) -> Mapping[str, bytes]:
+    def manifests(self, subject: Subject) -> Mapping[str, bytes]:
         said = f"{subject.ref}. Build and push image/ as {image_of(subject)}, then: kubectl apply -f kubernetes.yaml"
         return {
             "kubernetes.yaml": as_yaml(said, [_deployment(subject), _service(subject), _disruption(subject)]),
-            **{f"{IMAGE}{name}": content for name, content in self.image.files(subject).items()},
         }
-
-    def answers(self, folder: Path, subject: Subject, rows: Rows) -> Answers:
-        return self.image.answers(folder / IMAGE, subject, rows)
 
 
 def _deployment(subject: Subject) -> Manifest:

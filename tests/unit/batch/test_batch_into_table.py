@@ -17,6 +17,7 @@ from table_scene import START, Database, TickingClock, bundle, into, model, rows
 
 from tenfold.batch import job as jobs
 from tenfold.batch.job import TakenOver
+from tenfold.connectors.sinks import again
 from tenfold.connectors.sinks import postgresql as postgresql_sink
 from tenfold.connectors.sinks import sqlite as sqlite_sink
 from tenfold.connectors.sinks.protocols import ConnectionLost, Locked, Transaction
@@ -193,7 +194,7 @@ def test_a_server_that_ends_the_session_is_connected_to_again(postgresql: str, g
 def test_a_server_that_stays_away_is_told_of_without_the_password(
     given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql_sink, "_PAUSES_SECONDS", (0.0,))
+    monkeypatch.setattr(again, "_PAUSES_SECONDS", (0.0,))
     for address in (
         "postgresql://me:s%40crets3cret@127.0.0.1:1/x",
         "postgresql://127.0.0.1:1/x?user=me&password=s%40crets3cret",

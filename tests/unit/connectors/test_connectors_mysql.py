@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from tests.mariadb import running_server
 
 from tenfold.connectors.databases.mysql import mysql_tables
 from tenfold.connectors.read import SourceTable, read_source
@@ -25,37 +22,21 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """Return the socket of a running server with a database ``shop``."""
-    program, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
-    assert program is not None, "the tests of MySQL need Debian's mariadb-server: scripts/servers installs it"
-    assert install is not None
-    with tempfile.TemporaryDirectory(prefix="tenfold-my-") as folder:
-        data, socket = Path(folder, "data"), Path(folder, "s")
-        user = ["--user=root"] if os.geteuid() == 0 else []
-        subprocess.run(
-            [install, f"--datadir={data}", *user, "--auth-root-authentication-method=normal", "--skip-test-db"],
-            check=True,
-            capture_output=True,
+    with running_server() as socket:
+        run(
+            socket,
+            "CREATE DATABASE shop CHARACTER SET utf8mb4",
+            "USE shop",
+            "CREATE TABLE orders (id INT PRIMARY KEY, amount DECIMAL(8,2), city VARCHAR(20), paid BOOLEAN,"
+            " at TIMESTAMP NULL, day DATE, large BIGINT UNSIGNED, ratio DOUBLE, picture BLOB, code VARCHAR(9))",
+            "SET time_zone = '+02:00'",
+            "INSERT INTO orders VALUES (1, 2.50, 'Köln', TRUE, '2026-07-01 12:00:00', '2026-07-01',"
+            " 18446744073709551615, 0.1, x'ff', '007'), (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
+            "CREATE TABLE many (n INT PRIMARY KEY) AS SELECT seq AS n FROM seq_1_to_50000",
+            "CREATE USER 'ann'@'localhost' IDENTIFIED BY 's3cr@t/w'",
+            "GRANT ALL ON shop.* TO 'ann'@'localhost'",
         )
-        options = ["--no-defaults", f"--datadir={data}", f"--socket={socket}", "--skip-networking", *user]
-        with subprocess.Popen([program, *options], stderr=subprocess.PIPE, text=True) as process:
-            assert process.stderr is not None
-            assert any("ready for connections" in line for line in process.stderr), "mariadbd did not start"
-            run(
-                str(socket),
-                "CREATE DATABASE shop CHARACTER SET utf8mb4",
-                "USE shop",
-                "CREATE TABLE orders (id INT PRIMARY KEY, amount DECIMAL(8,2), city VARCHAR(20), paid BOOLEAN,"
-                " at TIMESTAMP NULL, day DATE, large BIGINT UNSIGNED, ratio DOUBLE, picture BLOB, code VARCHAR(9))",
-                "SET time_zone = '+02:00'",
-                "INSERT INTO orders VALUES (1, 2.50, 'Köln', TRUE, '2026-07-01 12:00:00', '2026-07-01',"
-                " 18446744073709551615, 0.1, x'ff', '007'), (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
-                "CREATE TABLE many (n INT PRIMARY KEY) AS SELECT seq AS n FROM seq_1_to_50000",
-                "CREATE USER 'ann'@'localhost' IDENTIFIED BY 's3cr@t/w'",
-                "GRANT ALL ON shop.* TO 'ann'@'localhost'",
-            )
-            yield str(socket)
-            process.terminate()
-            process.stderr.read()
+        yield socket
 
 
 def run(socket: str, *statements: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Any
@@ -12,6 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import polars as pl
 
+from tenfold.connectors.sinks.again import opened_again
 from tenfold.connectors.sinks.protocols import ConnectionLost, Locked, Sink, Transaction, Undone
 from tenfold.connectors.sinks.table import Column, Holds, TableName, quoted
 from tenfold.foundation.errors import DataError, InputError, StoreError
@@ -22,7 +22,6 @@ _LONGEST_NAME = 64
 _SILENCE_SECONDS = 60
 _LOCK_SECONDS = 20
 _END_SECONDS = 10
-_PAUSES_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 # One lock of the server for all that Tenfold does alone; and one of each session, by which others see that it lives.
 _ALONE, _SESSION = "tenfold", "tenfold session "
 _SETTINGS = (
@@ -108,16 +107,7 @@ class MysqlConnection:
             raise self._explained(error) from None
 
     def reopen(self) -> None:
-        for number, pause in enumerate(_PAUSES_SECONDS, 1):
-            time.sleep(pause)
-            self.close()
-            try:
-                self._connection = self._open()
-            except ConnectionLost:
-                if number == len(_PAUSES_SECONDS):
-                    raise
-            else:
-                return
+        self._connection = opened_again(self.close, self._open)
 
     def close(self) -> None:
         with suppress(self._driver.MySQLError):

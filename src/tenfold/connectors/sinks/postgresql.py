@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Any
@@ -10,6 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import polars as pl
 
+from tenfold.connectors.sinks.again import opened_again
 from tenfold.connectors.sinks.protocols import ConnectionLost, Locked, Sink, Transaction, Undone
 from tenfold.connectors.sinks.table import Column, Holds, TableName
 from tenfold.foundation.errors import InputError, StoreError
@@ -19,7 +19,6 @@ _PURPOSE = "Writing to PostgreSQL"
 _LONGEST_NAME_BYTES = 63
 # One key among all advisory locks of a database: 'tenfold' in ASCII.
 _ALONE = 0x74656E666F6C64
-_PAUSES_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 _SETTINGS = (
     "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
     "SET lock_timeout = '20s'",
@@ -93,16 +92,7 @@ class PostgresqlConnection:
             raise self._explained(error) from None
 
     def reopen(self) -> None:
-        for number, pause in enumerate(_PAUSES_SECONDS, 1):
-            time.sleep(pause)
-            self.close()
-            try:
-                self._connection = self._open()
-            except ConnectionLost:
-                if number == len(_PAUSES_SECONDS):
-                    raise
-            else:
-                return
+        self._connection = opened_again(self.close, self._open)
 
     def close(self) -> None:
         with suppress(self._errors.Error):
