@@ -15,6 +15,7 @@ from tenfold.records.features import Step
 
 QUANTILES = 200
 _EDGE = 1e-7
+_LEAST = 1e-290
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,11 +47,11 @@ class FittedQuantile:
         return State(arrays={"references": self.references})
 
     def _ranked(self, place: int, values: Floats) -> Floats:
-        own = self.references[place]
+        own = _without_least(self.references[place])
         shares = np.linspace(0.0, 1.0, len(own))
         result = np.full(len(values), NAN)
         present = ~np.isnan(values)
-        held = values[present]
+        held = _without_least(values[present])
         # From both sides, so that where many values are equal the middle of their ranks counts.
         ranks = 0.5 * (np.interp(held, own, shares) - np.interp(-held, -own[::-1], -shares[::-1]))
         ranks[held < own[0]], ranks[held > own[-1]] = 0.0, 1.0
@@ -62,6 +63,11 @@ class FittedQuantile:
             ranks = ndtri(np.clip(ranks, _EDGE, 1.0 - _EDGE))
         result[present] = ranks
         return result
+
+
+def _without_least(values: Floats) -> Floats:
+    """Return numbers with those next to 0 as 0: no slope between two of the others is infinite."""
+    return np.where(np.abs(values) < _LEAST, 0.0, values)
 
 
 def fit(step: Step, table: pl.DataFrame, target: Floats | None, rng: np.random.Generator) -> FittedQuantile:

@@ -59,7 +59,10 @@ class FittedSpline:
             return result
         # In units of the span of the knots; far outside, cubes would lose all digits in their differences.
         span = self.knots[-1] - self.knots[0]
-        at, knots = np.clip((values - self.knots[0]) / span, -_FARTHEST, _FARTHEST), (self.knots - self.knots[0]) / span
+        with np.errstate(over="ignore"):
+            # What is no finite number of spans away is as far as may be.
+            at = np.clip((values - self.knots[0]) / span, -_FARTHEST, _FARTHEST)
+        knots = (self.knots - self.knots[0]) / span
         last, before = knots[-1], knots[-2]
         beyond_last, beyond_before = _cubed(at - last), _cubed(at - before)
         for place, knot in enumerate(knots[:-2]):
