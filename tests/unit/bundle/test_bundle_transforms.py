@@ -194,3 +194,18 @@ def test_a_texts_length_is_counted_in_characters_and_words() -> None:
     step = Step(kind="text_size", columns=("note",))
     transform = fitted_plain(step, pl.DataFrame({"note": ["x"]}))
     assert transform.apply_row({"note": "two  wörds ✨"}) == [12.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        Step(kind="spline", columns=("age",), settings={"knots": 3}),
+        Step(kind="quantile", columns=("age",), settings={"shape": "uniform"}),
+    ],
+    ids=lambda step: step.kind,
+)
+def test_values_that_lie_next_to_nothing_apart_give_numbers(step: Step) -> None:
+    learned = pl.DataFrame({"age": [None, 0.0, 2.2250738585e-313, 1e-320]}, schema={"age": pl.Float64})
+    fitted = transform_called(step.kind).fit(step, learned, None, np.random.default_rng(0))
+    asked = pl.DataFrame({"age": [0.0, 1e-313, 1.0, -1e308, 1e308]})
+    assert np.isfinite(fitted.apply(asked)).all()
