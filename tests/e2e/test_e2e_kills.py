@@ -21,7 +21,7 @@ from tests.e2e.conftest import Command, Judged
 pytestmark = pytest.mark.slow
 
 SEED = 20
-KILLS = 20 if os.environ.get("TENFOLD_FAULTS") == "full" else 5
+KILLS = 20 if os.environ.get("TENFOLD_FAULTS") == "full" else 3
 
 
 def test_a_killed_run_is_finished_by_the_next_and_the_store_is_clean(

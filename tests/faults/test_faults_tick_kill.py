@@ -16,7 +16,7 @@ from tenfold.foundation.clock import ManualClock
 from tenfold.project.open import open_project
 from tenfold.store import endpoints
 
-KILLS = 40 if os.environ.get("TENFOLD_FAULTS") == "full" else 5
+KILLS = 40 if os.environ.get("TENFOLD_FAULTS") == "full" else 3
 DRIVER = Path(__file__).parent / "tick_driver.py"
 
 
