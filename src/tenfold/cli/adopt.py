@@ -74,7 +74,7 @@ def show_adopted(document: Document, console: Console) -> None:
             ("reads", f"{len(document.get('inputs') or [])} columns"),
             ("threshold", threshold.get("value")),
             ("because", threshold.get("reason")),
-            ("proven on", _proven(document.get("proof") or {})),
+            ("proven on", _proven(document["proof"])),
             ("run", document.get("run")),
         ),
     )
@@ -86,4 +86,4 @@ def show_adopted(document: Document, console: Console) -> None:
 
 
 def _proven(proof: Document) -> str:
-    return f"{proof.get('rows')} hard rows; greatest difference {proof.get('greatest_difference'):.1e}"
+    return f"{proof['rows']} hard rows; greatest difference {proof['greatest_difference']:.1e}"

@@ -104,6 +104,7 @@ def test_an_import_passes_on_what_the_file_does_not_say(
         "inputs": ["a"],
         "threshold": {"value": 0.3, "reason": "given with the model"},
         "findings": ["nobody knows"],
+        "proof": {"rows": 9_000, "refused": 0, "greatest_difference": 2e-16},
     }
     project.answer = Answer(report, ok=False)
     done = tenfold("import", "model.txt", *option)
@@ -111,6 +112,13 @@ def test_an_import_passes_on_what_the_file_does_not_say(
     (adoption,) = next(call[1] for call in project.calls if call[0] == "adopt")
     assert adoption.classes == (("a", "b") if "--classes" in option else ())
     assert adoption.threshold == (0.3 if "--threshold" in option else None)
-    for word in ("late@4", "lightgbm", "given with the model", "nobody knows", "tenfold model promote late@4"):
+    for word in (
+        "late@4",
+        "lightgbm",
+        "given with the model",
+        "nobody knows",
+        "9000 hard rows",
+        "tenfold model promote late@4",
+    ):
         assert word in done.out
     assert tenfold("import", "m.txt", "--signature", "s.json", "--sample", "t.csv").code == 2
