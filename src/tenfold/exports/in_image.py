@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ _IMAGE = ContainerExport()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InImage:
+class InImage(ABC):
     """Manifests beside the folder of the image that they run; the image is what is proven."""
 
     image: ContainerExport = _IMAGE
@@ -32,17 +33,17 @@ class InImage:
         }
 
     @property
+    @abstractmethod
     def own_options(self) -> Mapping[str, str]:
         """What may be chosen beside the image."""
-        raise NotImplementedError
 
     def files(self, subject: Subject) -> Mapping[str, bytes]:
         image = {f"{IMAGE}{name}": content for name, content in self.image.files(subject).items()}
         return {**self.manifests(subject), **image}
 
+    @abstractmethod
     def manifests(self, subject: Subject) -> Mapping[str, bytes]:
         """Return the manifests, by file name."""
-        raise NotImplementedError
 
     def answers(self, folder: Path, subject: Subject, rows: Rows) -> Answers:
         return self.image.answers(folder / IMAGE, subject, rows)

@@ -11,8 +11,6 @@ from tenfold.exports.onnx.export import OnnxExport
 from tenfold.exports.protocols import Refused
 from tenfold.exports.write import write_export
 
-pytest.importorskip("onnxruntime")
-
 
 @pytest.mark.parametrize("classes", [0, 2, 3])
 @pytest.mark.parametrize("names", ["boosted", "network", "oblivious", "constant", "boosted+forest+linear"])
