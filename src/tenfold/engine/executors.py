@@ -173,11 +173,12 @@ class ProcessMap:
         for connection in self._ordered:
             connection.close()
         self._ordered.clear()
-        if self._control is not None:
-            self._control.close()
+        # First the process, then the socket: it would complain of answers that nobody reads.
         if self._nursery is not None:
             self._nursery.kill()
             self._nursery.wait()
+        if self._control is not None:
+            self._control.close()
         self._nursery = self._control = None
 
     def __enter__(self) -> Self:
