@@ -83,9 +83,10 @@ def receive(control: socket.socket, size: int) -> bytes:
 
 def _work(connection: Connection, preload: list[str]) -> None:
     """Answer calls until the parent goes away, then end without the clean-up that belongs to the nursery."""
+    # What cannot be imported ends this process as it would any other: with a traceback.
+    _import(preload)
     status = 1
     try:
-        _import(preload)
         while True:
             function, item = pickle.loads(connection.recv_bytes())  # noqa: S301 - from our own parent, through a private socket
             connection.send_bytes(_answer(function, item))

@@ -155,3 +155,10 @@ def test_workers_go_when_their_parent_is_killed(tmp_path: Path):
         gone, _, _ = select.select([handle], [], [], 10.0)
         os.close(handle)
         assert gone
+
+
+@pytest.mark.parametrize("count", [1, 3], ids=["each for itself", "once for all"])
+def test_a_library_that_cannot_be_imported_is_told_with_its_traceback(count: int, capfd: pytest.CaptureFixture[str]):
+    with ProcessMap(count, preload=["no_such_library"]) as workers, pytest.raises(WorkerDied):
+        list(workers(calls.square, [1]))
+    assert "No module named 'no_such_library'" in capfd.readouterr().err

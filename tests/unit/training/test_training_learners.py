@@ -212,3 +212,13 @@ def test_a_forest_has_so_many_leaves_at_most(name, monkeypatch):
     monkeypatch.setattr("tenfold.stages.training.forest._MOST_LEAVES", 400)
     fitted = learner_called(name).fit(fit_of("regression", name, params={"trees": 20}, iterations=20))
     assert 100 < len(fitted.predictor.values) <= 400
+
+
+@pytest.mark.parametrize("name", ["random_forest", "extra_trees"])
+def test_a_bounded_forest_that_was_cut_short_grows_again_to_equal_bytes(name, monkeypatch):
+    monkeypatch.setattr("tenfold.stages.training.forest._MOST_LEAVES", 400)
+    given = {"params": {"trees": 40}}
+    cut = learner_called(name).fit(fit_of("regression", name, deadline=Deadline.after(0.0, TickingClock()), **given))
+    assert cut.iterations < 40
+    again = learner_called(name).fit(fit_of("regression", name, held=None, iterations=cut.iterations, **given))
+    assert again.predictor.files() == cut.predictor.files()

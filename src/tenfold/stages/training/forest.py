@@ -35,10 +35,11 @@ class Forest:
     def fit(self, fit: Fit) -> Fitted:
         """Grow the trees asked for, or as many as the deadline allows, and at least one portion."""
         params = dict(fit.params)
-        wanted = fit.iterations or int(str(params.pop("trees", USUAL_TREES)))
-        params.pop("trees", None)
+        trees = int(str(params.pop("trees", USUAL_TREES)))
+        wanted = fit.iterations or trees
         wanted = wanted if fit.most is None else min(wanted, fit.most)
-        least = math.ceil(len(fit.train.truth) * wanted / _MOST_LEAVES)
+        # By the trees that were asked for: how many were grown in time must not change the trees when they grow again.
+        least = math.ceil(len(fit.train.truth) * trees / _MOST_LEAVES)
         if least > 1:
             params["min_samples_leaf"] = max(least, int(str(params.get("min_samples_leaf", 1))))
         forest = self._estimator(fit)(n_estimators=0, warm_start=True, n_jobs=1, random_state=fit.seed, **params)
