@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import resource
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
 import pytest
 from test_faults_batch_kill import prepare
+from tests.disk import largest_file
 
 from tenfold.batch.into_file import FileOptions, score_into_file
 from tenfold.batch.into_table import TableOptions, score_into_table
@@ -21,17 +20,6 @@ from tenfold.foundation.errors import StoreError
 FULL = os.environ.get("TENFOLD_FAULTS") == "full"
 PLACES = 300 if FULL else 5
 ROWS = 1000
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Let the kernel refuse what would make a file of this process larger."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def work(folder: Path, output: str) -> int:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import resource
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 from table_scene import START, TickingClock, bundle, model, rows
+from tests.disk import largest_file
 
 from tenfold.batch import into_file
 from tenfold.batch.flow import in_order
@@ -197,17 +196,6 @@ def test_a_delta_table_keeps_other_jobs_rows_and_refuses_other_columns(given: Pa
     (given / "out" / "_delta_log" / f"{0:020d}.json").write_bytes(b"")
     with pytest.raises(StoreError, match=r"is damaged: its commit 0+\.json is empty"):
         into(given, "delta:out", place, bare=True)
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Let the kernel refuse what would make a file of this process larger."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
