@@ -1,12 +1,16 @@
-"""Boosted trees of LightGBM: one model, or the average of the fold models, walked by LightGBM's own library."""
+"""Boosted trees of LightGBM: one model, or the average of the fold models.
+
+Few rows are walked down the trees by LightGBM's own library, many are answered in bit planes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from tenfold.bundle.matrix import Floats
+from tenfold.bundle.predictors.bit_planes import ROWS_FOR_PLANES, BitPlanes
 from tenfold.bundle.predictors.lightgbm_library import TreeLibrary
 from tenfold.bundle.predictors.lightgbm_text import merge, parse
 from tenfold.bundle.predictors.link import Link, linked
@@ -41,13 +45,15 @@ class LightGBMPredictor:
     """
 
     kind: ClassVar[str] = "lightgbm"
-    __slots__ = ("_library", "_model", "divisor", "link")
+    __slots__ = ("_library", "_model", "_planes", "divisor", "link")
 
     def __init__(self, text: str, *, link: Link, divisor: int = 1):
         self._model = parse(text)
         self.link: Link = link
         self.divisor = divisor
         self._library: TreeLibrary | None = None
+        # False where the trees are better walked.
+        self._planes: BitPlanes | Literal[False] | None = None
 
     @classmethod
     def average(cls, texts: Sequence[str], *, link: Link) -> LightGBMPredictor:
@@ -65,14 +71,23 @@ class LightGBMPredictor:
         return len(self._model.trees)
 
     def predict(self, values: Floats) -> Floats:
+        if values.shape[1] != self._model.columns:
+            raise ValueError(f"the model reads {self._model.columns} columns, not {values.shape[1]}")
+        raw = self._raw(values)
+        return linked(raw if self.divisor == 1 else raw / self.divisor, self.link)
+
+    def _raw(self, values: Floats) -> Floats:
+        """Return the raw scores, the same to the last bit however many rows are asked for."""
+        if len(values) >= ROWS_FOR_PLANES:
+            if self._planes is None:
+                self._planes = BitPlanes(self._model) if BitPlanes.fits(self._model) else False
+            if self._planes:
+                return self._planes.raw(values)
         library = self._library
         if library is None:
             library = TreeLibrary(self.text, columns=self._model.columns, scores=self._model.scores)
             self._library = library
-        if values.shape[1] != self._model.columns:
-            raise ValueError(f"the model reads {self._model.columns} columns, not {values.shape[1]}")
-        raw = library.raw_row(values) if len(values) == 1 else library.raw(values)
-        return linked(raw if self.divisor == 1 else raw / self.divisor, self.link)
+        return library.raw_row(values) if len(values) == 1 else library.raw(values)
 
     def files(self) -> dict[str, bytes]:
         return {
