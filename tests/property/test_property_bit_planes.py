@@ -49,9 +49,10 @@ def rows_of(rng: np.random.Generator, count: int) -> Floats:
     return values
 
 
-def trained(seed: int, leaves: int, outputs: int, zero_as_missing: bool) -> str:
+def trained(seed: int, leaves: int, outputs: int, *, missing: str = "nan") -> str:
     rng = np.random.default_rng(seed)
     values = rows_of(rng, 600)
+    values = np.nan_to_num(values) if missing == "never" else values
     read = np.nan_to_num(values)
     score = np.sin(read[:, 0] * 3) + read[:, 2] + (read[:, 3] % 2) + np.isin(read[:, 4], [3, 40, 66]) + read[:, 1] / 9
     told = np.digitize(score, np.quantile(score, [0.3, 0.7])) if outputs > 1 else score
@@ -61,7 +62,7 @@ def trained(seed: int, leaves: int, outputs: int, zero_as_missing: bool) -> str:
         "num_leaves": leaves,
         "min_data_in_leaf": 2,
         "min_data_per_group": 5,
-        "zero_as_missing": zero_as_missing,
+        "zero_as_missing": missing == "zero",
         "verbose": -1,
         "num_threads": 1,
         "seed": 1,
@@ -75,13 +76,13 @@ def trained(seed: int, leaves: int, outputs: int, zero_as_missing: bool) -> str:
     seed=st.integers(0, 2**16),
     leaves=st.sampled_from([2, 3, 7, 31, 90]),
     outputs=st.sampled_from([1, 3]),
-    zero_as_missing=st.booleans(),
+    missing=st.sampled_from(["nan", "never"]),
     count=st.sampled_from([1, 63, 64, 65, 1_000, 4_097]),
 )
 def test_planes_answer_as_the_library_to_the_last_bit(
-    seed: int, leaves: int, outputs: int, zero_as_missing: bool, count: int
+    seed: int, leaves: int, outputs: int, missing: str, count: int
 ) -> None:
-    model = parse(trained(seed, leaves, outputs, zero_as_missing))
+    model = parse(trained(seed, leaves, outputs, missing=missing))
     rng = np.random.default_rng(seed + 1)
     values = rows_of(rng, count)
     places = rng.random(values.shape) < 0.2
@@ -91,8 +92,13 @@ def test_planes_answer_as_the_library_to_the_last_bit(
     np.testing.assert_array_equal(BitPlanes(model).raw(values), library.raw(values))
 
 
+def test_trees_that_take_zero_for_missing_are_left_to_the_library() -> None:
+    assert BitPlanes.fits(parse(trained(9, 31, 1)))
+    assert not BitPlanes.fits(parse(trained(9, 31, 1, missing="zero")))
+
+
 def test_more_rows_than_a_block_holds_and_more_leaves_than_a_byte() -> None:
-    model = parse(trained(3, 300, 1, False))
+    model = parse(trained(3, 300, 1))
     assert max(len(tree.partition("leaf_value=")[2].splitlines()[0].split()) for tree in model.trees) > 256
     values = rows_of(np.random.default_rng(4), 70_000)
     library = TreeLibrary(model.text(), columns=model.columns, scores=1)
@@ -100,7 +106,7 @@ def test_more_rows_than_a_block_holds_and_more_leaves_than_a_byte() -> None:
 
 
 def test_a_predictor_gives_the_same_bits_for_one_row_and_for_many() -> None:
-    predictor = LightGBMPredictor.average([trained(5, 31, 3, False), trained(6, 15, 3, False)], link="softmax")
+    predictor = LightGBMPredictor.average([trained(5, 31, 3), trained(6, 15, 3)], link="softmax")
     values = rows_of(np.random.default_rng(7), ROWS_FOR_PLANES)
     many = predictor.predict(values)
     np.testing.assert_array_equal(many[:50], np.concatenate([predictor.predict(values[:50][[at]]) for at in range(50)]))

@@ -14,6 +14,7 @@ leaves along the words.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,7 @@ _PLANES_BYTES = 1 << 26
 # A piece of a column that stays in the processor's nearest memory while all its questions are asked.
 _ROWS_FOR_QUESTIONS = 4_096
 _QUESTIONS_AT_ONCE = 128
+_ROWS_TO_TURN = 256
 _WORD = 64
 
 # LightGBM's decision types, and what it reads as zero.
@@ -58,29 +60,11 @@ _SPREAD = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reading:
-    """How a column is read: ``missing`` and ``left`` say where missing values go; ``sets`` that it holds categories."""
+    """How a column is read: whether missing values go left, and whether it holds categories."""
 
     column: int
-    missing: int
     left: bool
     sets: bool
-
-    def of(self, values: Floats) -> Floats:
-        """Return the column so that ``<=`` alone decides: minus infinity goes left of any threshold, NaN right."""
-        read: Floats = values[:, self.column].copy()
-        absent = np.isnan(read)
-        if self.sets:
-            # Whole numbers are what categories are; LightGBM cuts off what is behind the point.
-            return np.trunc(read)
-        read[np.abs(read) <= _ZERO] = 0.0
-        if self.missing == _MISSING_NAN:
-            if self.left:
-                read[absent] = -np.inf
-        else:
-            read[absent] = 0.0
-            if self.missing == _MISSING_ZERO:
-                read[read == 0.0] = -np.inf if self.left else np.nan
-        return read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +90,8 @@ class BitPlanes:
 
     Notes
     -----
-    Ask `fits` first: a model with thresholds that are no numbers, or with very large trees, is not taken.
+    Ask `fits` first: trees that take zero for missing, thresholds that are no numbers and very large trees are left to
+    the library.
     """
 
     __slots__ = ("_asked", "_places", "_registers", "_scores", "_trees")
@@ -128,11 +113,14 @@ class BitPlanes:
 
     @staticmethod
     def fits(model: TreeText) -> bool:
-        """Whether the planes are quicker than walking the trees, and read every threshold as LightGBM does."""
+        """Whether the planes read every question as LightGBM does, and are quicker than walking the trees."""
         texts = [_lists(tree) for tree in model.trees]
         leaves = [len(lists["leaf_value"]) for lists in texts]
-        numbers = all("nan" not in threshold.lower() for lists in texts for threshold in lists.get("threshold", ()))
-        return numbers and sum(leaves) <= _LEAVES_AT_MOST * len(leaves) and max(leaves, default=0) <= _NUMBERED
+        if any(int(kind) >> 2 & 3 == _MISSING_ZERO for lists in texts for kind in lists.get("decision_type", ())):
+            return False
+        if any("nan" in threshold.lower() for lists in texts for threshold in lists.get("threshold", ())):
+            return False
+        return sum(leaves) <= _LEAVES_AT_MOST * len(leaves) and max(leaves, default=0) <= _NUMBERED
 
     def raw(self, values: Floats) -> Floats:
         """Return raw scores of shape (n_rows, n_scores) for values of shape (n_rows, n_columns)."""
@@ -160,14 +148,29 @@ class BitPlanes:
 
     def _ask(self, values: Floats, planes: Bytes) -> None:
         """Write, for each question, which rows go left."""
-        first = 0
+        first, columns = 0, _columns(values, sorted({reading.column for reading, _ in self._asked}))
         for reading, answers in self._asked:
             into = planes[first : first + len(answers)]
-            (_ask_sets if reading.sets else _ask_numbers)(reading.of(values), answers, into)
+            column = columns[reading.column]
+            if reading.sets:
+                _ask_sets(column, answers, into)
+            else:
+                _ask_numbers(np.where(np.isnan(column), -np.inf, column) if reading.left else column, answers, into)
             first += len(answers)
 
 
+def _columns(values: Floats, wanted: Sequence[int]) -> dict[int, Floats]:
+    """Return columns whose values stand side by side, turned a few rows at a time, which memory is quick at."""
+    turned = np.empty((len(wanted), len(values)))
+    every = len(wanted) == values.shape[1]
+    for start in range(0, len(values), _ROWS_TO_TURN):
+        part = values[start : start + _ROWS_TO_TURN]
+        turned[:, start : start + _ROWS_TO_TURN] = (part if every else part[:, wanted]).T
+    return dict(zip(wanted, turned, strict=True))
+
+
 def _ask_numbers(column: Floats, thresholds: Sequence[Any], planes: Bytes) -> None:
+    """Write what is at most each threshold: minus infinity always is, NaN never."""
     edges = np.array(thresholds, dtype=np.float64)[:, None]
     for first in range(0, len(edges), _QUESTIONS_AT_ONCE):
         asked = edges[first : first + _QUESTIONS_AT_ONCE]
@@ -178,8 +181,9 @@ def _ask_numbers(column: Floats, thresholds: Sequence[Any], planes: Bytes) -> No
 
 def _ask_sets(column: Floats, sets: Sequence[Any], planes: Bytes) -> None:
     most = max((number for chosen in sets for number in chosen), default=0)
-    # Missing ones, negative ones and those above all sets are in none.
-    codes = np.where((column >= 0) & (column <= most), column, most + 1).astype(np.intp)
+    # LightGBM cuts off what is behind the point. Missing ones, negative ones and those above all sets are in none.
+    whole = np.trunc(column)
+    codes = np.where((whole >= 0) & (whole <= most), whole, most + 1).astype(np.intp)
     for plane, chosen in zip(planes, sets, strict=True):
         member = np.zeros(most + 2, dtype=bool)
         member[list(chosen)] = True
@@ -303,13 +307,18 @@ def _question(lists: Mapping[str, Sequence[str]], node: int) -> tuple[_Reading, 
     """Return how a node reads its column, and what goes left there."""
     kind, column = int(lists["decision_type"][node]), int(lists["split_feature"][node])
     if not kind & _CATEGORICAL:
-        missing, left = kind >> 2 & 3, bool(kind & _DEFAULT_LEFT)
-        return _Reading(column=column, missing=missing, left=left, sets=False), float(lists["threshold"][node])
+        threshold = float(lists["threshold"][node])
+        # Where training saw none missing, a missing value is read as zero.
+        left = bool(kind & _DEFAULT_LEFT) if kind >> 2 & 3 == _MISSING_NAN else threshold >= 0.0
+        if abs(threshold) <= _ZERO:
+            # What is no farther from zero is read as zero.
+            threshold = _ZERO if threshold >= 0.0 else math.nextafter(-_ZERO, -math.inf)
+        return _Reading(column=column, left=left, sets=False), threshold
     number = int(float(lists["threshold"][node]))
     first, behind = (int(bound) for bound in lists["cat_boundaries"][number : number + 2])
     words = [int(float(word)) for word in lists["cat_threshold"][first:behind]]
     chosen = tuple(32 * at + bit for at, word in enumerate(words) for bit in range(32) if word >> bit & 1)
-    return _Reading(column=column, missing=0, left=False, sets=True), chosen
+    return _Reading(column=column, left=False, sets=True), chosen
 
 
 def _leaf_numbers(registers: Sequence[Bits], bits: int, rows: int) -> npt.NDArray[Any]:
