@@ -77,7 +77,7 @@ def place(kind: str, folder: Path, number: int, request: pytest.FixtureRequest) 
         return Place(output=f"delta:{path}", table="", read=lambda: pl.read_delta(str(path)).select(wanted).rows())
     table = f"killed_{kind}_{number}"
     if kind == "sqlite":
-        path = folder / "out.db"
+        path = folder / f"out{number}.db"
 
         def from_file() -> list[tuple[Any, ...]]:
             with closing(sqlite3.connect(path)) as connection:
