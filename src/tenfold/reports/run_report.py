@@ -10,10 +10,10 @@ from typing import Literal
 from tenfold.bundle.reading import Reading
 from tenfold.foundation.units import format_seconds
 from tenfold.measures.judge import overall
-from tenfold.measures.names import METRIC_NAMES, find_metric_name, metric_name
+from tenfold.measures.names import metric_name
 from tenfold.measures.ways import ways_of
 from tenfold.records.dataset import Column, Dataset
-from tenfold.records.evaluation import Estimate, Evaluation, Perturbation, WeakSlice
+from tenfold.records.evaluation import Evaluation
 from tenfold.records.evidence import Verdict
 from tenfold.records.features import FeaturePlan
 from tenfold.records.model import Candidate, Candidates
@@ -21,12 +21,26 @@ from tenfold.records.problem import Kpi, PlannedTest, Problem, Serving
 from tenfold.records.tuning import Tuning
 from tenfold.records.validation import ValidationPlan
 from tenfold.reports.decisions import Decision, decisions
+from tenfold.reports.evaluated import (
+    Changed,
+    Measured,
+    Sliced,
+    Ways,
+    Weak,
+    as_measured,
+    changed,
+    in_order,
+    interval_note,
+    measured,
+    sliced,
+    weak,
+)
 from tenfold.reports.figures import Figure, draw_figures, interval_bar, interval_strip
 from tenfold.reports.leaderboard import best_first
 from tenfold.reports.learning import draw_learning
 from tenfold.reports.outlook import Outlook, outlook_of
 from tenfold.reports.reading import ReadPage, read_page
-from tenfold.reports.words import MISSING, between, count, interval, meaning, number, percent, short, unit, with_unit
+from tenfold.reports.words import MISSING, between, count, interval, number, percent, short, unit, with_unit
 from tenfold.stages.problem.checks_planned import plan_checks
 from tenfold.stages.problem.serving import propose_serving
 
@@ -100,69 +114,6 @@ class Promise:
     standing: str
     tone: str
     sign: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """One metric on the rows that were judged, beside what it is compared with."""
-
-    metric: str
-    meaning: str
-    value: str
-    interval: str
-    reason: str
-    baseline: str
-    chosen: str
-    main: bool
-    better: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sliced:
-    """One metric on one slice."""
-
-    name: str
-    condition: str
-    metric: str
-    rows: str
-    value: str
-    interval: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ways:
-    """The main metric as one way of measuring gives it."""
-
-    way: str
-    what: str
-    value: str
-    interval: str
-    rows: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weak:
-    """One slice that was found to be weak."""
-
-    condition: str
-    rows: str
-    metric: str
-    value: str
-    interval: str
-    rest: str
-    ratio: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
-    """What one change of the input did."""
-
-    what: str
-    value: str
-    interval: str
-    rows: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,31 +224,22 @@ def _page(facts: RunFacts) -> Page:
         serving=serving,
         tests=plan_checks(problem, serving, contract=facts.dataset.contract is None),
         measured=tuple(
-            _measured(evaluation, estimate, chosen_on, main=estimate.metric == problem.metric.metric)
-            for estimate in _in_order(evaluation, problem.metric.metric)
+            measured(evaluation, estimate, chosen_on, main=estimate.metric == problem.metric.metric)
+            for estimate in in_order(evaluation, problem.metric.metric)
         ),
         chosen_on=chosen_on,
         operational=tuple(
-            _measured(evaluation, estimate, "", main=False)
+            measured(evaluation, estimate, "", main=False)
             for estimate in evaluation.metrics.get(OPERATIONAL, {}).values()
         ),
         slices=tuple(
-            _sliced(name, problem.slices.get(name, ""), estimate)
+            sliced(name, problem.slices.get(name, ""), estimate)
             for name, estimates in evaluation.slices.items()
             for estimate in estimates.values()
         ),
-        ways=tuple(
-            Ways(
-                way=way,
-                what=_WAYS[way],
-                value=with_unit(found.metric, found.value),
-                interval=interval(found),
-                rows=count(found.n) if found.n else MISSING,
-            )
-            for way, found in ways_of(facts.problem, facts.tuning, evaluation).items()
-        ),
-        weak=tuple(_weak(one) for one in evaluation.weak_slices),
-        changed=tuple(_changed(one) for one in evaluation.robustness),
+        ways=tuple(as_measured(way, found) for way, found in ways_of(facts.problem, facts.tuning, evaluation).items()),
+        weak=tuple(weak(one) for one in evaluation.weak_slices),
+        changed=tuple(changed(one) for one in evaluation.robustness),
         leaderboard=_leaderboard(facts),
         figures=draw_figures(evaluation.plots),
         reading=read_page(facts.reading),
@@ -359,20 +301,6 @@ def _tiles(facts: RunFacts) -> tuple[Tile, ...]:
     return tuple(tiles)
 
 
-def _in_order(evaluation: Evaluation, main: str) -> list[Estimate]:
-    """Return the estimates of the judged rows: the main metric first, the others in the order of their table."""
-    order = {name: place for place, name in enumerate(METRIC_NAMES)}
-    found = evaluation.metrics.get(evaluation.judged_on, {}).values()
-    return sorted(found, key=lambda each: (each.metric != main, order.get(each.metric, len(order))))
-
-
-def interval_note(estimate: Estimate) -> str:
-    """Return a measurement's interval as a note; empty when it has none of its own."""
-    if estimate.low is None or estimate.low == estimate.high:
-        return ""
-    return f"{interval(estimate)}"
-
-
 def _judged(verdict: Verdict, facts: RunFacts) -> Judged:
     problem = facts.problem
     tone = _KIND[verdict.verdict]
@@ -427,68 +355,6 @@ def _goal(kpi: Kpi) -> str:
     days = kpi.window_seconds / _DAY_SECONDS
     window = f"{days:g} days" if days >= 1 else format_seconds(kpi.window_seconds)
     return f"{today}{kpi.direction} to {number(kpi.target)} {kpi.unit} in {window}"
-
-
-def _measured(evaluation: Evaluation, estimate: Estimate, chosen_on: str, *, main: bool) -> Measured:
-    name = estimate.metric
-    reference = evaluation.baseline.get(name)
-    chosen = evaluation.metrics.get(chosen_on, {}).get(name)
-    known = find_metric_name(name)
-    return Measured(
-        metric=name,
-        meaning=meaning(name),
-        value=with_unit(name, estimate.value),
-        interval=MISSING if estimate.low == estimate.high else interval(estimate),
-        reason=estimate.reason,
-        baseline=MISSING if reference is None else number(reference.value),
-        chosen=MISSING if chosen is None else number(chosen.value),
-        main=main,
-        better="" if known is None else ("higher is better" if known.greater_is_better else "lower is better"),
-    )
-
-
-def _sliced(name: str, condition: str, estimate: Estimate) -> Sliced:
-    return Sliced(
-        name=name,
-        condition=condition,
-        metric=estimate.metric,
-        rows=count(estimate.n),
-        value=with_unit(estimate.metric, estimate.value),
-        interval=interval(estimate),
-        reason=estimate.reason,
-    )
-
-
-_WAYS = {
-    "best": "on the rows that chose it: the best of many trials has luck too",
-    "corrected": "without the luck of the best of many, by selecting again on resampled rows",
-    "nested": "the whole search made again without the rows that measure",
-    "sealed": "on the sealed test part",
-}
-
-
-def _weak(found: WeakSlice) -> Weak:
-    return Weak(
-        condition=found.condition,
-        rows=f"{count(found.n)} of {count(found.of)}",
-        metric=found.estimate.metric,
-        value=with_unit(found.estimate.metric, found.estimate.value),
-        interval=interval(found.estimate),
-        rest=with_unit(found.rest.metric, found.rest.value),
-        ratio=f"{found.ratio:.1f}",
-    )
-
-
-def _changed(found: Perturbation) -> Changed:
-    share = found.measure == "share"
-    exact = found.low == found.high
-    return Changed(
-        what=found.what,
-        value=MISSING if found.value is None else percent(found.value) if share else number(found.value),
-        interval=MISSING if exact else between(found.low, found.high),
-        rows=count(found.n),
-        reason=found.reason,
-    )
 
 
 def _leaderboard(facts: RunFacts) -> tuple[Standing, ...]:
