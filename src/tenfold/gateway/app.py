@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import orjson
-from granian._granian import RSGIProtocolClosed, RSGIProtocolError
 
 from tenfold.foundation.clock import Clock
 from tenfold.foundation.errors import StoreError
@@ -23,7 +22,7 @@ from tenfold.gateway.admission import (
     Turn,
     deadline_of,
 )
-from tenfold.gateway.codecs.protocols import JSON, Codec, Headers, Written
+from tenfold.gateway.codecs.protocols import JSON, Codec, Written
 from tenfold.gateway.codecs.v2 import V2, pinned_version
 from tenfold.gateway.endpoint import ServedEndpoint
 from tenfold.gateway.explaining import check_explained
@@ -35,25 +34,21 @@ from tenfold.gateway.predicting import Predicting, Reply, log_unavailable
 from tenfold.gateway.refused import STATUS, Refused, unknown_version, version_number
 from tenfold.gateway.request_id import request_id
 from tenfold.gateway.routes import NATIVE, Call, call_of, codec_of, unknown_endpoint
+from tenfold.gateway.transport import (
+    Body,
+    Scope,
+    arrived_body,
+    asked_time,
+    declared_bytes,
+    no_body,
+    send_refusal,
+    whole_body,
+)
 from tenfold.gateway.visits import Visit, Visited
 from tenfold.gateway.watch import Watch
 from tenfold.store.predictions.log import PredictionLog
 
-_DIGITS = 18
 _MOST_PATHS = 256
-
-
-class Scope(Protocol):
-    """The part of RSGI's scope that is read here."""
-
-    proto: str
-    method: str
-    path: str
-
-    @property
-    def headers(self) -> Headers:
-        """The request's headers."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,14 +98,6 @@ class _Target(NamedTuple):
     call: Call
     endpoint: ServedEndpoint
     lane: Lane
-
-
-class Body(Protocol):
-    """A body that has arrived."""
-
-    def read(self) -> bytes:
-        """Return it; raise granian's error where it ended before it was whole."""
-        ...
 
 
 class Application:
@@ -167,7 +154,7 @@ class Application:
         if refused is None:
             return Ticket(arrived, lane, self._may_be_prompt(scope, call, lane))
         beside = self._beside(request_id(scope.headers.get("x-request-id")))
-        status = _send_refusal(proto, refused, codec_of(call, endpoint), beside)
+        status = send_refusal(proto, refused, codec_of(call, endpoint), beside)
         self.counts.add("tenfold_requests_total", endpoint=endpoint.name, status=str(status))
         if self._options.visited is not None:
             self._visit(scope, beside, endpoint.name, arrived, _Answer(status=status))
@@ -204,15 +191,17 @@ class Application:
         began = self._clock.monotonic()
         answer = _Answer(began=began)
         try:
-            codec.expect(headers)
-            reply, written = self._worked(endpoint, _Work(call, codec, _read(body), self._time(headers)))
+            whole = arrived_body(headers, codec, body)
+            reply, written = self._worked(
+                endpoint, _Work(call, codec, whole, asked_time(headers, replay=self._options.replay))
+            )
             ended = self._admission.scored_promptly(lane, began)
         except Refused as refused:
-            answer.status = _send_refusal(proto, refused, codec, beside)
+            answer.status = send_refusal(proto, refused, codec, beside)
             self._count(endpoint.name, answer, began)
         except Exception as error:  # noqa: BLE001 - the transport: nothing that happens inside leaves a client waiting
             self._said(f"{call.endpoint[:80]}: {type(error).__name__}: {error}")
-            answer.status = _send_refusal(proto, _INSIDE, codec, beside)
+            answer.status = send_refusal(proto, _INSIDE, codec, beside)
             self._count(endpoint.name, answer, began)
         else:
             answer.rows, answer.version = reply.rows, reply.version.ref
@@ -231,7 +220,7 @@ class Application:
         ticket.lane.begun += 1
         endpoint = self._watch.endpoints.get(call.endpoint)
         beside = self._beside(request_id(scope.headers.get("x-request-id")))
-        status = _send_refusal(proto, _no_body(self._options.limits), codec_of(call, endpoint), beside)
+        status = send_refusal(proto, no_body(self._options.limits), codec_of(call, endpoint), beside)
         self._count(call.endpoint, _Answer(status=status), self._clock.monotonic())
         if self._options.visited is not None:
             self._visit(scope, beside, call.endpoint, ticket.arrived, _Answer(status=status))
@@ -260,11 +249,10 @@ class Application:
     def _may_be_prompt(self, scope: Scope, call: Call, lane: Lane) -> bool:
         """Whether a request asks for nothing that takes waiting: its headers tell."""
         headers = scope.headers
-        declared = headers.get("content-length", "")
+        declared = declared_bytes(headers)
         return (
-            len(declared) < _DIGITS
-            and declared.isdigit()
-            and int(declared) <= self._options.limits.aside_bytes
+            declared is not None
+            and declared <= self._options.limits.aside_bytes
             and call.work == "predict"
             and scope.method == "POST"
             and not self._options.durable
@@ -309,8 +297,12 @@ class Application:
             if endpoint is None:
                 raise unknown_endpoint(call.endpoint, self._watch.endpoints)
             deadline = deadline_of(headers.get(TIMEOUT), arrived)
-            body = await self._body(scope, proto, codec) if come is None else self._come(headers, codec, come)
-            at = self._time(headers)
+            body = (
+                await whole_body(scope, proto, codec, self._options.limits)
+                if come is None
+                else arrived_body(headers, codec, come)
+            )
+            at = asked_time(headers, replay=self._options.replay)
             answer.began = self._clock.monotonic()
             turn = self._admission.enter(
                 self._lane(call),
@@ -322,14 +314,14 @@ class Application:
             reply, written = await self._answer(endpoint, _Work(call, codec, body, at), turn)
             self.counts.waited(endpoint.name, turn.began - arrived)
         except Refused as refused:
-            answer.status = _send_refusal(proto, refused, codec, beside)
+            answer.status = send_refusal(proto, refused, codec, beside)
         except ClientLeftError:
             # Nobody reads it; 499 is what others count such requests by.
             answer.status = 499
             proto.response_empty(499, [])
         except Exception as error:  # noqa: BLE001 - the transport: nothing that happens inside leaves a client waiting
             self._said(f"{call.endpoint[:80]}: {type(error).__name__}: {error}")
-            answer.status = _send_refusal(proto, _INSIDE, codec, beside)
+            answer.status = send_refusal(proto, _INSIDE, codec, beside)
         else:
             answer.rows, answer.version = reply.rows, reply.version.ref
             proto.response_bytes(200, [*written.headers, *beside], written.body)
@@ -455,53 +447,6 @@ class Application:
             raise unknown_version(endpoint.name, call.pinned, reply.version.ref)
         return reply, codec.write(reply)
 
-    async def _body(self, scope: Scope, proto: Any, codec: Codec) -> bytes:
-        if scope.method != "POST":
-            raise Refused("method_not_allowed", "predictions are asked for by POST", field="method", fix="use POST")
-        headers = scope.headers
-        codec.expect(headers)
-        limits = self._options.limits
-        declared = headers.get("content-length", "")
-        try:
-            async with asyncio.timeout(limits.body_seconds):
-                if declared.isdigit() and len(declared) < _DIGITS and int(declared) <= limits.body_bytes:
-                    whole: bytes = await proto()
-                    return whole
-                return await _in_pieces(proto, limits)
-        except TimeoutError as error:
-            raise _no_body(limits) from error
-        except (RSGIProtocolError, RSGIProtocolClosed) as error:
-            raise _incomplete() from error
-
-    @staticmethod
-    def _come(headers: Headers, codec: Codec, body: Body) -> bytes:
-        codec.expect(headers)
-        return _read(body)
-
-    def _time(self, headers: Headers) -> datetime | None:
-        text = headers.get("x-tenfold-at")
-        if text is None:
-            return None
-        if not self._options.replay:
-            raise Refused(
-                "replay_off",
-                "this gateway serves the present: it takes no other time",
-                field="x-tenfold-at",
-                fix="leave the header out; `tenfold serve --replay` reads it",
-            )
-        try:
-            at = datetime.fromisoformat(text)
-            if at.tzinfo is not None:
-                return at.astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass
-        raise Refused(
-            "bad_time",
-            "the header is not a time with its offset from UTC",
-            field="x-tenfold-at",
-            fix="write it as 2026-01-31T18:00:00+00:00",
-        )
-
     def _page(self, scope: Scope, proto: Any, path: str) -> None:
         codec = V2("", None) if path.startswith("/v2") else NATIVE
         try:
@@ -516,7 +461,7 @@ class Application:
             if scope.method not in {"GET", "HEAD"}:
                 raise Refused("method_not_allowed", "this page is only read", field="method", fix="use GET")
         except Refused as refused:
-            _send_refusal(proto, refused, codec, self._last(), allowed="GET, HEAD")
+            send_refusal(proto, refused, codec, self._last(), allowed="GET, HEAD")
         else:
             proto.response_bytes(page.status, [*page.headers, *self._last()], page.body)
 
@@ -533,7 +478,7 @@ class Application:
     def _health(self, scope: Scope, proto: Any, now: float) -> None:
         if scope.method not in {"GET", "HEAD"}:
             refused = Refused("method_not_allowed", "this page is only read", field="method", fix="use GET")
-            _send_refusal(proto, refused, NATIVE, self._last(), allowed="GET, HEAD")
+            send_refusal(proto, refused, NATIVE, self._last(), allowed="GET, HEAD")
         elif now - self._beat > _STUCK_SECONDS:
             proto.response_bytes(503, JSON, b'{"status":"stuck"}')
         else:
@@ -552,7 +497,7 @@ class Application:
 
     def readiness(self) -> dict[str, Any]:
         """Return what is served, and what stands in the way of what should be."""
-        entries = [_entry(endpoint) for endpoint in self._watch.endpoints.values()]
+        entries = [_standing(endpoint) for endpoint in self._watch.endpoints.values()]
         return {"ready": bool(entries) and all(entry["version"] for entry in entries), "endpoints": entries}
 
     def samples(self) -> dict[Any, float]:
@@ -593,7 +538,7 @@ _STUCK_SECONDS = 30.0
 _INSIDE = Refused("model_failed", "something failed inside", field="endpoint", fix="the server's log says what")
 
 
-def _entry(endpoint: ServedEndpoint) -> dict[str, Any]:
+def _standing(endpoint: ServedEndpoint) -> dict[str, Any]:
     live = endpoint.live
     return {
         "endpoint": endpoint.name,
@@ -604,63 +549,6 @@ def _entry(endpoint: ServedEndpoint) -> dict[str, Any]:
         "problem": endpoint.problem,
         "traffic": endpoint.division(),
     }
-
-
-def _send_refusal(
-    proto: Any, refused: Refused, codec: Codec, beside: Sequence[tuple[str, str]], *, allowed: str = "POST"
-) -> int:
-    status = STATUS[refused.code]
-    headers = [*JSON, *_BESIDE.get(status, ()), *beside]
-    if status == 405:
-        headers.append(("allow", allowed))
-    proto.response_bytes(status, headers, codec.refusal(refused))
-    return status
-
-
-def _read(body: Body) -> bytes:
-    """Return a body that has arrived."""
-    try:
-        return body.read()
-    except (RSGIProtocolError, RSGIProtocolClosed) as error:
-        raise _incomplete() from error
-
-
-def _no_body(limits: Limits) -> Refused:
-    words = f"the body did not arrive within {limits.body_seconds:g} seconds"
-    return Refused("timeout", words, field="body", fix="send it at once")
-
-
-def _incomplete() -> Refused:
-    return Refused("incomplete_body", "the body ended before it was whole", field="body", fix="send all of it")
-
-
-_RETRY = (("retry-after", "1"),)
-_BESIDE: Mapping[int, Sequence[tuple[str, str]]] = {429: _RETRY, 503: _RETRY}
-
-
-async def _in_pieces(proto: Any, limits: Limits) -> bytes:
-    """Return a body that may be too large, holding no more of it than the limit.
-
-    What is too much is taken and dropped for a while: most clients read no answer before they have sent everything.
-    """
-    parts: list[bytes] = []
-    size = 0
-    async for part in proto:
-        size += len(part)
-        if size <= limits.body_bytes:
-            parts.append(part)
-        else:
-            parts.clear()
-        if size > limits.dropped_bytes:
-            break
-    if size > limits.body_bytes:
-        raise Refused(
-            "too_large",
-            f"the body is larger than {limits.body_bytes} bytes",
-            field="body",
-            fix="send fewer instances in one request, or score a file with `tenfold predict`",
-        )
-    return b"".join(parts)
 
 
 def _tell(told: asyncio.Future[StoreError | None], error: StoreError | None) -> None:
