@@ -191,7 +191,7 @@ def end_lost(sink: Sink, claim: Claim) -> bool:
     Returns
     -------
     bool
-        Whether it is gone: False when the job's row names the session of now or is another's, or when none can be ended.
+        Whether it is gone; False when the job's row names the session of now or is another's, or none can be ended.
     """
     with sink.connection.writing() as transaction:
         progress = _progress(transaction, claim.job)
