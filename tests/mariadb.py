@@ -22,29 +22,56 @@ def running_mariadb() -> Iterator[str]:
         yield f"mysql://root@localhost/shop?unix_socket={socket}"
 
 
-@contextmanager
-def running_server() -> Iterator[str]:
-    """Yield the socket of a server without a database, which ends with the block."""
-    program, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
-    assert program is not None, "the tests of MySQL need Debian's mariadb-server: scripts/servers installs it"
-    assert install is not None
-    with tempfile.TemporaryDirectory(prefix="tenfold-my-") as folder:
-        data, socket = Path(folder, "data"), Path(folder, "s")
-        user = ["--user=root"] if os.geteuid() == 0 else []
+_NEW = ("--auth-root-authentication-method=normal", "--skip-test-db")
+
+
+class Server:
+    """A server without a database, whose data lie in a folder; it may be killed and started again."""
+
+    def __init__(self, folder: Path):
+        install = shutil.which("mariadb-install-db")
+        assert install is not None, "the tests of MySQL need Debian's mariadb-server: scripts/servers installs it"
+        self._data, self.socket = folder / "data", folder / "s"
+        self._user = ["--user=root"] if os.geteuid() == 0 else []
         subprocess.run(
-            [install, f"--datadir={data}", *user, "--auth-root-authentication-method=normal", "--skip-test-db"],
+            [install, f"--datadir={self._data}", *self._user, *_NEW],
             check=True,
             capture_output=True,
         )
-        options = ["--no-defaults", f"--datadir={data}", f"--socket={socket}", "--skip-networking", *user]
-        with subprocess.Popen([program, *options], stderr=subprocess.PIPE, text=True) as process:
-            assert process.stderr is not None
-            assert any("ready for connections" in line for line in process.stderr), "mariadbd did not start"
-            try:
-                yield str(socket)
-            finally:
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Return when it takes connections."""
+        program = shutil.which("mariadbd")
+        assert program is not None
+        options = ["--no-defaults", f"--datadir={self._data}", f"--socket={self.socket}", "--skip-networking"]
+        process = subprocess.Popen([program, *options, *self._user], stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        assert any("ready for connections" in line for line in process.stderr), "mariadbd did not start"
+        self._process = process
+
+    def stop(self, *, kill: bool = False) -> None:
+        """End it, by a request or at once, as a power cut would."""
+        assert self._process is not None
+        with self._process as process:
+            if kill:
+                process.kill()
+            else:
                 process.terminate()
-                process.stderr.read()
+            assert process.stderr is not None
+            process.stderr.read()
+
+
+@contextmanager
+def running_server() -> Iterator[str]:
+    """Yield the socket of a server without a database, which ends with the block."""
+    with tempfile.TemporaryDirectory(prefix="tenfold-my-") as folder:
+        server = Server(Path(folder))
+        server.start()
+        try:
+            yield str(server.socket)
+        finally:
+            server.stop()
 
 
 def connected(address: str) -> Any:

@@ -20,14 +20,15 @@ from typing import Any
 import polars as pl
 import pytest
 
+from tests import mariadb
 from tests.e2e.conftest import Command, Judged
 
 pytestmark = pytest.mark.slow
 
 SEED = 40
 FULL = os.environ.get("TENFOLD_FAULTS") == "full"
-KILLS = 40 if FULL else 5
-ROWS = 200_000 if FULL else 10_000
+KILLS = int(os.environ.get("TENFOLD_KILLS", "40" if FULL else "5"))
+ROWS = int(os.environ.get("TENFOLD_KILL_ROWS", "200000" if FULL else "10000"))
 CHUNK = ROWS // 40
 DEADLINE_SECONDS = 60.0
 
@@ -72,6 +73,8 @@ class Place:
         if self.address.startswith("sqlite:"):
             with closing(sqlite3.connect(self.address.removeprefix("sqlite:"), timeout=30)) as connection:
                 return connection.execute(statement).fetchall()
+        if self.address.startswith("mysql:"):
+            return mariadb.ask(self.address, statement)
         import adbc_driver_postgresql.dbapi as driver
 
         with closing(driver.connect(self.address)) as connection, closing(connection.cursor()) as cursor:
@@ -80,8 +83,8 @@ class Place:
 
     def checksum(self, table: str) -> str:
         """A hash of all rows in their order, but for the moments of prediction."""
-        columns = "id, row_number, prediction, proba_benign, proba_malignant, model_ref, model_bundle, job, input_hash"
-        rows = self.ask(f"SELECT {columns} FROM {table} ORDER BY row_number")
+        number, rest = '"row_number"', "proba_benign, proba_malignant, model_ref, model_bundle, job, input_hash"
+        rows = self.ask(f"SELECT id, {number}, prediction, {rest} FROM {table} ORDER BY {number}")
         assert [row[0] for row in rows] == [row[1] - 1 for row in rows] == list(range(ROWS))
         return hashlib.sha256(repr(rows).encode()).hexdigest()
 
@@ -89,7 +92,7 @@ class Place:
         """Return when the first chunk of a running job is there."""
         end = time.monotonic() + DEADLINE_SECONDS
         while time.monotonic() < end and process.poll() is None:
-            if self.ask(f"SELECT rows FROM tenfold_jobs WHERE target = '{table}' AND rows > 0"):
+            if self.ask(f"SELECT chunks FROM tenfold_jobs WHERE target = '{table}' AND chunks > 0"):
                 return
             time.sleep(0.02)
         raise AssertionError(f"no rows came: {process.poll()}")
@@ -117,11 +120,11 @@ def trained(ran: Judged, tmp_path_factory: pytest.TempPathFactory, tumours: pl.D
     return folder
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "mysql"] if FULL else ["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, trained: Path, tmp_path: Path) -> Place:
     if request.param == "sqlite":
         return Place(folder=trained, address=f"sqlite:{tmp_path / 'scores.db'}")
-    return Place(folder=trained, address=request.getfixturevalue("postgresql"))
+    return Place(folder=trained, address=request.getfixturevalue(request.param))
 
 
 def test_kills_lose_no_row_and_write_none_twice(place: Place) -> None:
@@ -175,9 +178,12 @@ def test_a_paused_process_is_named_overtaken_and_refused(place: Place) -> None:
     assert "further rows are refused" in json.loads(out)["error"]["message"]
     assert place.checksum("paused") == expected
     epochs = place.ask(
-        "SELECT epoch, CAST(sum(rows) AS INTEGER) FROM tenfold_chunks WHERE target = 'paused' GROUP BY 1"
+        "SELECT epoch, CAST(sum(\"rows\") AS DECIMAL(9)) FROM tenfold_chunks WHERE target = 'paused' GROUP BY 1"
     )
-    assert sorted(epochs) == [(1, third["rows_before"]), (2, third["rows_added"])]
+    assert sorted((epoch, int(count)) for epoch, count in epochs) == [
+        (1, third["rows_before"]),
+        (2, third["rows_added"]),
+    ]
 
 
 def test_two_at_once_have_one_owner(place: Place) -> None:

@@ -23,6 +23,7 @@ from tenfold.batch.job import (
     Progress,
     advance,
     claim,
+    end_lost,
     finish,
     job_name,
     look,
@@ -35,7 +36,7 @@ from tenfold.batch.scorer import JOB, MADE, ROW, Origin, Scorer
 from tenfold.bundle.format import bundle_name, load_bundle
 from tenfold.bundle.model import PREDICTION
 from tenfold.connectors.sinks.open import open_sink, table_in
-from tenfold.connectors.sinks.protocols import ConnectionLost, Sink, Undone
+from tenfold.connectors.sinks.protocols import ConnectionLost, Locked, Sink, Undone
 from tenfold.connectors.sinks.table import Column, TableShape, storable
 from tenfold.foundation.clock import Clock
 from tenfold.foundation.errors import DataError, InputError, StoreError
@@ -273,6 +274,10 @@ class _Writer:
                 write()
             except Undone:
                 if attempt == _ATTEMPTS:
+                    raise
+            except Locked:
+                # The one who holds the job may be this process itself, under the session that it lost.
+                if not lost or attempt == _ATTEMPTS or not end_lost(self.sink, self.mine):
                     raise
             except ConnectionLost:
                 if attempt == _ATTEMPTS:

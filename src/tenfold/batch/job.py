@@ -21,6 +21,8 @@ from tenfold.store.files.process import is_alive, pid_of, this_process
 
 JOBS, CHUNKS = "tenfold_jobs", "tenfold_chunks"
 FORMAT = 1
+LATER = ("run_id",)
+"""Columns of text that tables of predictions have had since a later release than their first."""
 OPEN, FINISHED = "open", "finished"
 
 
@@ -121,10 +123,13 @@ def make_tables(sink: Sink, job: Job, shape: TableShape | None) -> None:
         When one of the names belongs to something else.
     """
     with sink.connection.writing(alone=True) as transaction:
+        tables = {job.table.beside(JOBS): _JOBS_SHAPE, job.table.beside(CHUNKS): _CHUNKS_SHAPE}
         if shape is not None:
-            _make_table(sink, transaction, job.table, shape)
-        _make_table(sink, transaction, job.table.beside(JOBS), _JOBS_SHAPE)
-        _make_table(sink, transaction, job.table.beside(CHUNKS), _CHUNKS_SHAPE)
+            tables = {job.table: shape, **tables}
+        # All are looked at before one is made: MySQL would keep it although the next one is refused.
+        missing = [table for table, wanted in tables.items() if not _is_there(sink, transaction, table, wanted)]
+        for table in missing:
+            _make_table(sink, transaction, table, tables[table])
 
 
 def look(sink: Sink, job: Job) -> Progress | None:
@@ -178,6 +183,23 @@ def renew(sink: Sink, claim: Claim) -> None:
         )
 
 
+def end_lost(sink: Sink, claim: Claim) -> bool:
+    """End the session that this process has lost, when the server still takes it for living.
+
+    A server may learn late that a connection broke: until then the session holds what its open transaction held.
+
+    Returns
+    -------
+    bool
+        Whether it is gone; False when the job's row names the session of now or is another's, or none can be ended.
+    """
+    with sink.connection.writing() as transaction:
+        progress = _progress(transaction, claim.job)
+        if progress is None or progress.epoch != claim.epoch or progress.session == sink.sessions.own(transaction):
+            return False
+        return sink.sessions.end(transaction, progress.session)
+
+
 def advance(transaction: Transaction, claim: Claim, *, first: int, rows: int, chunk: int, now: datetime) -> bool:
     """Move the job on by a chunk, inside the transaction that writes it; False when the chunk is there already.
 
@@ -202,7 +224,8 @@ def advance(transaction: Transaction, claim: Claim, *, first: int, rows: int, ch
         if found.rows == first + rows:
             return False
         raise StoreError(
-            f"the job '{job.name}' is at row {found.rows:,}, not {first:,}: its progress was changed by hand"
+            f"the job '{job.name}' is at row {found.rows:,}, not {first:,}: the server lost what it had confirmed, or "
+            "the progress was changed by hand; run the command again to go on from there"
         )
     transaction.run(
         f"INSERT INTO {job.table.beside(CHUNKS).quoted}"  # noqa: S608  # constants
@@ -322,15 +345,20 @@ def _progress(transaction: Transaction, job: Job) -> Progress | None:
     return Progress(**dict(zip(Progress.__dataclass_fields__, rows[0], strict=True))) if rows else None
 
 
-def _make_table(sink: Sink, transaction: Transaction, table: TableName, shape: TableShape) -> None:
-    wanted = _wanted(sink, shape)
+def _is_there(sink: Sink, transaction: Transaction, table: TableName, shape: TableShape) -> bool:
+    """Whether there is such a table; refused when it is another one."""
     there = sink.catalogue.described(transaction, table)
-    if there is not None:
-        check_shape(there, wanted, table.shown)
-        return
+    if there is None:
+        return False
+    later = {name: sink.catalogue.to_add(table, name) for name in LATER}
+    check_shape(there, _wanted(sink, shape), table.shown, later=later)
+    return True
+
+
+def _make_table(sink: Sink, transaction: Transaction, table: TableName, shape: TableShape) -> None:
     lines = [
         f"{quoted(column.name)} {type_}{' NOT NULL' if column.required else ''}"
-        for column, (_, type_, _) in zip(shape.columns, wanted, strict=True)
+        for column, (_, type_, _) in zip(shape.columns, _wanted(sink, shape), strict=True)
     ]
     key = ", ".join(quoted(name) for name in shape.key)
     transaction.run(f"CREATE TABLE {table.quoted} ({', '.join(lines)}, PRIMARY KEY ({key}))")

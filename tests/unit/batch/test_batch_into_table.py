@@ -330,6 +330,7 @@ SHAPE = (
         (f"{SHAPE}, PRIMARY KEY (job)", r"its primary key is \(job\)"),
         (f"{SHAPE}, note TEXT, PRIMARY KEY (job, row_number)", "it has the column 'note', which nothing would fill"),
         (SHAPE.replace("prediction TEXT", "prediction DATE"), "its column 'prediction' is date, where text is needed"),
+        (SHAPE.replace("prediction TEXT", "prediction BIGINT"), "'prediction' is bigint, where text is needed"),
     ],
 )
 def test_a_foreign_table_is_refused_and_left_alone(
@@ -338,7 +339,9 @@ def test_a_foreign_table_is_refused_and_left_alone(
     if database.is_sqlite:
         for ours, theirs in {"BIGINT": "INTEGER", "DOUBLE PRECISION": "REAL", "TIMESTAMPTZ": "TEXT"}.items():
             columns = columns.replace(ours, theirs)
-        said = said.replace("is date, where text", "is DATE, where TEXT")
+        said = said.replace("is date, where text", "is DATE, where TEXT").replace(
+            "bigint, where text", "INTEGER, where TEXT"
+        )
     if database.is_mysql:
         words = "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
         for ours, theirs in {"TIMESTAMPTZ": "DATETIME(6)", "TEXT": words}.items():
@@ -351,6 +354,38 @@ def test_a_foreign_table_is_refused_and_left_alone(
     with pytest.raises(InputError, match=f"is there already.*{said}"):
         into(database, bundle(tmp_path), given)
     assert database.count() == 0
+
+
+def test_a_table_of_an_earlier_release_is_refused_with_the_statement_that_mends_it(
+    database: Database, given: Path, tmp_path: Path
+) -> None:
+    place = bundle(tmp_path)
+    into(database, place, given)
+    database.do(f"ALTER TABLE {quoted(database.table)} DROP COLUMN run_id")
+    other = bundle(tmp_path, model(slope=0.3))
+    with pytest.raises(InputError, match="lacks the column 'run_id': add it with ALTER TABLE") as caught:
+        into(database, other, given)
+    assert database.count() == 101
+    statement = str(caught.value).split("add it with ")[1].split(" (empty in")[0]
+    # MySQL's own quotes are understood whatever the session's mode is.
+    database.do(statement)
+    assert into(database, other, given).added == 101
+    runs = database.ask(f"SELECT DISTINCT run_id FROM {quoted(database.table)}")
+    assert len(runs) == 2
+    assert ("",) in runs
+
+
+def test_a_foreign_table_of_chunks_is_refused_before_any_table_is_made(
+    database: Database, given: Path, tmp_path: Path
+) -> None:
+    into(database.another(), bundle(tmp_path), given)
+    database.do("ALTER TABLE tenfold_chunks ADD COLUMN note INTEGER")
+    try:
+        with pytest.raises(InputError, match=r"tenfold_chunks' is there already.*it has the column 'note'"):
+            into(database, bundle(tmp_path), given)
+        assert database.columns() == []
+    finally:
+        database.do("ALTER TABLE tenfold_chunks DROP COLUMN note")
 
 
 def test_a_table_of_the_right_shape_is_filled(database: Database, given: Path, tmp_path: Path) -> None:
@@ -559,7 +594,7 @@ def test_a_table_with_another_progress_than_its_rows_is_not_added_to(tmp_path: P
     def meddle() -> None:
         database.ask("UPDATE tenfold_jobs SET rows = 5")
 
-    with pytest.raises(StoreError, match="at row 5, not 30: its progress was changed by hand"):
+    with pytest.raises(StoreError, match=r"at row 5, not 30: .*the progress was changed by hand"):
         into(database, place, given, clock=at(8, meddle))
     assert database.count() == 30
     database.ask("UPDATE tenfold_jobs SET rows = 10, chunks = 3")

@@ -44,6 +44,7 @@ _TYPES: dict[Holds, str] = {
 # Server gone, lost in the middle, shutting down, killed, no connection to be had.
 _LOST = {0, 1053, 1927, 2002, 2003, 2006, 2013, 2014, 2055, 4031}
 _DEADLOCK, _LOCK_TIMEOUT = 1213, 1205
+_NO_SUCH_SESSION = 1094
 
 
 def open_mysql(address: str, *, shown: str) -> Sink:
@@ -131,12 +132,17 @@ class MysqlConnection:
                 client_flag=self._flags.FOUND_ROWS,
                 **options,
             )
-            with closing(connection.cursor()) as cursor:
-                for setting in _SETTINGS:
-                    cursor.execute(setting)
-                session = secrets.token_hex(16)
-                cursor.execute("SELECT GET_LOCK(%s, 0)", (_SESSION + session,))
-                cursor.execute("SET @tenfold_session = %s", (session,))
+            try:
+                with closing(connection.cursor()) as cursor:
+                    for setting in _SETTINGS:
+                        cursor.execute(setting)
+                    session = secrets.token_hex(16)
+                    cursor.execute("SELECT GET_LOCK(%s, 0)", (_SESSION + session,))
+                    cursor.execute("SET @tenfold_session = %s", (session,))
+            except BaseException:
+                with suppress(self._driver.MySQLError):
+                    connection.close()
+                raise
         except (self._driver.MySQLError, ValueError) as error:
             raise self._explained(error) from None
         return connection
@@ -212,6 +218,12 @@ class MysqlCatalogue:
     def type_of(self, column: Column, *, in_key: bool) -> str:
         return _KEY_TYPE if in_key and column.holds == "text" else _TYPES[column.holds]
 
+    def to_add(self, table: TableName, column: str) -> str:
+        # Without a DEFAULT, which older servers refuse for such a type: what is there gets an empty text all the same.
+        # In the quotes of a session that nobody has set up otherwise.
+        place, name = (each.replace("`", "``") for each in (table.name, column))
+        return f"ALTER TABLE `{place}` ADD COLUMN `{name}` {_TYPES['text']} NOT NULL"
+
     def name_of(self, transaction: Transaction, name: str) -> str:
         # Where the files of tables lie in a system that does not tell the cases apart, neither do names.
         folded = transaction.ask("SELECT @@lower_case_table_names") != [(0,)]
@@ -273,7 +285,12 @@ class MysqlSessions:
         number = self._number(transaction, session)
         if number is None:
             return True
-        transaction.run(f"KILL {int(number)}")
+        try:
+            transaction.run(f"KILL {int(number)}")
+        except require("pymysql.err", extra="mysql", purpose=_PURPOSE).MySQLError as error:
+            # It may have gone by itself since it was asked about.
+            if error.args[0] != _NO_SUCH_SESSION:
+                raise
         if transaction.ask("SELECT GET_LOCK($1, $2)", (_SESSION + session, _END_SECONDS)) != [(1,)]:
             return False
         transaction.ask("SELECT RELEASE_LOCK($1)", (_SESSION + session,))

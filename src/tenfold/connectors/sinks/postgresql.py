@@ -11,8 +11,8 @@ import polars as pl
 
 from tenfold.connectors.sinks.again import opened_again
 from tenfold.connectors.sinks.protocols import ConnectionLost, Locked, Sink, Transaction, Undone
-from tenfold.connectors.sinks.table import Column, Holds, TableName
-from tenfold.foundation.errors import InputError, StoreError
+from tenfold.connectors.sinks.table import Column, Holds, TableName, quoted
+from tenfold.foundation.errors import InputError, StoreError, TenfoldError
 from tenfold.foundation.optional import require
 
 _PURPOSE = "Writing to PostgreSQL"
@@ -49,11 +49,14 @@ def open_postgresql(address: str, *, shown: str) -> Sink:
         When no schema is there to make tables in.
     """
     connection = PostgresqlConnection(address, shown)
-    with connection.writing() as transaction:
-        schema = transaction.ask("SELECT current_schema()")[0][0]
-    if schema is None:
+    try:
+        with connection.writing() as transaction:
+            schema = transaction.ask("SELECT current_schema()")[0][0]
+        if schema is None:
+            raise InputError(f"{shown} has no schema on its search path: write --table SCHEMA.NAME")
+    except TenfoldError:
         connection.close()
-        raise InputError(f"{shown} has no schema on its search path: write --table SCHEMA.NAME")
+        raise
     return Sink(
         connection=connection,
         catalogue=PostgresqlCatalogue(),
@@ -101,10 +104,15 @@ class PostgresqlConnection:
     def _open(self) -> Any:
         try:
             connection = self._driver.connect(self._address)
-            with closing(connection.cursor()) as cursor:
-                for setting in _SETTINGS:
-                    cursor.execute(setting)
-            connection.commit()
+            try:
+                with closing(connection.cursor()) as cursor:
+                    for setting in _SETTINGS:
+                        cursor.execute(setting)
+                connection.commit()
+            except BaseException:
+                with suppress(self._errors.Error):
+                    connection.close()
+                raise
         except self._errors.Error as error:
             raise self._explained(error) from None
         return connection
@@ -177,6 +185,9 @@ class PostgresqlCatalogue:
     def type_of(self, column: Column, *, in_key: bool) -> str:
         del in_key
         return _TYPES[column.holds]
+
+    def to_add(self, table: TableName, column: str) -> str:
+        return f"ALTER TABLE {table.quoted} ADD COLUMN {quoted(column)} text NOT NULL DEFAULT ''"
 
     def name_of(self, transaction: Transaction, name: str) -> str:
         del transaction

@@ -85,6 +85,10 @@ class Catalogue(Protocol):
         """Return the name of the column's type, as this database writes it; ``in_key`` is of the primary key."""
         ...
 
+    def to_add(self, table: TableName, column: str) -> str:
+        """Return the statement with which a person adds a column of text; the rows that are there get an empty one."""
+        ...
+
     def name_of(self, transaction: Transaction, name: str) -> str:
         """Return how the table that goes by ``name`` was called when it was made; ``name`` when there is none."""
         ...

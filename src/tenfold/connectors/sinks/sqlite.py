@@ -127,6 +127,9 @@ class SqliteCatalogue:
         del in_key
         return _TYPES[column.holds]
 
+    def to_add(self, table: TableName, column: str) -> str:
+        return f"ALTER TABLE {table.quoted} ADD COLUMN {quoted(column)} TEXT NOT NULL DEFAULT ''"
+
     def name_of(self, transaction: Transaction, name: str) -> str:
         rows = transaction.ask("SELECT name FROM sqlite_master WHERE lower(name) = lower($1)", (name,))
         return str(rows[0][0]) if rows else name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -101,12 +101,20 @@ def _storable(column: pl.Series) -> pl.Series:
     return column.cast(pl.String) if kind == "text" else column
 
 
-def check_shape(found: Sequence[tuple[str, str, bool]], wanted: Sequence[tuple[str, str, bool]], table: str) -> None:
+def check_shape(
+    found: Sequence[tuple[str, str, bool]],
+    wanted: Sequence[tuple[str, str, bool]],
+    table: str,
+    *,
+    later: Mapping[str, str] | None = None,
+) -> None:
     """Refuse a table that is there already and is not what rows can be added to.
 
     Parameters
     ----------
     found, wanted : sequence of (name, type, whether it is in the primary key)
+    later : mapping or None
+        Columns that tables of earlier releases lack, and the statements that add them.
 
     Raises
     ------
@@ -115,6 +123,15 @@ def check_shape(found: Sequence[tuple[str, str, bool]], wanted: Sequence[tuple[s
     """
     there = {name: type_ for name, type_, _ in found}
     types = {name: type_ for name, type_, _ in wanted}
+    later = later or {}
+    absent = [name for name in later if name in types and name not in there]
+    if absent:
+        check_shape(found, [each for each in wanted if each[0] not in absent], table)
+        statements = "; ".join(later[name] for name in absent)
+        raise InputError(
+            f"the table '{table}' was made by an earlier release and lacks the column '{absent[0]}': add it with "
+            f"{statements} (empty in the rows that are there) and run the command again, or name another --table"
+        )
     wrong = ""
     for name, type_ in types.items():
         if name not in there:
