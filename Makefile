@@ -37,7 +37,7 @@ test: $(STAMP)  ## every test
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 faults: $(STAMP)  ## kills and faults at full size (long)
-	TENFOLD_FAULTS=full $(BIN)/python -m pytest -q -n 2 --dist worksteal tests/faults tests/e2e/test_e2e_kills.py tests/e2e/test_e2e_resume.py tests/e2e/test_e2e_batch_tables.py tests/unit/exports/test_exports_container.py
+	TENFOLD_FAULTS=full $(BIN)/python -m pytest -q -n 2 --dist worksteal tests/faults tests/e2e/test_e2e_kills.py tests/e2e/test_e2e_resume.py tests/e2e/test_e2e_batch_tables.py tests/unit/exports/test_exports_container.py tests/unit/exports/test_exports_tasks.py
 
 bench: $(STAMP)  ## coverage of intervals; with DATA=folder of raw tables, Tenfold against a default LightGBM (long)
 	$(BIN)/python benchmarks/coverage.py

@@ -1,11 +1,14 @@
 """Build the image of an export without a network, run it, and hold its answers against the model's.
 
     python benchmarks/container.py BUNDLE.zip
+    python benchmarks/container.py NAME@VERSION --project FOLDER
 
 Needs Debian's `buildah`, `crun` and `debootstrap`, and root: apt-get install buildah crun debootstrap. The base image
 is made by debootstrap once and kept in the folder that --keep names. The image is built with `--network=none`, run as
-its own user with its own entry point, asked until its health check's address answers, and asked the bundle's own probe
-rows. Manifests of Kubernetes are checked against all published schemas where `kubernetes-validate` is installed.
+its own user with its own entry point, asked until its health check's address answers, held against the health check's
+own command, and asked the bundle's own probe rows. Where the project trusts keys, the bundle's signature is then
+taken out of the image's store, and nothing may be served. Manifests of Kubernetes are checked against all published
+schemas where `kubernetes-validate` is installed.
 """
 
 from __future__ import annotations
@@ -20,17 +23,21 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
 
 from tenfold.bundle.model import PREDICTION, PROBABILITY
-from tenfold.exports.container import endpoint_of
+from tenfold.bundle.signing import FOLDER
+from tenfold.exports.container import PORT, endpoint_of
 from tenfold.exports.isolated import predictions_of
 from tenfold.exports.kubernetes import KubernetesExport
 from tenfold.exports.proof import differences
+from tenfold.exports.protocols import Subject
 from tenfold.exports.write import write_export
 from tenfold.project.export import subject_of
 
@@ -41,7 +48,8 @@ SUITE = "bookworm"
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("bundle", type=Path)
+    arguments.add_argument("model")
+    arguments.add_argument("--project", type=Path, default=Path())
     arguments.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "tenfold-container")
     given = arguments.parse_args()
     keep = given.keep.absolute()
@@ -50,7 +58,7 @@ def main() -> int:
     os.environ |= {"STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
     with tempfile.TemporaryDirectory() as name:
         out = Path(name) / "kubernetes"
-        subject = replace(subject_of(str(given.bundle), Path()), options={"base": BASE})
+        subject = replace(subject_of(given.model, given.project.absolute()), options={"base": BASE})
         began = time.monotonic()
         written = write_export(KubernetesExport(), subject, out)
         print(f"exported in {time.monotonic() - began:.0f} s, proof: {written.proof.rows} rows, off by at most "
@@ -61,16 +69,25 @@ def main() -> int:
         began = time.monotonic()
         build = ["build", "--format", "docker", "--network=none", "--pull-never", "--quiet", "--tag", IMAGE]
         subprocess.run([*buildah, *build, str(out / "image")], check=True)
-        print(f"built without a network in {time.monotonic() - began:.0f} s")
-    found = json.loads(subprocess.check_output([*buildah, "inspect", "--type", "image", IMAGE]))["Docker"]["config"]
+        seconds = time.monotonic() - began
+    inspected = subprocess.check_output([*buildah, "inspect", "--type", "image", IMAGE])
+    found = json.loads(inspected)["Docker"]["config"]
+    whole, base = _size(buildah, IMAGE), _size(buildah, BASE)
+    print(f"built without a network in {seconds:.0f} s: {whole}, of which {base} are the base")
     assert found["User"] == "10001:10001"
     assert "/readyz" in " ".join(found["Healthcheck"]["Test"])
     name = subprocess.check_output([*buildah, "from", "--pull-never", IMAGE], text=True).strip()
     try:
-        worst = _asked(buildah, name, found["Entrypoint"], subject)
+        user = subprocess.check_output([*buildah, "run", name, "--", "id", "-u"], text=True).strip()
+        assert user == "10001", f"the image runs as {user}"
+        worst = _asked(buildah, name, found, subject)
+        if subject.trusted:
+            _refused(buildah, name, found)
     finally:
         subprocess.run([*buildah, "rm", name], check=True, stdout=subprocess.DEVNULL)
-    print(f"the image answers its probe rows, off by at most {worst:.2g}")
+        # The next image has the same name, and this one would stay without one.
+        subprocess.run([*buildah, "rmi", "--force", IMAGE], check=True, stdout=subprocess.DEVNULL)
+    print(f"the image, run by user {user}, is healthy and answers its probe rows, off by at most {worst:.2g}")
     return 0 if worst <= 1e-9 else 1
 
 
@@ -87,18 +104,26 @@ def _base(buildah: list[str], keep: Path) -> None:
     shutil.rmtree(context)
 
 
-def _asked(buildah: list[str], name: str, entry: list[str], subject) -> float:  # type: ignore[no-untyped-def]  # a script
+def _size(buildah: list[str], image: str) -> str:
+    said = json.loads(subprocess.check_output([*buildah, "images", "--json", image]))
+    return str(said[0]["size"])
+
+
+def _asked(buildah: list[str], name: str, config: Mapping[str, Any], subject: Subject) -> float:
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
     # The last address and port hold: the image's own would be open to whoever reaches this machine.
     address = ["--host", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen([*buildah, "run", name, "--", *entry, *address])
+    process = subprocess.Popen([*buildah, "run", name, "--", *config["Entrypoint"], *address])
     try:
         url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 120
         while not _ready(url):
             assert process.poll() is None, "the image ended"
             assert time.monotonic() < deadline, "the image does not answer"
             time.sleep(0.2)
+        # As an engine of containers runs it, but for the port.
+        health = [part.replace(f":{PORT}/", f":{port}/") for part in config["Healthcheck"]["Test"][1:]]
+        subprocess.run([*buildah, "run", name, "--", *health], check=True)
         model = subject.model
         instances = json.loads(orjson.dumps(model.probe.rows.to_dicts()))
         answers = predictions_of(url, endpoint_of(subject), instances)
@@ -108,6 +133,22 @@ def _asked(buildah: list[str], name: str, entry: list[str], subject) -> float:  
     finally:
         process.terminate()
         process.wait()
+
+
+def _refused(buildah: list[str], name: str, config: Mapping[str, Any]) -> None:
+    remove = ["rm", "-r", f"{config['WorkingDir']}/.tenfold/{FOLDER}"]
+    subprocess.run([*buildah, "run", "--user", "root", name, "--", *remove], check=True)
+    address = ["--host", "127.0.0.1", "--port", "0"]
+    command = [*buildah, "run", name, "--", *config["Entrypoint"], *address]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        assert process.stdout is not None  # it was opened as a pipe
+        said = next((line.strip() for line in process.stdout if "is not signed" in line), "")
+        assert said, "the image serves a bundle that is not signed"
+        print(f"without its signature: {said}")
+    finally:
+        process.terminate()
+        process.communicate()
 
 
 def _tool(name: str) -> str:

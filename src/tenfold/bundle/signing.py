@@ -79,6 +79,16 @@ class PublicKey:
             return False
         return True
 
+    def pem(self) -> bytes:
+        """Return it as a PEM file, as `public_key` reads one."""
+        serialization = require("cryptography.hazmat.primitives.serialization", extra=_EXTRA, purpose=_PURPOSE)
+        content: bytes = (
+            _ed25519()
+            .Ed25519PublicKey.from_public_bytes(self.raw)
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        )
+        return content
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
@@ -127,6 +137,14 @@ def trusts_over(place: Path) -> tuple[Trust, ...]:
         keys = tuple(public_key(Path(each)) for each in named.split(os.pathsep) if each)
         found.append(Trust(keys=keys, said_by=f"the environment variable {TRUSTED_VARIABLE}"))
     return tuple(found)
+
+
+def keys_of_all(trusts: Sequence[Trust]) -> tuple[PublicKey, ...]:
+    """Return the keys that each of these trusts: one signature by one of them satisfies all."""
+    if not trusts:
+        return ()
+    first, *others = trusts
+    return tuple(key for key in first.keys if all(key in each.keys for each in others))
 
 
 def check_signature(place: Path, bundle: str, trusts: Sequence[Trust]) -> Signature | None:

@@ -19,13 +19,15 @@ class Reply:
     """What a command has to say: a document for programs, and how people see it.
 
     ``ok`` False means that a requirement or a check failed. ``then`` is what a command that stays does after its reply
-    was printed; it returns the exit code, and the document is one line.
+    was printed; it returns the exit code, and the document is one line. ``exit`` is the exit code of a document that
+    says of several things what came of each, where ``ok`` alone would not tell.
     """
 
     document: Document
     show: Show
     ok: bool = True
     then: Callable[[], int] | None = None
+    exit: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

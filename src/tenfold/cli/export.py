@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tenfold.cli.command import Command, Document, Reply
+from tenfold.cli.failure import DONE, explain
 from tenfold.cli.options import HERE, AsJson, ProjectPath, folder_of
 from tenfold.cli.table import heading, pairs
 from tenfold.foundation.errors import InputError
@@ -43,14 +44,16 @@ def export(
 ) -> Command:
     """Write a version for another place, refused with its reason unless it predicts the same on 10,000 hard rows.
 
-    Exits with 1 when a kind was refused.
+    Each kind is tried. Exits with 1 when one was refused, and with 2 when one could not be tried as it was asked for.
     """
 
     def work() -> Reply:
         from tenfold.project.export import export as write
 
         report = write(model, to, output, folder=folder_of(project), options=_read(options or []))
-        return Reply(document=report.document(), ok=report.ok, show=show_export)
+        failures = [explain(each.error) for each in report.exports if each.error is not None]
+        worst = max((each.exit for each in failures if each is not None), default=DONE)
+        return Reply(document=report.document(), ok=report.ok, show=show_export, exit=worst)
 
     return Command(work=work, as_json=as_json)
 
@@ -73,7 +76,7 @@ def show_export(document: Document, console: Console) -> None:
         pairs(
             console,
             (
-                ("refused", each.get("reason")),
+                (str(each.get("status")), each.get("reason")),
                 ("output", each.get("output")),
                 ("files", _named(each.get("files") or {})),
                 (

@@ -152,7 +152,7 @@ def execute(arguments: Sequence[str], elapsed: Elapsed) -> int:
 
 
 def _print(reply: Reply, *, as_json: bool, stream: TextIO | None) -> int:
-    code = DONE if reply.ok else FAILED_CHECK
+    code = reply.exit if reply.exit is not None else DONE if reply.ok else FAILED_CHECK
     if stream is None:
         return code
     try:

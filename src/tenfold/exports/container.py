@@ -21,11 +21,13 @@ import orjson
 
 from tenfold.bundle.container import read_files, sealed, zipped
 from tenfold.bundle.model import PREDICTION, PROBABILITY
+from tenfold.bundle.signing import FOLDER, SUFFIX, TRUSTED_VARIABLE
 from tenfold.exports.asked import written_rows
 from tenfold.exports.bill import bill_of_materials
 from tenfold.exports.isolated import Isolated, isolated, predictions_of
 from tenfold.exports.proof import differences
 from tenfold.exports.protocols import Answers, Refused, Rows, Subject
+from tenfold.exports.trusted import PACKAGE, environment_of, key_files, signature_file, variable_of
 from tenfold.exports.wheels import Wheel, closure, given, own_wheel, packed
 from tenfold.foundation.errors import InputError
 from tenfold.foundation.fingerprint import hash_bytes
@@ -44,6 +46,8 @@ RUN python3 -c "import ctypes; ctypes.CDLL('libgomp.so.1')" 2>/dev/null \\
  || (apt-get update && apt-get install --yes --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*)"""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PROBED = 20
+_TRUSTED, _TRUSTED_IN_IMAGE = "trusted", "/etc/tenfold/trusted"
+"""Not in the store: whose signature counts is never read from what is loaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +80,12 @@ class ContainerExport:
         wheels = _wheels(subject)
         return {
             "Dockerfile": dockerfile.encode(),
-            ".dockerignore": b"*\n!requirements.txt\n!wheels\n!store\n",
+            ".dockerignore": b"*\n!requirements.txt\n!wheels\n!store\n!trusted\n",
             "README.md": _readme(subject).encode(),
             "requirements.txt": _locked(wheels).encode(),
             "sbom.cdx.json": bill_of_materials(subject, wheels),
             **_store(subject),
+            **key_files(subject, _TRUSTED),
             **{f"wheels/{wheel.file}": wheel.content for wheel in wheels},
         }
 
@@ -93,7 +98,7 @@ class ContainerExport:
             "rows": written_rows(rows),
         }
         wheels = (path.read_bytes() for path in sorted((folder / "wheels").iterdir()))
-        with isolated(wheels) as alone:
+        with isolated(wheels, environment_of(subject, folder / _TRUSTED)) as alone:
             found = alone.ask(["-m", "tenfold.exports.asked"], question)
             _check_served(alone, folder / "store", subject)
         decisions = None if found["decisions"] is None else tuple(found["decisions"])
@@ -164,6 +169,8 @@ def _wheels(subject: Subject) -> tuple[Wheel, ...]:
         alone.append("lightgbm")
     if "onnx" in kinds:
         needed.append("onnxruntime")
+    if subject.trusted:
+        needed.append(PACKAGE)
     names = closure(needed, alone=alone)
     folder = subject.options.get("wheels")
     if folder is None:
@@ -188,6 +195,7 @@ def _store(subject: Subject) -> dict[str, bytes]:
     return {
         f"store/{route.path}": content,
         f"store/endpoints/{served.name}.json": endpoints.written(served),
+        **signature_file(subject, f"store/{FOLDER}/{subject.bundle}{SUFFIX}"),
     }
 
 
@@ -210,11 +218,23 @@ def _dockerfile(subject: Subject) -> str:
         base=base,
         python=_python(),
         libraries=_OPENMP if needs_openmp else "",
+        trusted=_trust(subject),
         user=USER,
         port=PORT,
         title=json.dumps(name),
         version=json.dumps(version),
         bundle=json.dumps(subject.bundle),
+    )
+
+
+def _trust(subject: Subject) -> str:
+    """Return the lines by which the image loads only what one of the keys signed; none where any bundle counts."""
+    if not subject.trusted:
+        return ""
+    return (
+        "# A bundle that none of these keys signed is not served, whoever lays it into the store.\n"
+        f"COPY {_TRUSTED} {_TRUSTED_IN_IMAGE}\n"
+        f"ENV {TRUSTED_VARIABLE}={variable_of(subject, _TRUSTED_IN_IMAGE)}"
     )
 
 
@@ -224,6 +244,16 @@ def _base() -> str:
 
 def _python() -> str:
     return f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def _trust_said(subject: Subject) -> str:
+    if not subject.trusted:
+        return ""
+    keys = ", ".join(key.fingerprint for key in subject.trusted)
+    return (
+        f"- `{_TRUSTED}/` holds the public keys that the project trusts ({keys}): the image serves only what one of\n"
+        "  them signed, and refuses a bundle that was exchanged in its store.\n"
+    )
 
 
 def _readme(subject: Subject) -> str:
@@ -244,6 +274,7 @@ but the base image (`--build-arg BASE=...` takes another one with Python {_pytho
   registry: another version is another image.
 - `wheels/` and `requirements.txt` hold every package, locked by hash. The wheels were made of what was installed where
   the proof was made; their hashes are therefore not those of an index, unless the option `wheels` named a folder.
+{_trust_said(subject)}\
 - `sbom.cdx.json` is the bill of materials (CycloneDX): packages with licences and hashes, and the model.
 - `proof.json` says on how many hard rows these very packages gave the model's scores; `evidence.json` how the version
   was judged.

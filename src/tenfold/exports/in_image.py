@@ -38,8 +38,9 @@ class InImage(ABC):
         """What may be chosen beside the image."""
 
     def files(self, subject: Subject) -> Mapping[str, bytes]:
-        image = {f"{IMAGE}{name}": content for name, content in self.image.files(subject).items()}
-        return {**self.manifests(subject), **image}
+        # First: a wrong option is told before packages are packed.
+        manifests = self.manifests(subject)
+        return {**manifests, **{f"{IMAGE}{name}": content for name, content in self.image.files(subject).items()}}
 
     @abstractmethod
     def manifests(self, subject: Subject) -> Mapping[str, bytes]:

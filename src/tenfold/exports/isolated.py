@@ -15,7 +15,7 @@ import urllib.request
 import venv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,15 @@ _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "OMP_NUM_THREADS", "POLARS_MAX_THRE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Isolated:
-    """An interpreter with the exported packages alone; ``folder`` is its own, and goes with it."""
+    """An interpreter with the exported packages alone; ``folder`` is its own, and goes with it.
+
+    ``environment`` is what the exported thing sets for itself.
+    """
 
     python: Path
     site: Path
     folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def see(self, place: Path) -> None:
         """Let it import what lies in a folder as well, after its own."""
@@ -54,7 +58,7 @@ class Isolated:
                 input=json.dumps(question).encode(),
                 capture_output=True,
                 cwd=self.folder,
-                env=_environment(),
+                env={**_environment(), **self.environment},
                 timeout=_SECONDS,
                 check=False,
             )
@@ -81,7 +85,7 @@ class Isolated:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=self.folder,
-            env=_environment(),
+            env={**_environment(), **self.environment},
         )
         try:
             yield str(json.loads(_document(process))["url"])
@@ -91,14 +95,15 @@ class Isolated:
 
 
 @contextmanager
-def isolated(wheels: Iterable[bytes] = ()) -> Iterator[Isolated]:
+def isolated(wheels: Iterable[bytes] = (), environment: Mapping[str, str] | None = None) -> Iterator[Isolated]:
     """Give an interpreter that sees the standard library and these wheels."""
     with tempfile.TemporaryDirectory(prefix="tenfold-export-") as name:
         folder = Path(name)
         venv.create(folder / "venv", with_pip=False, symlinks=True)
         site = folder / "venv" / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
         unpack(wheels, site)
-        yield Isolated(python=folder / "venv" / "bin" / "python", site=site, folder=folder)
+        python = folder / "venv" / "bin" / "python"
+        yield Isolated(python=python, site=site, folder=folder, environment=environment or {})
 
 
 def predictions_of(url: str, endpoint: str, instances: Sequence[Mapping[str, Any]]) -> list[Any]:

@@ -17,10 +17,12 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from tenfold.bundle.model import PREDICTION, PROBABILITY, Model
+from tenfold.bundle.signing import SUFFIX
 from tenfold.exports.asked import written_rows
 from tenfold.exports.container import as_one_file
 from tenfold.exports.isolated import isolated
 from tenfold.exports.protocols import Answers, Refused, Rows, Subject
+from tenfold.exports.trusted import PACKAGE, key_files, signature_file
 from tenfold.exports.wheels import own_wheel
 from tenfold.foundation.serial import canonical_json, plain
 
@@ -53,7 +55,7 @@ class MLflowExport:
                 "export it to container, whose callers send it"
             )
         wheel = own_wheel()
-        needed = _requirements(subject.model)
+        needed = _requirements(subject)
         return {
             "MLmodel": _yaml(_description(subject)),
             "requirements.txt": "".join(f"{line}\n" for line in needed).encode(),
@@ -69,6 +71,8 @@ class MLflowExport:
             "data/bundle.zip": as_one_file(subject.place),
             "data/named.json": canonical_json({"version": subject.ref, "bundle": subject.bundle}),
             f"data/{wheel.file}": wheel.content,
+            **key_files(subject, "code/trusted"),
+            **signature_file(subject, f"data/bundle.zip{SUFFIX}"),
         }
 
     def answers(self, folder: Path, subject: Subject, rows: Rows) -> Answers:
@@ -122,9 +126,11 @@ def _outputs(model: Model) -> list[dict[str, str]]:
     return [{"type": "string", "name": PREDICTION}, *probabilities]
 
 
-def _requirements(model: Model) -> list[str]:
-    kinds = {part.predictor.kind for part in model.parts}
+def _requirements(subject: Subject) -> list[str]:
+    kinds = {part.predictor.kind for part in subject.model.parts}
     names = [*_NEEDED, *(library for kind, library in _LIBRARIES.items() if kind in kinds)]
+    if subject.trusted:
+        names.append(PACKAGE)
     return [f"{name}=={version(name)}" for name in names]
 
 

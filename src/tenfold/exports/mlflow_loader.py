@@ -1,7 +1,8 @@
 """Opens a Tenfold bundle for ``mlflow.pyfunc.load_model``; laid beside the model as ``code/tenfold_pyfunc.py``.
 
 Where Tenfold is not installed it is imported from the wheel beside the bundle. Nothing of the model is code: the bundle
-is held against its name, and what it gives its own probe rows against what they got when it was written.
+is held against its name and, where keys lie beside this file, against its signature, and what it gives its own probe
+rows against what they got when it was written.
 """
 
 from __future__ import annotations
@@ -36,7 +37,13 @@ def _load_pyfunc(path: str) -> TenfoldModel:
     if importlib.util.find_spec("tenfold") is None:
         sys.path.append(str(next(folder.glob("*.whl"))))
     from tenfold.bundle.format import load_bundle, verify_probe
+    from tenfold.bundle.signing import Trust, guard, public_key
 
+    # The keys lie beside this loader, not beside what they vouch for.
+    keys = folder.parent / "code" / "trusted"
+    if keys.is_dir():
+        trusted = tuple(public_key(path) for path in sorted(keys.glob("*.pem")))
+        guard(folder, Trust(keys=trusted, said_by=f"'{keys}'"))
     named = json.loads((folder / "named.json").read_text(encoding="utf-8"))
     model = load_bundle(folder / "bundle.zip", name=named["bundle"])
     verify_probe(model)

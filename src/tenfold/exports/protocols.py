@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from tenfold.bundle.canonical import Value
 from tenfold.bundle.matrix import Floats
 from tenfold.bundle.model import Model
+from tenfold.bundle.signing import PublicKey, Signature
 from tenfold.foundation.errors import CheckFailed
 from tenfold.records.release import FieldPolicy
 
@@ -42,6 +43,10 @@ class Subject:
         The name that the project's file serves it under; empty where no project says.
     fields : mapping from column to FieldPolicy
         What that endpoint does with values that are not what a column should hold.
+    trusted : tuple of PublicKey
+        The keys of which one must have signed the bundle where it is loaded; none where any bundle counts.
+    signature : Signature or None
+        The bundle's own.
     """
 
     model: Model
@@ -52,6 +57,8 @@ class Subject:
     options: Mapping[str, str] = field(default_factory=dict)
     endpoint: str = ""
     fields: Mapping[str, FieldPolicy] = field(default_factory=dict)
+    trusted: tuple[PublicKey, ...] = ()
+    signature: Signature | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -6,31 +6,39 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict
 
 from tenfold.bundle.format import bundle_name, load_bundle
+from tenfold.bundle.signing import PublicKey, Signature, find_signature, keys_of_all, trusts_over
 from tenfold.exports.hard_rows import hard_rows
 from tenfold.exports.protocols import Refused, Subject
 from tenfold.exports.table import export_called
 from tenfold.exports.write import Written, write_export
-from tenfold.foundation.errors import InputError
+from tenfold.foundation.errors import InputError, TenfoldError
 from tenfold.foundation.serial import plain
 from tenfold.project.document import Document
+from tenfold.project.signing import vouch
 from tenfold.spec.load import load_spec
 from tenfold.store.open import open_store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """One kind: what was written, or why nothing was."""
+    """One kind: what was written, or why nothing was.
+
+    ``error`` is a `Refused` where the version has no such form, and else what hindered this kind: a folder that holds
+    something, an option, a library that is not installed.
+    """
 
     kind: str
     written: Written | None = None
-    refused: str = ""
+    error: TenfoldError | None = None
 
     def line(self) -> Document:
         """Return it as JSON-ready values."""
         if self.written is None:
-            return {"kind": self.kind, "status": "refused", "reason": self.refused}
+            status = "refused" if isinstance(self.error, Refused) else "failed"
+            return {"kind": self.kind, "status": status, "reason": str(self.error)}
         return {
             "kind": self.kind,
             "status": "written",
@@ -70,6 +78,8 @@ def export(
 ) -> ExportReport:
     """Write a version in one or more kinds, each into a folder of its name, when it proves equal.
 
+    What hinders one kind does not stop the others: the report says of each what came of it.
+
     Parameters
     ----------
     model : str
@@ -84,7 +94,7 @@ def export(
     Raises
     ------
     InputError
-        When there is no such model, kind or option, or a folder is not empty.
+        When there is no such model, kind or option; then nothing was tried.
     """
     asked = {kind: export_called(kind) for kind in dict.fromkeys(kinds)}
     chosen = _options(options or {}, {kind: each.options for kind, each in asked.items()})
@@ -94,8 +104,8 @@ def export(
     for kind, each in asked.items():
         try:
             written = write_export(each, replace(subject, options=chosen[kind]), output / kind, hard=hard)
-        except Refused as refusal:
-            exports.append(Exported(kind=kind, refused=str(refusal)))
+        except TenfoldError as error:
+            exports.append(Exported(kind=kind, error=error))
         else:
             exports.append(Exported(kind=kind, written=written))
     return ExportReport(
@@ -107,8 +117,10 @@ def subject_of(model: str, folder: Path) -> Subject:
     """Return a version with its evidence, or a bundle that no registry knows, which has none."""
     path = Path(model)
     if path.exists():
+        vouch(path, folder)
         loaded = load_bundle(path)
-        return Subject(model=loaded, ref=loaded.name, bundle=bundle_name(path), place=path)
+        name = bundle_name(path)
+        return Subject(model=loaded, ref=loaded.name, bundle=name, place=path, **_signed(path, name))
     if "@" not in model:
         raise InputError(f"'{model}' is neither a bundle's path nor a version; write it as name@1 or name@champion")
     spec = load_spec(folder, os.environ) if (folder / "tenfold.yaml").exists() else None
@@ -122,9 +134,21 @@ def subject_of(model: str, folder: Path) -> Subject:
             bundle=version.bundle,
             place=place,
             evidence=tuple(plain(each) for each in store.evidence.of(subject=version.bundle)),
+            **_signed(place, version.bundle),
             endpoint="" if own is None else own.endpoint,
             fields={} if own is None else {name: each.record() for name, each in own.deployment.fields.items()},
         )
+
+
+class _Signed(TypedDict):
+    trusted: tuple[PublicKey, ...]
+    signature: Signature | None
+
+
+def _signed(place: Path, bundle: str) -> _Signed:
+    """Return whose signature counts for a bundle that was loaded, and its own; neither where nobody asks for one."""
+    trusts = trusts_over(place)
+    return {"trusted": keys_of_all(trusts), "signature": find_signature(place, bundle) if trusts else None}
 
 
 def _options(given: Mapping[str, str], known: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
