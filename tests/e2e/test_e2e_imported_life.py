@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,16 @@ import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from tenfold.bundle.format import load_bundle
 from tenfold.foundation.clock import ManualClock
 from tenfold.project.adopt import Adoption
 from tenfold.project.labels import label_rows
 from tenfold.project.open import open_project
 from tenfold.project.watch import watch
+from tenfold.store.open import Store
+from tenfold.store.predictions.log import Answered, Origin, PredictionLog
 from tenfold.store.predictions.reader import read_predictions
+from tenfold.store.rows import Version
 from tests.unit.deployment.onnx_file import linear
 from tests.unit.gateway.gateway_scene import ask, body_of, running
 
@@ -97,3 +102,52 @@ def test_an_imported_model_lives_the_whole_life(made: Callable[[Path], tuple[Pat
     assert [each["event"] for each in history] == ["registered", "alias", "released"]
     assert (history[-1]["ref"], history[-1]["reason"]) == (report.version.ref, "from elsewhere")
     assert opened.store.verify().ok
+
+
+FIRST = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def answer(store: Store, version: Version, rows: pl.DataFrame, *, day: int) -> None:
+    """Write a day's answers into the log, as the gateway does."""
+    model = load_bundle(store.blobs.path(version.blob))
+    asked = model.conform(rows.select("wind", "gust"))
+    scores = model.scores(asked)
+    with closing(PredictionLog(store.folder, worker=day)) as log:
+        log.append(
+            Origin(
+                endpoint="late",
+                ref=version.ref,
+                bundle=version.bundle,
+                kinds={field.name: field.kind for field in model.signature.fields},
+                outputs=tuple(f"proba_{name}" for name in model.classes),
+            ),
+            Answered(
+                at=FIRST + timedelta(days=day, hours=9),
+                recorded=FIRST + timedelta(days=day, hours=9),
+                replay=False,
+                ids=[f"{day}-{place}" for place in range(rows.height)],
+                columns={name: asked[name].to_list() for name in asked.columns},
+                scores=scores.tolist(),
+                decisions=model.predictions(scores)["prediction"].to_list(),
+            ),
+        )
+
+
+def test_windows_of_an_imported_version_are_judged_for_drift_and_broken_data(tmp_path: Path):
+    path, _, _ = of_xgboost(tmp_path)
+    table(600, 2).write_csv(tmp_path / "t.csv")
+    (tmp_path / "tenfold.yaml").write_text(_FILE, encoding="utf-8")
+    version = open_project(tmp_path, environ={}).adopt(Adoption(path=path)).version
+    clock = ManualClock(at=FIRST + timedelta(days=4))
+    project = open_project(tmp_path, clock=clock, environ={})
+    usual, shifted, halved = table(400, 11), table(400, 12), table(400, 13)
+    answer(project.store, version, usual, day=0)
+    answer(project.store, version, shifted.with_columns(pl.col("wind") + 1.5), day=1)
+    gaps = pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.col("gust"))
+    answer(project.store, version, halved.with_columns(gaps.alias("gust")), day=2)
+    quiet, drifted, broken = (look.health for look in watch(project.spec, project.store, clock=clock).looks[:3])
+    assert (quiet.integrity, quiet.drift, quiet.notes) == ((), (), ())
+    assert quiet.evidence is not None
+    assert not drifted.integrity
+    assert {finding.column for finding in drifted.drift} == {"wind", "prediction:1"}
+    assert [(finding.rule, finding.column) for finding in broken.integrity] == [("missing", "gust")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -99,8 +99,14 @@ def _environment_of(run: str, store: Store) -> Mapping[str, str]:
     return recorded
 
 
-def kept_results(run: str, store: Store) -> Mapping[str, Received[Any]]:
-    """Return the results of all stages of a run that came to a model."""
+def kept_results(run: str, store: Store, *, stages: Collection[str] = RECORDS) -> Mapping[str, Received[Any]]:
+    """Return the results of a run's stages, at least of those named: all, as of a run that came to a model.
+
+    Raises
+    ------
+    InputError
+        When nothing is kept of one of them.
+    """
     results: dict[str, Received[Any]] = {}
     for part in store.history.stages(run):
         found = store.results.find(part.fingerprint)
@@ -110,7 +116,7 @@ def kept_results(run: str, store: Store) -> Mapping[str, Received[Any]]:
                 files={name: store.blobs.path(blob) for name, blob in found.files.items()},
                 fingerprint=found.fingerprint,
             )
-    missing = [name for name in RECORDS if name not in results]
+    missing = [name for name in stages if name not in results]
     if missing:
         raise InputError(
             f"run {run} cannot be built again: nothing is kept of its {', '.join(missing)};"
