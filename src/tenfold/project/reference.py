@@ -13,11 +13,10 @@ from tenfold.bundle.format import load_bundle
 from tenfold.bundle.inputs import input_table, signature_of
 from tenfold.bundle.model import Model
 from tenfold.foundation.context import Received
-from tenfold.foundation.errors import InputError, StoreError
+from tenfold.foundation.errors import DataError, InputError, StoreError
 from tenfold.foundation.serial import from_json, to_json
-from tenfold.lifecycle import RECORDS
 from tenfold.measures.states.column import Kind
-from tenfold.project.reproduce import kept_results
+from tenfold.project.reproduce import ROWS, kept_results
 from tenfold.records.problem import Problem
 from tenfold.stages.evaluation.rows import read_parts
 from tenfold.stages.monitoring.baseline import outcomes_of
@@ -26,17 +25,24 @@ from tenfold.store.open import Store
 from tenfold.store.rows import Version
 
 _DEVELOPMENT = ("train", "validation")
-_ROWS = ("problem", "data", "validation", "features")
-"""What an import leaves of its run: the project's rows, divided; no model was trained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """A version as the monitors know it; without a reference only its worth is judged."""
+    """A version as the monitors know it.
+
+    Attributes
+    ----------
+    reference : Reference or None
+        None: only its worth is judged.
+    unknown : str
+        Why there is no reference, in the words that its windows say.
+    """
 
     version: Version
     problem: Problem
     reference: Reference | None
+    unknown: str = ""
 
 
 def watched_version(bundle: str, ref: str, store: Store, *, window_seconds: float) -> Watched:
@@ -50,28 +56,39 @@ def watched_version(bundle: str, ref: str, store: Store, *, window_seconds: floa
     version = store.registry.find(ref)
     if version.bundle != bundle:
         raise InputError(f"the log says that '{ref}' is the bundle {bundle[:12]}, the registry {version.bundle[:12]}")
-    kept = _results(version, store)
-    if kept is None:
-        return Watched(version=version, problem=_newest_problem(version, store), reference=None)
-    problem = kept["problem"].record
+    try:
+        kept = kept_results(version.run, store, stages=ROWS)
+    except InputError:
+        unknown = f"nothing is kept of the rows of run {version.run}"
+        return Watched(version=version, problem=_newest_problem(version, store), reference=None, unknown=unknown)
+    problem: Problem = kept["problem"].record
     content = store.watched.reference(bundle, window_seconds)
-    if content is None:
-        try:
-            reference = _counted(version, kept, store, window_seconds=window_seconds)
-        except StoreError:
-            # An import's predictions are made by its bundle; without it, what its windows were worth is judged alone.
-            return Watched(version=version, problem=problem, reference=None)
-        store.windows.keep_reference(bundle, window_seconds, to_json(reference))
-    else:
-        reference = from_json(Reference, content)
+    if content is not None:
+        return Watched(version=version, problem=problem, reference=from_json(Reference, content))
+    try:
+        reference = _counted(version, kept, store, window_seconds=window_seconds)
+    except _Uncountable as error:
+        return Watched(version=version, problem=problem, reference=None, unknown=str(error))
+    store.windows.keep_reference(bundle, window_seconds, to_json(reference))
     return Watched(version=version, problem=problem, reference=reference)
+
+
+class _Uncountable(InputError):
+    """What stands in the way of a reference: one version's trouble, by which the pass over all others is not stopped."""
 
 
 def _counted(version: Version, kept: Mapping[str, Received[Any]], store: Store, *, window_seconds: float) -> Reference:
     if "evaluation" in kept:
         return reference_of(version, kept, window_seconds=window_seconds)
-    model = load_bundle(store.blobs.path(version.blob), name=version.bundle)
-    return imported_reference_of(model, version, kept, window_seconds=window_seconds)
+    # What was trained elsewhere left no predictions: its bundle makes them.
+    try:
+        model = load_bundle(store.blobs.path(version.blob), name=version.bundle)
+    except StoreError as error:
+        raise _Uncountable(f"its bundle cannot be read ({error})") from error
+    try:
+        return imported_reference_of(model, version, kept, window_seconds=window_seconds)
+    except DataError as error:
+        raise _Uncountable(f"it does not read the rows of run {version.run} ({error})") from error
 
 
 def reference_of(version: Version, kept: Mapping[str, Received[Any]], *, window_seconds: float) -> Reference:
@@ -98,16 +115,19 @@ def imported_reference_of(
 ) -> Reference:
     """Count the reference of a model from elsewhere: the development rows, and what it says of the sealed ones.
 
+    These are the rows that a version made here is held against, so that two versions of one project are held against
+    the same. The outcomes of the sealed rows are not looked at.
+
     Raises
     ------
-    InputError
-        When no rows are sealed.
+    DataError
+        When the model cannot read the rows, or none are sealed.
     """
     problem: Problem = kept["problem"].record
     parts = read_parts(problem, kept["data"], kept["validation"], kept["features"])
     development, sealed = parts.development.table, parts.sealed
     if sealed is None:
-        raise InputError(f"no rows are sealed in run {version.run}, so nothing says what '{version.ref}' predicts")
+        raise DataError("no rows are sealed, so nothing says what it predicts")
     signature = model.signature
     scores = model.scores(signature.conform(sealed.table))
     return build_reference(
@@ -132,14 +152,6 @@ def _moments(problem: Problem, table: pl.DataFrame) -> pl.Series | None:
     if problem.time is None or problem.time not in table.columns or not table.schema[problem.time].is_temporal():
         return None
     return table[problem.time]
-
-
-def _results(version: Version, store: Store) -> Mapping[str, Received[Any]] | None:
-    try:
-        return kept_results(version.run, store, stages=_ROWS if "imported" in version.facts else RECORDS)
-    except InputError:
-        # Nothing is kept of the version's run: it is watched without a reference, and its windows say so.
-        return None
 
 
 def _newest_problem(version: Version, store: Store) -> Problem:

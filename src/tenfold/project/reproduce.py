@@ -20,6 +20,9 @@ from tenfold.project.run_reports import ReproduceReport
 from tenfold.records.model import Candidates, Member
 from tenfold.store.open import Store
 
+ROWS = ("problem", "data", "validation", "features")
+"""The stages that an import goes through: the project's rows, divided and planned; no model is trained in it."""
+
 
 def reproduce(run: str, store: Store, events: Events | None = None) -> ReproduceReport:
     """Fit the members again as the run's record says, without a clock, and compare the bundle's hash.
@@ -100,7 +103,12 @@ def _environment_of(run: str, store: Store) -> Mapping[str, str]:
 
 
 def kept_results(run: str, store: Store, *, stages: Collection[str] = RECORDS) -> Mapping[str, Received[Any]]:
-    """Return the results of a run's stages, at least of those named: all, as of a run that came to a model.
+    """Return what is kept of a run's stages.
+
+    Parameters
+    ----------
+    stages : collection of str
+        Those that must be there; all, where a model is needed that was trained here.
 
     Raises
     ------
