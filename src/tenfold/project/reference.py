@@ -74,7 +74,7 @@ def watched_version(bundle: str, ref: str, store: Store, *, window_seconds: floa
 
 
 class _Uncountable(InputError):
-    """What stands in the way of a reference: one version's trouble, by which the pass over all others is not stopped."""
+    """What stands in the way of one version's reference; the pass over all others goes on."""
 
 
 def _counted(version: Version, kept: Mapping[str, Received[Any]], store: Store, *, window_seconds: float) -> Reference:
