@@ -175,7 +175,7 @@ def _judge_and_register(
         threshold=model.threshold,
         verdicts=judged.verdicts,
         metrics=judged.metrics,
-        findings=(*foreign.findings, *_told_of(proof), _UNKNOWN_PAST),
+        findings=(*foreign.findings, *_told_of(proof), _held_against(ground), _UNKNOWN_PAST),
         looks=looks,
         proof=proof,
     )
@@ -210,6 +210,15 @@ def _told_of(proof: ForeignProof) -> tuple[str, ...]:
     every = proof.refused + proof.rows
     told = "such as too large numbers or unknown words; here they get a prediction"
     return (f"The original refuses to read {proof.refused} of {every} hard rows, {told}.",)
+
+
+def _held_against(ground: _Ground) -> str:
+    assert ground.parts.sealed is not None  # refused before
+    development, sealed = len(ground.parts.development.numbers), len(ground.parts.sealed.numbers)
+    return (
+        f"Its windows in production are held against the project's {development:,} development rows, what it predicts"
+        f" against its scores of the {sealed:,} sealed ones."
+    )
 
 
 def _known_classes(told: Sequence[str], problem: Problem) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from tenfold.measures.judge import judge
 from tenfold.measures.metrics import metric_called
 from tenfold.measures.names import metric_name
 from tenfold.measures.outcome import Outcome
-from tenfold.project.reproduce import kept_results
+from tenfold.project.reproduce import ROWS, kept_results
 from tenfold.records.dataset import Field
 from tenfold.records.evidence import Verdict
 from tenfold.records.problem import Problem
@@ -57,7 +57,7 @@ class Made:
     sealed : polars.DataFrame
         The rows that it was judged on; empty where none were sealed.
     development : polars.DataFrame
-        The rows that it was trained and chosen on.
+        The rows that it was trained and chosen on; of a model from elsewhere, those that it may have been.
     """
 
     version: Version
@@ -83,7 +83,7 @@ def made(ref: str, store: Store) -> Made:
         When there is no such version, or nothing is kept of its run.
     """
     version = store.registry.find(ref)
-    kept: Mapping[str, Received[Any]] = kept_results(version.run, store)
+    kept: Mapping[str, Received[Any]] = kept_results(version.run, store, stages=ROWS)
     table = input_table(kept["data"].files["table.parquet"], kept["features"].files.get("lags.parquet"))
     part = pl.read_parquet(kept["validation"].files["split.parquet"])["part"]
     return Made(

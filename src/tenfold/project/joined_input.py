@@ -51,7 +51,7 @@ def joined_input(model: str, data: str, *, folder: Path, table: str | None, show
         raise InputError(f"{spec.path} declares no `data.join`: there is nothing to put beside the rows")
     with open_store(spec.store_folder) as store:
         version = store.registry.find(model)
-        kept = kept_results(version.run, store)
+        kept = kept_results(version.run, store, stages=("problem", "data"))
         problem: Problem = kept["problem"].record
         base = _base(kept["data"].record, options, options.join, f"{version.name}@{version.number}")
     with TemporaryDirectory(prefix="tenfold-join-") as place:

@@ -189,7 +189,7 @@ def _question(project: Project, trial: Trial, champion: Version, problem: Proble
 def _problem(project: Project, version: Version) -> Problem:
     """Return what a version is to achieve: as its run knew it, with the requirements of today's file."""
     try:
-        problem: Problem = kept_results(version.run, project.store)["problem"].record
+        problem: Problem = kept_results(version.run, project.store, stages=("problem",))["problem"].record
     except InputError as error:
         found = project.store.results.latest("problem")
         if found is None:

@@ -498,7 +498,7 @@ class Renewal:
         from tenfold.project.reproduce import kept_results
 
         version = self.store.registry.find(f"{self.spec.name}@champion")
-        return str(kept_results(version.run, self.store)["problem"].record.metric.metric)
+        return str(kept_results(version.run, self.store, stages=("problem",))["problem"].record.metric.metric)
 
     def _decisions(self) -> list[Decision]:
         return [kept.decision for kept in self.store.decisions.of(self.spec.endpoint)]

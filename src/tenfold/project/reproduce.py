@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,9 @@ from tenfold.lifecycle import RECORDS
 from tenfold.project.run_reports import ReproduceReport
 from tenfold.records.model import Candidates, Member
 from tenfold.store.open import Store
+
+ROWS = ("problem", "data", "validation", "features")
+"""The stages that an import goes through: the project's rows, divided and planned; no model is trained in it."""
 
 
 def reproduce(run: str, store: Store, events: Events | None = None) -> ReproduceReport:
@@ -99,8 +102,19 @@ def _environment_of(run: str, store: Store) -> Mapping[str, str]:
     return recorded
 
 
-def kept_results(run: str, store: Store) -> Mapping[str, Received[Any]]:
-    """Return the results of all stages of a run that came to a model."""
+def kept_results(run: str, store: Store, *, stages: Collection[str] = RECORDS) -> Mapping[str, Received[Any]]:
+    """Return what is kept of a run's stages.
+
+    Parameters
+    ----------
+    stages : collection of str
+        Those that must be there; all, where a model is needed that was trained here.
+
+    Raises
+    ------
+    InputError
+        When nothing is kept of one of them.
+    """
     results: dict[str, Received[Any]] = {}
     for part in store.history.stages(run):
         found = store.results.find(part.fingerprint)
@@ -110,7 +124,7 @@ def kept_results(run: str, store: Store) -> Mapping[str, Received[Any]]:
                 files={name: store.blobs.path(blob) for name, blob in found.files.items()},
                 fingerprint=found.fingerprint,
             )
-    missing = [name for name in RECORDS if name not in results]
+    missing = [name for name in stages if name not in results]
     if missing:
         raise InputError(
             f"run {run} cannot be built again: nothing is kept of its {', '.join(missing)};"

@@ -316,7 +316,17 @@ class _Pass:
         ctx = StageContext(rng=np.random.default_rng(self.spec.training.seed), seed=self.spec.training.seed)
         if before is None:
             past, detectors = self._past(key, windows, kept)
-            seen = run(version.reference, rows, window, version.problem, options, ctx, past=past, detectors=detectors)
+            seen = run(
+                version.reference,
+                rows,
+                window,
+                version.problem,
+                options,
+                ctx,
+                past=past,
+                detectors=detectors,
+                unknown=version.unknown,
+            )
             seen = self._replayed(seen, version, rows)
             # A window out of order leaves the memory of the later ones alone.
             memory = None

@@ -51,18 +51,22 @@ def run(  # noqa: PLR0917 - what a window is held against, then how
     *,
     past: Past,
     detectors: Mapping[str, Detector] | None,
+    unknown: str = "",
 ) -> Seen:
     """Look at a window for the first time: integrity, drift, and the live requirements when outcomes are due.
 
     Parameters
     ----------
     reference : Reference or None
-        None: a version whose development rows are not known here; then only its worth is judged.
+        None: nothing is known of what is usual for the version; then only its worth is judged.
     detectors : mapping of str to Detector, or None
         Where the window before left them; None for a window that comes after later ones: drift is not judged of it.
+    unknown : str
+        Why there is no reference.
     """
     if reference is None:
-        note = "no reference of this version is kept: neither integrity nor drift is judged"
+        because = f" ({unknown})" if unknown else ""
+        note = f"there is no reference of this version{because}: neither integrity nor drift is judged"
         return judged(Seen(health=Health(window=window, notes=(note,))), rows, None, problem, options, ctx)
     state = count(reference, rows, problem)
     integrity = find_broken(reference, state, window, past, options, rows=rows)
