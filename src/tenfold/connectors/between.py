@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from tenfold.connectors.formats import DATABASE_FILES, format_of
-from tenfold.connectors.narrow import Span, margin_of, narrowed
+from tenfold.connectors.narrow import FURTHEST_ZONE, Span, margin_of, narrowed
 from tenfold.connectors.read import read_again, read_for_model
 from tenfold.connectors.request import SourceRequest
 from tenfold.foundation.errors import DataError
@@ -103,6 +103,8 @@ def _orderable(rows: pl.LazyFrame, but: str) -> list[str]:
 def _where(place: Field, span: Span, schema: pl.Schema) -> pl.Expr:
     """Return which rows are worth reading: those of the span, and those of which it cannot be told."""
     dtype = schema[span.column]
+    if isinstance(dtype, pl.String):
+        return _where_text(span)
     moment = read_again(place, dtype)
     wanted = moment.is_null() | _within(span, moment)
     if not isinstance(dtype, pl.Datetime | pl.Date):
@@ -115,6 +117,19 @@ def _where(place: Field, span: Span, schema: pl.Schema) -> pl.Expr:
     if span.until is not None:
         near &= raw <= _bound(span.until + reach, dtype)
     return (near | raw.is_null()) & wanted
+
+
+def _where_text(span: Span) -> pl.Expr:
+    """Return which texts are worth reading as moments: to read all of them costs more than the rest of the scan."""
+    if span.pattern is not None and not span.pattern.startswith("%Y-%m-%d"):
+        return pl.lit(True)
+    # A text that begins with a day stands in the order of its day, whatever follows.
+    text, outside = pl.col(span.column), pl.lit(False)
+    if span.since is not None:
+        outside |= text < f"{span.since.astimezone(UTC) - FURTHEST_ZONE:%Y-%m-%d}"
+    if span.until is not None:
+        outside |= text >= f"{span.until.astimezone(UTC) + FURTHEST_ZONE + timedelta(days=1):%Y-%m-%d}"
+    return ~(outside & text.str.contains(r"^\d{4}-\d{2}-\d{2}")) | text.is_null()
 
 
 def _bound(moment: datetime, dtype: pl.DataType) -> pl.Expr:

@@ -15,7 +15,7 @@ from tenfold.connectors.land import land
 from tenfold.connectors.moments import COUNTED
 from tenfold.connectors.request import SourceRequest
 
-_FURTHEST_ZONE = timedelta(hours=16)
+FURTHEST_ZONE = timedelta(hours=16)
 """By how much more than is wanted a column without a zone is asked for: no zone was ever further from UTC."""
 _DAY = timedelta(days=1)
 _DATED = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
@@ -68,8 +68,8 @@ def narrowed(request: SourceRequest, span: Span) -> SourceRequest:
 def margin_of(dtype: pl.DataType) -> timedelta:
     """Return by how much more than is wanted a column of moments is asked for."""
     if isinstance(dtype, pl.Datetime):
-        return timedelta(0) if dtype.time_zone else _FURTHEST_ZONE
-    return _FURTHEST_ZONE + _DAY
+        return timedelta(0) if dtype.time_zone else FURTHEST_ZONE
+    return FURTHEST_ZONE + _DAY
 
 
 def _typed(request: SourceRequest, span: Span) -> SourceRequest:
@@ -95,7 +95,7 @@ def _mysql(request: SourceRequest, span: Span) -> SourceRequest:
     if type_ is None:
         return request
     # Its moments come as text without an offset, which is read on the clock of the span's zone.
-    margin = _FURTHEST_ZONE + _DAY if type_ == "DATE" else _FURTHEST_ZONE
+    margin = FURTHEST_ZONE + _DAY if type_ == "DATE" else FURTHEST_ZONE
     wanted = []
     if span.since is not None:
         wanted.append(f"{column} >= '{_plain(span.since - margin)}'")
@@ -116,12 +116,12 @@ def _sqlite(request: SourceRequest, span: Span) -> SourceRequest:
     if counts is None:
         # A text that begins with a day stands in the order of its day, whatever follows.
         kind = f"typeof({column}) = 'text' AND {column} GLOB '{_DATED}'"
-        low = None if span.since is None else f"'{span.since.astimezone(UTC) - _FURTHEST_ZONE:%Y-%m-%d}'"
-        high = None if span.until is None else f"'{span.until.astimezone(UTC) + _FURTHEST_ZONE + _DAY:%Y-%m-%d}'"
+        low = None if span.since is None else f"'{span.since.astimezone(UTC) - FURTHEST_ZONE:%Y-%m-%d}'"
+        high = None if span.until is None else f"'{span.until.astimezone(UTC) + FURTHEST_ZONE + _DAY:%Y-%m-%d}'"
     else:
         kind = f"typeof({column}) IN ('integer', 'real')"
-        low = None if span.since is None else f"{_count(span.since - _FURTHEST_ZONE, counts)}"
-        high = None if span.until is None else f"{_count(span.until + _FURTHEST_ZONE, counts)}"
+        low = None if span.since is None else f"{_count(span.since - FURTHEST_ZONE, counts)}"
+        high = None if span.until is None else f"{_count(span.until + FURTHEST_ZONE, counts)}"
     bounds = [*([f"{column} < {low}"] if low else []), *([f"{column} >= {high}"] if high else [])]
     return _with(request, rows, f"({kind} AND ({' OR '.join(bounds)})) IS NOT TRUE")
 

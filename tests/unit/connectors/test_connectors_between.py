@@ -115,7 +115,7 @@ def test_a_file_gives_the_rows_of_a_span_that_reading_all_of_it_gives(
     span = Span(column="came", since=SINCE, until=UNTIL, timezone=zone)
     few = found(request, span, tmp_path)
     assert len(few) == len(WITHIN)
-    assert sum(seen) == len(WITHIN)
+    assert sum(seen) < NUMBERS / 2 if make is csv_file else sum(seen) == len(WITHIN)
     assert pl.read_parquet(tmp_path / "found.parquet")["came"].is_between(SINCE, UNTIL, closed="left").all()
 
 
