@@ -79,8 +79,8 @@ def new_rows(
         known = [name for name in (*key, time) if name in rows.columns] if key else _comparable(late, rows)
         names = list(dict.fromkeys(known))
         # A column may have another type by now; what it says is compared.
-        words = [pl.col(name).cast(pl.String) for name in names]
-        seen = rows.select(words).unique()
+        words = [_word(name, late.schema[name], rows.schema[name]) for name in names]
+        seen = rows.select(_word(name, rows.schema[name], late.schema[name]) for name in names).unique()
         late = (
             late.with_row_index("__row")
             .join(seen.lazy().collect(), left_on=words, right_on=names, how="anti", nulls_equal=True)
@@ -88,6 +88,14 @@ def new_rows(
             .drop("__row")
         )
     return pl.concat([late, found.filter(pl.col(time) >= since)])
+
+
+def _word(name: str, dtype: pl.DataType, other: pl.DataType) -> pl.Expr:
+    """Return what a column says, alike for 5, 5.0 and '5' where one reading found numbers and the other did not."""
+    word = pl.col(name).cast(pl.String)
+    if dtype == other or not (dtype.is_numeric() or other.is_numeric()):
+        return word
+    return pl.coalesce(pl.col(name).cast(pl.Float64, strict=False).cast(pl.String), word)
 
 
 def _comparable(late: pl.DataFrame, rows: pl.DataFrame) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,12 +20,12 @@ from tenfold.automation.schedule import latest_slot, slots
 from tenfold.batch.into_table import CHUNK_ROWS, TableOptions
 from tenfold.foundation.errors import StoreError, TenfoldError
 from tenfold.foundation.serial import plain
-from tenfold.project.batch_input import batch_sink, need_readable, write_batch_rows
+from tenfold.project.batch_input import batch_file, batch_sink, need_readable, write_batch_rows
 from tenfold.project.dated_input import moment_of
 from tenfold.project.document import Document
 from tenfold.project.joined_input import joined_input
 from tenfold.project.open import Project
-from tenfold.project.score import bundle_path, predict_into_table
+from tenfold.project.score import bundle_path, predict, predict_into_table
 from tenfold.records.batch import BatchSlot
 from tenfold.spec.sections_batch import BatchSection, batch_time, batch_timezone
 
@@ -98,24 +99,30 @@ class _Schedule:
         """Settle where the first rows begin, once."""
         if self._newest() is not None:
             return
-        now, zone = self.project.clock.now(), batch_timezone(self.project.spec)
+        now, zone = self._reached(), batch_timezone(self.project.spec)
         if self.batch.since is not None:
             first = moment_of(self.batch.since, zone, name="deployment.batch.since")
             reason = f"deployment.batch.since is {self.batch.since}"
         else:
             first = latest_slot(self.batch.schedule, timezone=zone, now=now) or now
             reason = "the first pass; set deployment.batch.since to score rows that came before"
-        begun = BatchSlot(schedule=self.name, slot=first, since=first, state="begun", at=now, reason=reason)
+        begun = BatchSlot(
+            schedule=self.name, slot=first, since=first, state="begun", at=self.project.clock.now(), reason=reason
+        )
         yield self.project.store.batches.keep(begun)
 
     def due(self) -> tuple[datetime, ...]:
         """Return the moments that have come and have no end yet, oldest first."""
-        zone, now = batch_timezone(self.project.spec), self.project.clock.now()
+        zone, now = batch_timezone(self.project.spec), self._reached()
         taken = self._taken()
         begun = () if taken is None else (taken.slot,)
         # What was begun is finished, whatever the file's schedule says since.
         after = self._ended() if taken is None else taken.slot
         return (*begun, *slots(self.batch.schedule, timezone=zone, after=after, until=now))
+
+    def _reached(self) -> datetime:
+        """Return up to when moments are answered: each a while after it came, where the file says so."""
+        return self.project.clock.now() - timedelta(seconds=self.batch.wait_seconds)
 
     def answer(self, moment: datetime, *, newest: datetime) -> BatchSlot:
         """Score the rows of a moment, or write down why not."""
@@ -187,14 +194,17 @@ class _Schedule:
                 f"the rows of {taken.slot:%Y-%m-%d %H:%M} UTC of the batch '{self.name}' are gone, from the store and"
                 " from the source: bring them back, and the next pass goes on"
             )
+        folder, clock = self.project.spec.folder, self.project.clock
+        keep = tuple(dict.fromkeys((*self.batch.key, *self.batch.keep)))
+        if self.batch.table is None:
+            output = batch_file(self.project.spec, self.batch, taken.slot)
+            chunk_rows = self.batch.chunk_rows
+            write = partial(predict, taken.model, str(rows), output, folder=folder, keep=keep, job=taken.job)
+            return write(chunk_rows=chunk_rows, clock=clock).rows_added
         options = TableOptions(
-            table=self.batch.table,
-            keep=tuple(dict.fromkeys((*self.batch.key, *self.batch.keep))),
-            job=taken.job,
-            chunk_rows=self.batch.chunk_rows or CHUNK_ROWS,
+            table=self.batch.table, keep=keep, job=taken.job, chunk_rows=self.batch.chunk_rows or CHUNK_ROWS
         )
         sink = batch_sink(self.project.spec, self.batch)
-        folder, clock = self.project.spec.folder, self.project.clock
         return predict_into_table(taken.model, str(rows), sink, options, folder=folder, clock=clock).written.added
 
     def _newest(self) -> BatchSlot | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -50,6 +51,10 @@ class FileOptions:
         Whether the rows do not say what they came of.
     workers : int
         How many chunks are scored at once.
+    job : str or None
+        The job's name; None: it is made of the model, the input and these options.
+    once : bool
+        Whether a file that is there is kept: one of this job's is finished, any other is refused.
     """
 
     chunk_rows: int = CHUNK_ROWS
@@ -61,6 +66,8 @@ class FileOptions:
     intervals: bool = False
     bare: bool = False
     workers: int = 1
+    job: str | None = None
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +81,7 @@ class WrittenToFile:
     rows, added, before : int
         Rows of the input; those that this call scored; those that were scored when it began.
     was_finished : bool
-        Whether there was nothing left to do: only a Delta table can tell.
+        Whether there was nothing left to do: a Delta table can tell, and a file that is written once.
     run_id : str
         The run of the job that this call was, as its rows name it.
     dropped : str
@@ -149,6 +156,10 @@ def score_into_file(
             if delta is not None and delta.holds(job.name):
                 staging.forget()
                 return batch.report(output, added=0, before=delta.rows(job.name), was_finished=True)
+            if delta is None and options.once and target.exists():
+                there = finished_rows(target, job)
+                staging.forget()
+                return batch.report(output, added=0, before=there, was_finished=True)
             try:
                 before, empty = batch.score(ready=None if delta is None else delta.check)
             except (DataError, InputError):
@@ -254,6 +265,36 @@ class _Batch:
         )
 
 
+def finished_rows(path: Path, job: StagedJob) -> int:
+    """Return how many rows the file of a finished job has: it appeared whole, so its first row tells whose it is.
+
+    Raises
+    ------
+    InputError
+        When the file is not of this job, model and input: somebody else's is not replaced.
+    """
+    try:
+        rows = _READ[path.suffix.lower()](path)
+        first = rows.select("job", "model_bundle", "input_hash").head(1).collect()
+        own = first.rows() == [(job.name, job.model_bundle, job.input_hash)]
+        count = int(rows.select(pl.len()).collect(engine="streaming").item())
+    except pl.exceptions.PolarsError:
+        own, count = False, 0
+    if not own:
+        raise InputError(
+            f"'{path}' is there already and does not hold the rows of the job '{job.name}': move it away, or name other"
+            " files; what is there is not replaced"
+        )
+    return count
+
+
+_READ: Mapping[str, Callable[[Path], pl.LazyFrame]] = {
+    ".csv": partial(pl.scan_csv, infer_schema=False, glob=False),
+    ".parquet": partial(pl.scan_parquet, glob=False),
+    ".jsonl": partial(pl.scan_ndjson, infer_schema_length=1),
+}
+
+
 def _job(model: Model, bundle: str, given: Given, options: FileOptions, model_ref: str) -> StagedJob:
     if not options.bare:
         for name in options.keep:
@@ -269,7 +310,7 @@ def _job(model: Model, bundle: str, given: Given, options: FileOptions, model_re
         "outputs": model.outputs,
     }
     return StagedJob(
-        name=job_name(model_bundle=bundle, input_hash=given.hash, settings=settings),
+        name=options.job or job_name(model_bundle=bundle, input_hash=given.hash, settings=settings),
         model_ref=model_ref,
         model_bundle=bundle,
         input=given.shown,

@@ -3,46 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from tenfold.connectors.formats import DATABASE_FILES, format_of
-from tenfold.connectors.land import land
-from tenfold.connectors.read import read_for_model
+from tenfold.connectors.narrow import FURTHEST_ZONE, Span, margin_of, narrowed
+from tenfold.connectors.read import read_again, read_for_model
 from tenfold.connectors.request import SourceRequest
 from tenfold.foundation.errors import DataError
 from tenfold.records.dataset import Field
 
 _ROWS_AT_ONCE = 100_000
-_FURTHEST_ZONE = timedelta(hours=16)
-"""By how much more than is wanted a column without a zone is asked for: no zone was ever further from UTC."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """The rows with ``since <= column < until``.
-
-    Attributes
-    ----------
-    column : str
-        The column of moments.
-    since, until : datetime or None
-        None: from the first row on, to the last.
-    timezone : str or None
-        Zone of times written without an offset; None is UTC.
-    pattern : str or None
-        How a text writes its times, as in `Field.datetime_format`; None is ISO 8601.
-    """
-
-    column: str
-    since: datetime | None
-    until: datetime | None
-    timezone: str | None = None
-    pattern: str | None = None
 
 
 def rows_between(request: SourceRequest, span: Span, *, into: Path, dialect: Mapping[str, str] | None = None) -> int:
@@ -58,18 +33,22 @@ def rows_between(request: SourceRequest, span: Span, *, into: Path, dialect: Map
         When the source cannot be read, lacks the column, or a row has no moment there.
     """
     place = Field(name=span.column, kind="datetime", timezone=span.timezone, datetime_format=span.pattern)
-    asked = _asked(request, span)
-    frames = read_for_model(
-        asked.location,
-        [place],
+    read = partial(
+        read_for_model,
         dialect=dialect,
-        table=asked.table,
-        query=asked.query,
         shown=request.label,
         rows_at_once=_ROWS_AT_ONCE,
         needed="that says when a row came",
     )
-    count = _write(_inside(frames, span, request.label), into)
+    try:
+        asked = narrowed(request, span)
+        where = partial(_where, place, span)
+        with closing(read(asked.location, [place], table=asked.table, query=asked.query, where=where)) as frames:
+            count = _write(_inside(frames, span, request.label), into)
+    except DataError:
+        # The whole source tells it as it is: the table by its name, the row by its number.
+        with closing(read(request.location, [place], table=request.table, query=request.query)) as frames:
+            count = _write(_inside(frames, span, request.label), into)
     if count and _is_database(request):
         ordered = into.with_name(f"{into.name}.ordered")
         rows = pl.scan_parquet(into)
@@ -86,7 +65,7 @@ def _inside(frames: Iterator[pl.DataFrame], span: Span, shown: str) -> Iterator[
                 f"{shown}: {missing:,} {'row has' if missing == 1 else 'rows have'} no '{span.column}', which says when"
                 " a row came: without it, it cannot be told whether a row was scored"
             )
-        inside = frame.filter(_within(span))
+        inside = frame.filter(_within(span, pl.col(span.column)))
         if inside.height:
             yield inside
 
@@ -107,12 +86,12 @@ def _write(frames: Iterable[pl.DataFrame], into: Path) -> int:
     return count
 
 
-def _within(span: Span) -> pl.Expr:
+def _within(span: Span, moment: pl.Expr) -> pl.Expr:
     inside = pl.lit(True)
     if span.since is not None:
-        inside &= pl.col(span.column) >= span.since
+        inside &= moment >= span.since
     if span.until is not None:
-        inside &= pl.col(span.column) < span.until
+        inside &= moment < span.until
     return inside
 
 
@@ -121,47 +100,50 @@ def _orderable(rows: pl.LazyFrame, but: str) -> list[str]:
     return [name for name, dtype in schema.items() if name != but and not dtype.is_nested()]
 
 
+def _where(place: Field, span: Span, schema: pl.Schema) -> pl.Expr:
+    """Return which rows are worth reading: those of the span, and those of which it cannot be told."""
+    dtype = schema[span.column]
+    if isinstance(dtype, pl.String):
+        return _where_text(span)
+    moment = read_again(place, dtype)
+    wanted = moment.is_null() | _within(span, moment)
+    if not isinstance(dtype, pl.Datetime | pl.Date):
+        return wanted
+    # What the file keeps of the least and the greatest value of a part speaks of the column as it stands.
+    raw, reach = pl.col(span.column), margin_of(dtype) + timedelta(seconds=1)
+    near = pl.lit(True)
+    if span.since is not None:
+        near &= raw >= _bound(span.since - reach, dtype)
+    if span.until is not None:
+        near &= raw <= _bound(span.until + reach, dtype)
+    return (near | raw.is_null()) & wanted
+
+
+def _where_text(span: Span) -> pl.Expr:
+    """Return which texts are worth reading as moments: to read all of them costs more than the rest of the scan."""
+    if span.pattern is not None and not span.pattern.startswith("%Y-%m-%d"):
+        return pl.lit(True)
+    # A text that begins with a day stands in the order of its day, whatever follows.
+    text, outside = pl.col(span.column), pl.lit(False)
+    if span.since is not None:
+        outside |= text < f"{span.since.astimezone(UTC) - FURTHEST_ZONE:%Y-%m-%d}"
+    if span.until is not None:
+        outside |= text >= f"{span.until.astimezone(UTC) + FURTHEST_ZONE + timedelta(days=1):%Y-%m-%d}"
+    return ~(outside & text.str.contains(r"^\d{4}-\d{2}-\d{2}")) | text.is_null()
+
+
+def _bound(moment: datetime, dtype: pl.DataType) -> pl.Expr:
+    bare = moment.astimezone(UTC).replace(tzinfo=None)
+    if not isinstance(dtype, pl.Datetime):
+        return pl.lit(bare.date())
+    utc = pl.Series([bare]).cast(pl.Datetime(dtype.time_unit))
+    if dtype.time_zone is None:
+        return pl.lit(utc[0], dtype=pl.Datetime(dtype.time_unit))
+    there = utc.dt.replace_time_zone("UTC").dt.convert_time_zone(dtype.time_zone)
+    return pl.lit(there[0], dtype=dtype)
+
+
 def _is_database(request: SourceRequest) -> bool:
     if request.scheme == "file":
         return format_of(request) in DATABASE_FILES
     return request.scheme in {"postgresql", "mysql"}
-
-
-def _asked(request: SourceRequest, span: Span) -> SourceRequest:
-    """Return the request with the span in its query, where the database is PostgreSQL and keeps moments as such."""
-    if request.scheme != "postgresql" or (span.since is None and span.until is None):
-        return request
-    column = _quoted(span.column)
-    if request.query is not None:
-        rows = f"({request.query.strip().rstrip(';')}) AS asked"
-    else:
-        rows = ".".join(_quoted(part) for part in str(request.table).split("."))
-    dtype = _type_of(replace(request, table=None, query=f"SELECT * FROM {rows} LIMIT 0"), span.column)  # noqa: S608  # quoted names; the query is the user's own
-    if not isinstance(dtype, pl.Datetime):
-        return request
-    wanted = []
-    if span.since is not None:
-        wanted.append(f"{column} >= {_literal(span.since - _margin(dtype), dtype)}")
-    if span.until is not None:
-        wanted.append(f"{column} < {_literal(span.until + _margin(dtype), dtype)}")
-    # A row without a moment is asked for as well: it is told of, not passed over.
-    where = f"({' AND '.join(wanted)}) OR {column} IS NULL"
-    return replace(request, table=None, query=f"SELECT * FROM {rows} WHERE {where}")  # noqa: S608  # as above
-
-
-def _type_of(request: SourceRequest, column: str) -> pl.DataType | None:
-    with TemporaryDirectory(prefix="tenfold-between-") as folder:
-        return pl.read_parquet_schema(land(request, Path(folder)).path).get(column)
-
-
-def _margin(dtype: pl.Datetime) -> timedelta:
-    return timedelta(0) if dtype.time_zone else _FURTHEST_ZONE
-
-
-def _literal(moment: datetime, dtype: pl.Datetime) -> str:
-    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", timespec="microseconds")
-    return f"TIMESTAMPTZ '{text}+00'" if dtype.time_zone else f"TIMESTAMP '{text}'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -15,10 +15,13 @@ from tenfold.foundation.errors import DataError
 IN_MEMORY_BYTES = 512 << 20
 
 
-def scan_delimited(text: PlainText, dialect: Dialect, *, shown: str, workdir: Path) -> pl.LazyFrame:
+def scan_delimited(
+    text: PlainText, dialect: Dialect, *, shown: str, workdir: Path, streamed: bool = False
+) -> pl.LazyFrame:
     """Return the rows of a text as strings, in order; empty fields are null, empty lines are no rows.
 
-    Where notes, totals or comments stand about the table, a copy without them is made in ``workdir``.
+    Where notes, totals or comments stand about the table, a copy without them is made in ``workdir``. ``streamed``: the
+    text is not held in memory however small it is, for few of its rows are wanted.
 
     Raises
     ------
@@ -28,7 +31,7 @@ def scan_delimited(text: PlainText, dialect: Dialect, *, shown: str, workdir: Pa
     above = dialect.preamble_lines + int(dialect.header)
     if dialect.cut:
         text, above = _cut(text, dialect, workdir), 0
-    rows = _scan(text, dialect, above, shown)
+    rows = _scan(text, dialect, above, shown, streamed=streamed)
     if dialect.trailing and rows.select(pl.col(dialect.names[-1]).is_null().all()).collect(engine="streaming").item():
         return rows.drop(dialect.names[-1])
     return rows
@@ -49,7 +52,7 @@ def _cut(text: PlainText, dialect: Dialect, workdir: Path) -> PlainText:
     )
 
 
-def _scan(text: PlainText, dialect: Dialect, above: int, shown: str) -> pl.LazyFrame:
+def _scan(text: PlainText, dialect: Dialect, above: int, shown: str, *, streamed: bool) -> pl.LazyFrame:
     rows = pl.scan_csv(
         text.path,
         has_header=False,
@@ -62,7 +65,7 @@ def _scan(text: PlainText, dialect: Dialect, above: int, shown: str) -> pl.LazyF
         glob=False,
     )
     try:
-        if text.path.stat().st_size <= IN_MEMORY_BYTES:
+        if not streamed and text.path.stat().st_size <= IN_MEMORY_BYTES:
             rows = rows.collect().lazy()
         last_missing, all_missing = _missing(rows, dialect)
     except pl.exceptions.PolarsError as error:

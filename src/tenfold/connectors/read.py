@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -291,7 +291,8 @@ def read_for_model(
     shown: str = "",
     rows_at_once: int = 50_000,
     needed: str = "that the model needs",
-) -> Iterator[pl.DataFrame]:
+    where: Callable[[pl.Schema], pl.Expr] | None = None,
+) -> Generator[pl.DataFrame]:
     """Read rows to predict, by what was recorded of the columns instead of by inference.
 
     Parameters
@@ -305,6 +306,9 @@ def read_for_model(
         as many columns. Its optional key ``target`` names the column that may be absent then.
     needed : str
         What is said of a column that is not there.
+    where : callable or None
+        Of the columns as the source writes them, makes the condition of the rows that are wanted: the others are left
+        out while the file is scanned, and messages count the rows that are left.
 
     Yields
     ------
@@ -319,9 +323,11 @@ def read_for_model(
     """
     request = SourceRequest(name="input", location=location, shown=shown, table=table, query=query)
     with tempfile.TemporaryDirectory(prefix="tenfold-input-") as folder:
-        rows = _stage_for_model(request, fields, dialect, Path(folder))
+        rows = _stage_for_model(request, fields, dialect, Path(folder), streamed=where is not None)
         schema = rows.collect_schema()
         _need_all(fields, schema.names(), request.label, needed)
+        if where is not None:
+            rows = rows.filter(where(schema))
         extra = [name for name in schema.names() if name not in {found.name for found in fields}]
         start = 0
         for frame in _chunks(rows, rows_at_once):
@@ -335,7 +341,7 @@ def _chunks(rows: pl.LazyFrame, size: int) -> Iterator[pl.DataFrame]:
 
 
 def _stage_for_model(
-    request: SourceRequest, fields: Sequence[Field], dialect: Mapping[str, str] | None, workdir: Path
+    request: SourceRequest, fields: Sequence[Field], dialect: Mapping[str, str] | None, workdir: Path, *, streamed: bool
 ) -> pl.LazyFrame:
     landed = land(request, workdir)
     if landed.format != "csv":
@@ -351,7 +357,7 @@ def _stage_for_model(
         placed = _names_by_place(len(found.names), names, recorded)
         if placed is not None:
             found = replace(found, header=found.header and "names" in recorded, names=placed)
-    return scan_delimited(text, found, shown=shown, workdir=workdir)
+    return scan_delimited(text, found, shown=shown, workdir=workdir, streamed=streamed)
 
 
 def _cut_alike(head: str, recorded: Mapping[str, str]) -> bool:
@@ -388,7 +394,7 @@ def _need_all(fields: Sequence[Field], given: Sequence[str], shown: str, needed:
 def _conform(
     frame: pl.DataFrame, fields: Sequence[Field], extra: Sequence[str], start: int, shown: str
 ) -> pl.DataFrame:
-    read = frame.select(*(_read_again(found, frame.schema[found.name]) for found in fields), *extra)
+    read = frame.select(*(read_again(found, frame.schema[found.name]) for found in fields), *extra)
     for found in fields:
         dtype = frame.schema[found.name]
         given = frame.select(value_given(found, dtype).alias("given"))["given"]
@@ -403,7 +409,7 @@ def _conform(
     return read
 
 
-def _read_again(found: Field, dtype: pl.DataType) -> pl.Expr:
+def read_again(found: Field, dtype: pl.DataType) -> pl.Expr:
     """Return the expression that reads a column of rows to predict, leniently where nothing can be mistaken."""
     if found.kind == "numeric" and isinstance(dtype, pl.Boolean):
         return pl.lit(None, pl.Float64).alias(found.name)

@@ -52,11 +52,24 @@ def need_readable(spec: Spec, bundle: Path, rows: Path) -> None:
 
 
 def batch_sink(spec: Spec, batch: BatchSection) -> str:
-    """Return where predictions go, as the file says it; the path of an SQLite file is relative to the file."""
+    """Return the database that predictions go to, as the file says it; the path of an SQLite file is relative to it."""
     kind, _, path = batch.sink.partition(":")
     if kind != "sqlite" or path.startswith(("/", "${", "//")):
         return batch.sink
     return f"sqlite:{spec.folder / path}"
+
+
+def batch_file(spec: Spec, batch: BatchSection, moment: datetime) -> str:
+    """Return the file of a moment, or ``delta:FOLDER``; a path is relative to the project's file.
+
+    Raises
+    ------
+    InputError
+        When an environment variable is not set.
+    """
+    delta = batch.sink_kind == "delta"
+    path = batch.sink.removeprefix("delta:") if delta else batch.file_of(moment)
+    return f"{'delta:' if delta else ''}{spec.folder / substitute(path, os.environ)}"
 
 
 def _request(spec: Spec) -> SourceRequest:

@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 from tenfold.bundle.format import load_bundle
-from tenfold.connectors.between import Span, rows_between
+from tenfold.connectors.between import rows_between
+from tenfold.connectors.narrow import Span
 from tenfold.connectors.request import SourceRequest
 from tenfold.foundation.errors import DataError, InputError
 from tenfold.spec.load import FILE_NAME, load_spec

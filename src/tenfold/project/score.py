@@ -124,6 +124,8 @@ def predict(
     dates: Dates | None = None,
     bare: bool = False,
     workers: int | None = None,
+    job: str | None = None,
+    clock: Clock | None = None,
 ) -> PredictReport:
     """Score the rows of a file or a database table into a file or a Delta table, in their order.
 
@@ -145,6 +147,10 @@ def predict(
         Whether the rows do not say which model, run and input they came of.
     workers : int, optional
         How many chunks are scored at once; one for each core unless told.
+    job : str, optional
+        The name of a job that is done once: a file that is there is kept then, and refused unless it is this job's.
+    clock : Clock, optional
+        What time it is for the rows; the system's unless told.
 
     Raises
     ------
@@ -153,7 +159,7 @@ def predict(
     StoreError
         When another process works on the output, or the disk takes no more.
     """
-    clock = SystemClock()
+    clock = clock or SystemClock()
     began = clock.monotonic()
     source = located(data, os.environ)
     given, shown = source.secret.reveal(), source.shown if source.database else ""
@@ -166,11 +172,14 @@ def predict(
         bare=bare,
         workers=workers or usable_workers(),
         shown=shown,
+        job=job,
+        once=job is not None,
     )
     if dates is not None:
         with _only(dates, model, data, folder=folder, table=table) as only:
             of_these = partial(predict, model, str(only), output, folder=folder, keep=keep, history=history)
-            return of_these(chunk_rows=chunk_rows, intervals=intervals, join=join, bare=bare, workers=workers)
+            also = partial(of_these, job=job, clock=clock)
+            return also(chunk_rows=chunk_rows, intervals=intervals, join=join, bare=bare, workers=workers)
     ref, bundle = _found(model, folder)
     score = partial(score_into_file, bundle, model_ref=ref or load_bundle(bundle).name, clock=clock)
     if join:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 _LONGEST_LATE_SECONDS = 366 * 86_400.0
 _READ = frozenset({"path", "url", "table", "query", "time", "available_at"})
 _ANY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
+MOMENT = "{moment}"
+"""Stands in the name of a file for the moment that it is of."""
+_MOMENT_PATTERN = "%Y%m%dT%H%M%SZ"
+_DATABASES = ("sqlite:", "postgresql://", "postgres://", "mysql://", "mariadb://")
+_DELTA = "delta:"
+_FILE_ENDINGS = (".parquet", ".csv", ".jsonl")
+_VARIABLE_ALONE = re.compile(r"(\$\{env:[A-Za-z_]\w*\}|env:[A-Za-z_]\w*)")
+_BRACED = re.compile(r"(?<!\$)\{[^{}]*\}")
 
 
 class BatchSection(Section):
@@ -31,12 +40,13 @@ class BatchSection(Section):
     ``timezone`` (None: ``data.timezone``, else UTC). ``late``: how long after its moment a row is still looked for;
     ``key``: what tells rows of one time apart then, None for all columns. ``missed``: whether moments that passed while
     nothing ran are made up for, one by one. ``since``: from when on rows are scored; None: from the moment before the
-    first pass.
+    first pass. ``sink``: a database with its ``table``, a Delta table (``delta:FOLDER``), or one file for each moment:
+    ``{moment}`` in their name is that moment in UTC. ``wait``: how long after its moment rows are scored.
     """
 
     source: Identifier | SourceSection
     sink: Written
-    table: Filled
+    table: Filled | None = None
     schedule: Filled
     time: Filled | None = None
     timezone: Filled | None = None
@@ -44,6 +54,7 @@ class BatchSection(Section):
     key: tuple[Filled, ...] = ()
     since: Filled | None = None
     late: Duration = "1h"
+    wait: Duration = "0s"
     missed: Literal["score", "skip"] = "score"
     join: bool = False
     chunk_rows: Annotated[int, Field(ge=1)] | None = None
@@ -52,6 +63,22 @@ class BatchSection(Section):
     def late_seconds(self) -> float:
         """How long after its moment a row is still looked for."""
         return parse_seconds(self.late)
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long after its moment rows are scored."""
+        return parse_seconds(self.wait)
+
+    @property
+    def sink_kind(self) -> Literal["database", "delta", "files"]:
+        """Return what the sink is; a variable alone names a database."""
+        if self.sink.startswith(_DATABASES) or _VARIABLE_ALONE.fullmatch(self.sink):
+            return "database"
+        return "delta" if self.sink.startswith(_DELTA) else "files"
+
+    def file_of(self, moment: datetime) -> str:
+        """Return the name of a moment's file: the moment in UTC, so that no hour is named twice."""
+        return self.sink.replace(MOMENT, f"{moment.astimezone(UTC):{_MOMENT_PATTERN}}")
 
 
 def batch_source(spec: Spec) -> SourceSection | None:
@@ -129,6 +156,35 @@ def _faults(spec: Spec, batch: BatchSection) -> Iterator[tuple[str, str]]:
         yield "since", f"deployment.batch.since must be a day or a time such as 2026-03-01, found '{batch.since}'"
     if batch.late_seconds > _LONGEST_LATE_SECONDS:
         yield "late", f"deployment.batch.late is at most 366d, found {batch.late}"
+    if batch.wait_seconds > _LONGEST_LATE_SECONDS:
+        yield "wait", f"deployment.batch.wait is at most 366d, found {batch.wait}"
+    yield from _sink_faults(batch)
+
+
+def _sink_faults(batch: BatchSection) -> Iterator[tuple[str, str]]:
+    kind, sink = batch.sink_kind, batch.sink
+    where = f"deployment.batch.sink '{sink}'"
+    if kind == "database":
+        if batch.table is None:
+            yield "sink", f"{where} is a database: name its table with `table:`"
+        return
+    if batch.table is not None:
+        yield "table", f"`table` of deployment.batch is for a sink in a database, and {sink} is none: leave it out"
+    name = sink.rpartition("/")[2]
+    if kind == "delta":
+        if _BRACED.search(sink):
+            yield "sink", f"{where} is one table that each moment is added to: leave out the braces"
+    elif "://" in sink or not name.endswith(_FILE_ENDINGS):
+        endings = ", ".join(_FILE_ENDINGS)
+        yield "sink", f"{where} must be a database, delta:FOLDER, or files that end with {endings}"
+    elif other := [found for found in _BRACED.findall(sink) if found != MOMENT]:
+        yield "sink", f"'{other[0]}' of deployment.batch.sink stands for nothing: the only placeholder is {MOMENT}"
+    elif MOMENT not in name:
+        stem, _, ending = name.rpartition(".")
+        advice = f"write {MOMENT} into its name, such as {stem}-{MOMENT}.{ending}, or use delta:FOLDER or a database"
+        yield "sink", f"{where} would be replaced at each moment, for no row is added to a file: {advice}"
+    elif MOMENT in sink.rpartition("/")[0]:
+        yield "sink", f"{where}: {MOMENT} stands in the name of a file, not of its folder"
 
 
 def _is_zone(name: str | None) -> bool:

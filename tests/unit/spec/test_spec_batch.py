@@ -23,7 +23,7 @@ WHOLE = {"source": "visits", "sink": "sqlite:x.db", "table": "scores", "schedule
 
 
 def spec(**settings: str) -> Spec:
-    batch = ", ".join(f"{key}: {value}" for key, value in {**WHOLE, **settings}.items())
+    batch = ", ".join(f"{key}: {value}" for key, value in {**WHOLE, **settings}.items() if value)
     return parse_spec(FILE.format(batch=batch).encode(), path="f.yaml", folder=Path("/p"), environ={})
 
 
@@ -53,6 +53,15 @@ def test_a_batch_may_have_a_source_of_its_own_which_needs_no_environment_where_i
         ({"since": '"March"'}, "must be a day or a time"),
         ({"late": "500d"}, "at most 366d"),
         ({"missed": "later"}, "missed"),
+        ({"sink": "scores.parquet", "table": ""}, "scores-{moment}.parquet"),
+        ({"sink": '"{moment}/scores.csv"', "table": ""}, "would be replaced at each moment"),
+        ({"sink": '"scores-{hour}.csv"', "table": ""}, "the only placeholder is {moment}"),
+        ({"sink": '"scores-{moment}.xlsx"', "table": ""}, "files that end with .parquet, .csv, .jsonl"),
+        ({"sink": '"s3://b/scores-{moment}.csv"', "table": ""}, "must be a database, delta:FOLDER"),
+        ({"sink": '"delta:scores-{moment}"', "table": ""}, "leave out the braces"),
+        ({"sink": '"scores-{moment}.csv"'}, "is for a sink in a database"),
+        ({"sink": '"${env:DB}"', "table": ""}, "name its table with `table:`"),
+        ({"wait": "500d"}, "deployment.batch.wait is at most 366d"),
         ({"sink": '"postgresql://me:word@host/db"'}, "in plain text"),
     ],
 )

@@ -66,6 +66,25 @@ def read_mysql(location: str, *, shown: str, table: str | None, query: str | Non
     return into
 
 
+def mysql_time_type(location: str, query: str, column: str, *, shown: str) -> str | None:
+    """Return ``DATETIME``, ``TIMESTAMP`` or ``DATE`` where a column of a query's result is of that type, else None.
+
+    Raises
+    ------
+    DataError
+        When the database cannot be reached. What is wrong with the query is left to the reading to tell.
+    """
+    types = require("pymysql.constants.FIELD_TYPE", extra="mysql", purpose="Reading MySQL")
+    errors = require("pymysql.err", extra="mysql", purpose="Reading MySQL")
+    known = {types.DATETIME: "DATETIME", types.TIMESTAMP: "TIMESTAMP", types.DATE: "DATE"}
+    with _connected(location, shown) as connection, closing(connection.cursor()) as cursor:
+        try:
+            cursor.execute(query)
+        except errors.MySQLError:
+            return None
+        return next((known.get(found[1]) for found in cursor.description if found[0] == column), None)
+
+
 def mysql_tables(location: str, *, shown: str) -> list[str]:
     """Return the names of the tables and views of the database, in order.
 
