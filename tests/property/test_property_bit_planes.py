@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 
 import lightgbm
@@ -16,24 +17,11 @@ from tenfold.bundle.predictors.lightgbm import LightGBMPredictor
 from tenfold.bundle.predictors.lightgbm_library import TreeLibrary
 from tenfold.bundle.predictors.lightgbm_text import parse
 
-ODD = [
-    np.nan,
-    np.inf,
-    -np.inf,
-    0.0,
-    -0.0,
-    1e-35,
-    -1e-35,
-    9.9e-36,
-    1.1e-35,
-    1e300,
-    -1e300,
-    5e-324,
-    -0.5,
-    0.5,
-    1e10,
-    -3.0,
-]
+# LightGBM's zero ends at 1e-35 in single precision.
+END = float(np.float32(1e-35))
+AROUND_END = [END, math.nextafter(END, 1), math.nextafter(END, 0), 1e-35, 9.9e-36, 1.1e-35]
+NEAR_ZERO = [0.0, -0.0, 5e-324, -0.5, 0.5, *AROUND_END, *(-value for value in AROUND_END)]
+ODD = [np.nan, np.inf, -np.inf, 1e300, -1e300, 1e10, -3.0, *NEAR_ZERO]
 
 
 def rows_of(rng: np.random.Generator, count: int) -> Floats:

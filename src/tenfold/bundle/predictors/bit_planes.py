@@ -44,12 +44,12 @@ _QUESTIONS_AT_ONCE = 128
 _ROWS_TO_TURN = 256
 _WORD = 64
 
-# LightGBM's decision types, and what it reads as zero.
+# LightGBM's decision types, and up to where it reads a number as zero: its constant is one of single precision.
 _CATEGORICAL = 1
 _DEFAULT_LEFT = 2
 _MISSING_ZERO = 1
 _MISSING_NAN = 2
-_ZERO = 1e-35
+_ZERO = float(np.float32(1e-35))
 
 # The eight bits of a byte as eight bytes of 0 or 1, moved to each place of a leaf's number.
 _SPREAD = [
