@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Any
@@ -43,6 +44,7 @@ _TYPES: dict[Holds, str] = {
 }  # fmt: skip
 # Server gone, lost in the middle, shutting down, killed, no connection to be had.
 _LOST = {0, 1053, 1927, 2002, 2003, 2006, 2013, 2014, 2055, 4031}
+_NO_SERVER = 2002
 _DEADLOCK, _LOCK_TIMEOUT = 1213, 1205
 _NO_SUCH_SESSION = 1094
 
@@ -118,6 +120,8 @@ class MysqlConnection:
         parts = urlsplit(self._address)
         options = {name: values[-1] for name, values in parse_qs(parts.query).items() if name == "unix_socket"}
         try:
+            if "unix_socket" in options:
+                self._knock(options["unix_socket"])
             connection = self._driver.connect(
                 host=parts.hostname or "localhost",
                 port=parts.port or 3306,
@@ -146,6 +150,15 @@ class MysqlConnection:
         except (self._driver.MySQLError, ValueError) as error:
             raise self._explained(error) from None
         return connection
+
+    def _knock(self, path: str) -> None:
+        """Raise the driver's error where nobody listens: the driver itself would leave its socket open."""
+        with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
+            try:
+                probe.settimeout(_SILENCE_SECONDS)
+                probe.connect(path)
+            except OSError as error:
+                raise self._driver.OperationalError(_NO_SERVER, f"nobody listens on '{path}' ({error})") from error
 
     def _locked(self) -> Locked:
         return Locked(
