@@ -108,8 +108,6 @@ def test_each_moment_has_one_file_through_the_hour_that_is_shown_twice(here: Fil
 def test_a_pass_that_died_after_its_file_was_there_finds_it_finished(
     here: Files, sink: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if sink.startswith("delta:"):
-        pytest.importorskip("deltalake")
     here.begin(sink)
     here.score()
     here.upload([AUTUMN + timedelta(minutes=number) for number in range(12)])
@@ -148,7 +146,6 @@ def test_a_file_that_is_somebody_elses_is_not_replaced(here: Files) -> None:
 
 def test_rows_wait_for_those_that_are_under_way_as_long_as_the_file_says(here: Files) -> None:
     here.begin("delta:scores/table")
-    pytest.importorskip("deltalake")
     with (here.folder / "tenfold.yaml").open("a", encoding="utf-8") as stream:
         stream.write("    wait: 10m\n")
     here.score()

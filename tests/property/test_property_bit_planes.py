@@ -75,14 +75,15 @@ def test_planes_answer_as_the_library_to_the_last_bit(
     values = rows_of(rng, count)
     places = rng.random(values.shape) < 0.2
     values[places] = rng.choice(ODD, int(places.sum()))
-    assert BitPlanes.fits(model)
+    planes = BitPlanes.of(model)
+    assert planes is not None
     library = TreeLibrary(model.text(), columns=model.columns, scores=model.scores)
-    np.testing.assert_array_equal(BitPlanes(model).raw(values), library.raw(values))
+    np.testing.assert_array_equal(planes.raw(values), library.raw(values))
 
 
 def test_trees_that_take_zero_for_missing_are_left_to_the_library() -> None:
-    assert BitPlanes.fits(parse(trained(9, 31, 1)))
-    assert not BitPlanes.fits(parse(trained(9, 31, 1, missing="zero")))
+    assert BitPlanes.of(parse(trained(9, 31, 1))) is not None
+    assert BitPlanes.of(parse(trained(9, 31, 1, missing="zero"))) is None
 
 
 def test_more_rows_than_a_block_holds_and_more_leaves_than_a_byte() -> None:
@@ -90,7 +91,9 @@ def test_more_rows_than_a_block_holds_and_more_leaves_than_a_byte() -> None:
     assert max(len(tree.partition("leaf_value=")[2].splitlines()[0].split()) for tree in model.trees) > 256
     values = rows_of(np.random.default_rng(4), 70_000)
     library = TreeLibrary(model.text(), columns=model.columns, scores=1)
-    np.testing.assert_array_equal(BitPlanes(model).raw(values), library.raw(values))
+    planes = BitPlanes.of(model)
+    assert planes is not None
+    np.testing.assert_array_equal(planes.raw(values), library.raw(values))
 
 
 def test_a_predictor_gives_the_same_bits_for_one_row_and_for_many() -> None:
@@ -107,5 +110,5 @@ def test_trees_whose_threshold_is_no_number_are_left_to_the_library(threshold: s
     options = {"objective": "regression", "num_leaves": 2, "verbose": -1, "num_threads": 1}
     text = lightgbm.train(options, lightgbm.Dataset(values, values[:, 0]), num_boost_round=2).model_to_string()
     first = text.partition("threshold=")[2].split()[0]
-    assert BitPlanes.fits(parse(text))
-    assert not BitPlanes.fits(parse(text.replace(f"threshold={first}", f"threshold={threshold}", 1)))
+    assert BitPlanes.of(parse(text)) is not None
+    assert BitPlanes.of(parse(text.replace(f"threshold={first}", f"threshold={threshold}", 1))) is None

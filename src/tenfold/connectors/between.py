@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from tenfold.connectors.formats import DATABASE_FILES, format_of
-from tenfold.connectors.narrow import FURTHEST_ZONE, Span, margin_of, narrowed
+from tenfold.connectors.narrow import Span, margin_of, narrowed
 from tenfold.connectors.read import read_again, read_for_model
 from tenfold.connectors.request import SourceRequest
 from tenfold.foundation.errors import DataError
@@ -125,10 +125,11 @@ def _where_text(span: Span) -> pl.Expr:
         return pl.lit(True)
     # A text that begins with a day stands in the order of its day, whatever follows.
     text, outside = pl.col(span.column), pl.lit(False)
-    if span.since is not None:
-        outside |= text < f"{span.since.astimezone(UTC) - FURTHEST_ZONE:%Y-%m-%d}"
-    if span.until is not None:
-        outside |= text >= f"{span.until.astimezone(UTC) + FURTHEST_ZONE + timedelta(days=1):%Y-%m-%d}"
+    since, until = span.days
+    if since is not None:
+        outside |= text < since
+    if until is not None:
+        outside |= text >= until
     return ~(outside & text.str.contains(r"^\d{4}-\d{2}-\d{2}")) | text.is_null()
 
 

@@ -43,6 +43,13 @@ class Span:
     timezone: str | None = None
     pattern: str | None = None
 
+    @property
+    def days(self) -> tuple[str | None, str | None]:
+        """The first day that a text of the span may begin with, and the first one behind it, in whatever zone."""
+        since = None if self.since is None else f"{self.since.astimezone(UTC) - FURTHEST_ZONE:%Y-%m-%d}"
+        until = None if self.until is None else f"{self.until.astimezone(UTC) + FURTHEST_ZONE + _DAY:%Y-%m-%d}"
+        return since, until
+
 
 def narrowed(request: SourceRequest, span: Span) -> SourceRequest:
     """Return the request with the span in its query, where the database can be asked so without losing a row.
@@ -79,12 +86,9 @@ def _typed(request: SourceRequest, span: Span) -> SourceRequest:
     dtype = _type_of(replace(request, table=None, query=f"SELECT * FROM {rows} LIMIT 0"), span.column)  # noqa: S608  # quoted names; the query is the user's own
     if not isinstance(dtype, pl.Datetime | pl.Date):
         return request
-    wanted = []
-    if span.since is not None:
-        wanted.append(f"{column} >= {_literal(span.since - margin_of(dtype), dtype)}")
-    if span.until is not None:
-        wanted.append(f"{column} < {_literal(span.until + margin_of(dtype), dtype)}")
-    return _with(request, rows, f"({' AND '.join(wanted)}) OR {column} IS NULL")
+    low = None if span.since is None else _literal(span.since - margin_of(dtype), dtype)
+    high = None if span.until is None else _literal(span.until + margin_of(dtype), dtype)
+    return _with(request, rows, _between(column, low, high))
 
 
 def _mysql(request: SourceRequest, span: Span) -> SourceRequest:
@@ -96,12 +100,9 @@ def _mysql(request: SourceRequest, span: Span) -> SourceRequest:
         return request
     # Its moments come as text without an offset, which is read on the clock of the span's zone.
     margin = FURTHEST_ZONE + _DAY if type_ == "DATE" else FURTHEST_ZONE
-    wanted = []
-    if span.since is not None:
-        wanted.append(f"{column} >= '{_plain(span.since - margin)}'")
-    if span.until is not None:
-        wanted.append(f"{column} < '{_plain(span.until + margin)}'")
-    return _with(request, rows, f"({' AND '.join(wanted)}) OR {column} IS NULL")
+    low = None if span.since is None else f"'{_plain(span.since - margin)}'"
+    high = None if span.until is None else f"'{_plain(span.until + margin)}'"
+    return _with(request, rows, _between(column, low, high))
 
 
 def _sqlite(request: SourceRequest, span: Span) -> SourceRequest:
@@ -116,14 +117,19 @@ def _sqlite(request: SourceRequest, span: Span) -> SourceRequest:
     if counts is None:
         # A text that begins with a day stands in the order of its day, whatever follows.
         kind = f"typeof({column}) = 'text' AND {column} GLOB '{_DATED}'"
-        low = None if span.since is None else f"'{span.since.astimezone(UTC) - FURTHEST_ZONE:%Y-%m-%d}'"
-        high = None if span.until is None else f"'{span.until.astimezone(UTC) + FURTHEST_ZONE + _DAY:%Y-%m-%d}'"
+        low, high = (None if day is None else f"'{day}'" for day in span.days)
     else:
         kind = f"typeof({column}) IN ('integer', 'real')"
         low = None if span.since is None else f"{_count(span.since - FURTHEST_ZONE, counts)}"
         high = None if span.until is None else f"{_count(span.until + FURTHEST_ZONE, counts)}"
     bounds = [*([f"{column} < {low}"] if low else []), *([f"{column} >= {high}"] if high else [])]
     return _with(request, rows, f"({kind} AND ({' OR '.join(bounds)})) IS NOT TRUE")
+
+
+def _between(column: str, low: str | None, high: str | None) -> str:
+    """Return the condition of the rows between two moments, and of those that have none."""
+    bounds = [*([f"{column} >= {low}"] if low else []), *([f"{column} < {high}"] if high else [])]
+    return f"({' AND '.join(bounds)}) OR {column} IS NULL"
 
 
 def _with(request: SourceRequest, rows: str, where: str) -> SourceRequest:

@@ -14,18 +14,12 @@ from tenfold.exports.mlflow import MLflowExport
 from tenfold.exports.protocols import Export
 from tenfold.exports.write import write_export
 
-FULL = os.environ.get("TENFOLD_FAULTS") == "full"
+# An image packs every wheel, which takes its time.
+EXPORTS = [MLflowExport(), *([ContainerExport()] if os.environ.get("TENFOLD_FAULTS") == "full" else [])]
 
 
 @pytest.mark.parametrize("classes", [0, 3])
-@pytest.mark.parametrize(
-    "export",
-    [
-        MLflowExport(),
-        pytest.param(ContainerExport(), marks=pytest.mark.skipif(not FULL, reason="packs every wheel: make faults")),
-    ],
-    ids=lambda export: export.kind,
-)
+@pytest.mark.parametrize("export", EXPORTS, ids=lambda export: export.kind)
 def test_numbers_and_many_classes_are_the_models_own(export: Export, classes: int, tmp_path: Path) -> None:
     asked = subject(model(["boosted"], classes), tmp_path)
     written = write_export(export, asked, tmp_path / "out", hard=hard_rows(asked.model, count=100))

@@ -37,7 +37,7 @@ ROWS_FOR_PLANES = 4_096
 _LEAVES_AT_MOST = 512
 _NUMBERED = 1 << 16
 _ROWS_AT_ONCE = 1 << 16
-_PLANES_BYTES = 1 << 26
+_BLOCK_BYTES = 1 << 27
 # A piece of a column that stays in the processor's nearest memory while all its questions are asked.
 _ROWS_FOR_QUESTIONS = 4_096
 _QUESTIONS_AT_ONCE = 128
@@ -85,19 +85,17 @@ class BitPlanes:
 
     Parameters
     ----------
-    model : TreeText
-        Checked trees.
+    texts : sequence of mapping
+        The entries of each tree, checked.
+    scores : int
+        How many raw scores a row gets; trees belong to them in turn.
 
-    Notes
-    -----
-    Ask `fits` first: trees that take zero for missing, thresholds that are no numbers and very large trees are left to
-    the library.
+    Use `of`, which makes them only where they serve.
     """
 
     __slots__ = ("_asked", "_places", "_registers", "_scores", "_trees")
 
-    def __init__(self, model: TreeText):
-        texts = [_lists(tree) for tree in model.trees]
+    def __init__(self, texts: Sequence[Mapping[str, Sequence[str]]], scores: int):
         nodes = [[_question(lists, node) for node in range(len(lists["leaf_value"]) - 1)] for lists in texts]
         asked: dict[_Reading, dict[_Asked, None]] = {}
         for reading, answer in (each for tree in nodes for each in tree):
@@ -106,26 +104,33 @@ class BitPlanes:
         places = {each: place for place, each in enumerate((r, a) for r, answers in asked.items() for a in answers)}
         self._asked = [(reading, list(answers)) for reading, answers in asked.items()]
         self._places = len(places)
-        self._scores = model.scores
+        self._scores = scores
         programs = [_Program(lists, [places[each] for each in tree]) for lists, tree in zip(texts, nodes, strict=True)]
         self._registers = max((program.registers for program in programs), default=1)
         self._trees = [program.tree(self._registers) for program in programs]
 
-    @staticmethod
-    def fits(model: TreeText) -> bool:
-        """Whether the planes read every question as LightGBM does, and are quicker than walking the trees."""
+    @classmethod
+    def of(cls, model: TreeText) -> BitPlanes | None:
+        """Return the planes of checked trees; None where walking is quicker, or where LightGBM alone can read them.
+
+        These are very large trees, trees that take zero for missing, and thresholds that are no numbers.
+        """
         texts = [_lists(tree) for tree in model.trees]
         leaves = [len(lists["leaf_value"]) for lists in texts]
         if any(int(kind) >> 2 & 3 == _MISSING_ZERO for lists in texts for kind in lists.get("decision_type", ())):
-            return False
+            return None
         if any("nan" in threshold.lower() for lists in texts for threshold in lists.get("threshold", ())):
-            return False
-        return sum(leaves) <= _LEAVES_AT_MOST * len(leaves) and max(leaves, default=0) <= _NUMBERED
+            return None
+        if sum(leaves) > _LEAVES_AT_MOST * len(leaves) or max(leaves, default=0) > _NUMBERED:
+            return None
+        return cls(texts, model.scores)
 
     def raw(self, values: Floats) -> Floats:
         """Return raw scores of shape (n_rows, n_scores) for values of shape (n_rows, n_columns)."""
         result = np.zeros((len(values), self._scores))
-        size = min(_ROWS_AT_ONCE, max(_PLANES_BYTES * 8 // max(self._places, 1) // _WORD, 64) * _WORD)
+        # A row takes a bit for each question and a number for each column.
+        row_bytes = self._places // 8 + 8 * values.shape[1] + 1
+        size = max(_ROWS_FOR_QUESTIONS, min(_ROWS_AT_ONCE, _BLOCK_BYTES // row_bytes // _WORD * _WORD))
         for start in range(0, len(values), size):
             self._block(values[start : start + size], result[start : start + size])
         return result

@@ -17,6 +17,8 @@ from tenfold.bundle.predictors.link import Link, linked
 from tenfold.foundation.errors import StoreError
 from tenfold.foundation.serial import canonical_json, from_json
 
+_UNTRIED: Literal["untried"] = "untried"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Facts:
@@ -52,8 +54,8 @@ class LightGBMPredictor:
         self.link: Link = link
         self.divisor = divisor
         self._library: TreeLibrary | None = None
-        # False where the trees are better walked.
-        self._planes: BitPlanes | Literal[False] | None = None
+        # None where the trees are better walked.
+        self._planes: BitPlanes | Literal["untried"] | None = _UNTRIED
 
     @classmethod
     def average(cls, texts: Sequence[str], *, link: Link) -> LightGBMPredictor:
@@ -79,9 +81,9 @@ class LightGBMPredictor:
     def _raw(self, values: Floats) -> Floats:
         """Return the raw scores, the same to the last bit however many rows are asked for."""
         if len(values) >= ROWS_FOR_PLANES:
-            if self._planes is None:
-                self._planes = BitPlanes(self._model) if BitPlanes.fits(self._model) else False
-            if self._planes:
+            if self._planes == _UNTRIED:
+                self._planes = BitPlanes.of(self._model)
+            if self._planes is not None:
                 return self._planes.raw(values)
         library = self._library
         if library is None:
