@@ -15,6 +15,7 @@ import socket
 import struct
 import sys
 import traceback
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from tenfold.foundation.memory import give_back
@@ -43,7 +44,7 @@ def main(descriptor: int, preload: list[str], *, once: bool) -> None:
         _import(preload)
     children: set[int] = set()
     while True:
-        order, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        order, descriptors = _heard(control)
         if order == FORK:
             child = os.fork()
             if child == 0:
@@ -51,16 +52,32 @@ def main(descriptor: int, preload: list[str], *, once: bool) -> None:
                 _work(Connection(descriptors[0]), [] if once else preload)
             os.close(descriptors[0])
             children.add(child)
-            control.sendall(NUMBER.pack(child))
+            _tell(control, child)
         elif order == WAIT:
             (child,) = NUMBER.unpack(receive(control, NUMBER.size))
             _, status = os.waitpid(child, 0)
             children.discard(child)
-            control.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
+            _tell(control, os.waitstatus_to_exitcode(status))
         else:
             for child in children:
                 os.kill(child, signal.SIGKILL)
             return
+
+
+def _heard(control: socket.socket) -> tuple[bytes, list[int]]:
+    """Return an order and what came with it; an empty one when the parent is gone."""
+    try:
+        order, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+    except ConnectionResetError:
+        # It went without having read all answers, as one does that is killed.
+        return b"", []
+    return order, descriptors
+
+
+def _tell(control: socket.socket, number: int) -> None:
+    # A parent that is gone is noticed at the next order.
+    with suppress(BrokenPipeError, ConnectionResetError):
+        control.sendall(NUMBER.pack(number))
 
 
 def _import(modules: list[str]) -> None:

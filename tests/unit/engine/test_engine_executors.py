@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -155,6 +156,19 @@ def test_workers_go_when_their_parent_is_killed(tmp_path: Path):
         gone, _, _ = select.select([handle], [], [], 10.0)
         os.close(handle)
         assert gone
+
+
+def test_a_parent_that_is_killed_before_it_has_read_an_answer_leaves_no_traceback():
+    script = (
+        "import os, select, signal; from tenfold.engine.executors import ProcessMap\n"
+        "workers = ProcessMap(2)\n"
+        "workers.start()\n"
+        "assert select.select([workers._control], [], [], 30.0)[0]\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    parent = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    # What it started writes to the same place, and is heard until it has ended.
+    assert (parent.returncode, parent.stderr) == (-signal.SIGKILL, "")
 
 
 @pytest.mark.parametrize("count", [1, 3], ids=["each for itself", "once for all"])
